@@ -1,0 +1,234 @@
+//! The answer: what is claimed, on which evidence, and what could not be seen. Text, Markdown and JSON are made
+//! from this one value. It holds no clock reading and no duration of its own making, so the same record and
+//! the same weights give the same bytes.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::change::ChangeKind;
+use crate::evidence::{Citation, Coverage, Gap};
+use crate::ids::ChangeId;
+use crate::text::ExternalText;
+
+/// The version of the answer's JSON form.
+pub const ANSWER_VERSION: u32 = 1;
+
+/// A statement that cites its evidence. There is no other way to make a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "UncheckedClaim")]
+#[schemars(!try_from)]
+pub struct Claim {
+    says: String,
+    #[schemars(length(min = 1))]
+    citations: Vec<Citation>,
+}
+
+#[derive(Deserialize)]
+struct UncheckedClaim {
+    says: String,
+    citations: Vec<Citation>,
+}
+
+/// A statement came without evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a claim needs at least one citation")]
+pub struct Uncited;
+
+impl Claim {
+    /// States `says` on the evidence of `citations`.
+    ///
+    /// # Errors
+    /// [`Uncited`] if there is none.
+    pub fn new(says: impl Into<String>, citations: Vec<Citation>) -> Result<Self, Uncited> {
+        if citations.is_empty() { Err(Uncited) } else { Ok(Claim { says: says.into(), citations }) }
+    }
+
+    /// The statement, safe to print.
+    pub fn says(&self) -> &str {
+        &self.says
+    }
+
+    /// Its evidence; never empty.
+    pub fn citations(&self) -> &[Citation] {
+        &self.citations
+    }
+}
+
+impl TryFrom<UncheckedClaim> for Claim {
+    type Error = Uncited;
+
+    fn try_from(claim: UncheckedClaim) -> Result<Self, Uncited> {
+        Claim::new(claim.says, claim.citations)
+    }
+}
+
+/// The first line of an answer, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// At least one suspect is strong.
+    LookHere,
+    /// Suspects there are, but the evidence is thin.
+    CantTell,
+    /// Everything was searched and nothing that changed fits.
+    NothingFits,
+}
+
+/// How much the evidence gives. Words, until a backtest has calibrated the ranker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strength {
+    /// Something, but not enough to act on alone.
+    Weak,
+    /// Several independent reasons agree.
+    Strong,
+}
+
+impl std::fmt::Display for Strength {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Strength::Weak => "weak",
+            Strength::Strong => "strong",
+        })
+    }
+}
+
+/// When the problem began, as an interval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Onset {
+    /// It had not begun before this.
+    #[schemars(with = "String")]
+    pub earliest: Timestamp,
+    /// It had begun by this.
+    #[schemars(with = "String")]
+    pub latest: Timestamp,
+    /// How that is known.
+    pub because: Claim,
+}
+
+/// Why a suspect is one, or why it is less of one: a named feature, what it saw, and what that counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The feature's name in `ranker.toml`.
+    pub feature: String,
+    /// What the feature measured; its unit is the feature's.
+    pub value: f64,
+    /// What one unit of it counts.
+    pub weight: f64,
+    /// The statement for people and its evidence.
+    pub claim: Claim,
+}
+
+impl Reason {
+    /// What it adds to the score.
+    pub fn points(&self) -> f64 {
+        self.value * self.weight
+    }
+}
+
+/// What an answer shows of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeSummary {
+    /// The change.
+    #[schemars(with = "String")]
+    pub id: ChangeId,
+    /// The full sha of a commit.
+    pub sha: Option<String>,
+    /// What kind of change.
+    pub kind: ChangeKind,
+    /// Its first line.
+    #[schemars(with = "String")]
+    pub title: ExternalText,
+    /// Who made it.
+    #[schemars(with = "String")]
+    pub author: ExternalText,
+    /// When it was written.
+    #[schemars(with = "String")]
+    pub committed_at: Timestamp,
+    /// When it took effect.
+    #[schemars(with = "String")]
+    pub effective_at: Timestamp,
+    /// Where a person can see it.
+    pub link: Option<String>,
+}
+
+/// A change that may be the cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Suspect {
+    /// Its place, from 1.
+    pub rank: u32,
+    /// The change.
+    #[serde(flatten)]
+    pub change: ChangeSummary,
+    /// In words.
+    pub strength: Strength,
+    /// As a probability from 0 to 1; null until a backtest has calibrated the ranker.
+    pub confidence: Option<f64>,
+    /// The weighted sum of its reasons. Comparable inside one answer only.
+    pub score: f64,
+    /// Why, the weightiest first; those that speak against it too.
+    pub reasons: Vec<Reason>,
+}
+
+/// A change that was considered and put aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RuledOut {
+    /// The change.
+    #[serde(flatten)]
+    pub change: ChangeSummary,
+    /// The rule, in one word: `docs_only`, `tests_only`, `already_reverted`, `after_onset`.
+    pub rule: String,
+    /// Why, with its evidence.
+    pub because: Claim,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Answer {
+    /// The version of this form.
+    pub schema_version: u32,
+    /// The first line in one word.
+    pub verdict: Verdict,
+    /// Nothing later than this was looked at.
+    #[schemars(with = "String")]
+    pub as_of: Timestamp,
+    /// Changes before this were not looked at.
+    #[schemars(with = "String")]
+    pub since: Timestamp,
+    /// When it began; null if nothing tells.
+    pub onset: Option<Onset>,
+    /// How many changes were considered, those ruled out included.
+    pub considered: u64,
+    /// The likeliest first; at most as many as the configuration says.
+    pub suspects: Vec<Suspect>,
+    /// What was put aside, newest first.
+    pub ruled_out: Vec<RuledOut>,
+    /// What could not be seen.
+    pub gaps: Vec<Gap>,
+    /// What was searched.
+    pub searched: Vec<Coverage>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Digest;
+    use crate::ids::EvidenceId;
+
+    #[test]
+    fn a_claim_without_citation_can_not_exist() {
+        assert_eq!(Claim::new("it was the cart", vec![]), Err(Uncited));
+        let json = r#"{"says": "it was the cart", "citations": []}"#;
+        assert!(
+            serde_json::from_str::<Claim>(json).unwrap_err().to_string().contains("at least one citation")
+        );
+    }
+
+    #[test]
+    fn a_cited_claim_survives_json() {
+        let claim = Claim::new("x", vec![Citation::of(EvidenceId(Digest::of(b"x")))]).unwrap();
+        let json = serde_json::to_string(&claim).unwrap();
+        assert_eq!(serde_json::from_str::<Claim>(&json).unwrap(), claim);
+    }
+}

@@ -1,0 +1,191 @@
+//! Names of things. Each is a newtype that refuses what can't be a name, so that an id may be printed, put in
+//! a path or compared without a second look.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Digest;
+
+/// The text can't be this kind of name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is not {what}")]
+pub struct BadName {
+    what: &'static str,
+    text: String,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes `text` as a name.
+            ///
+            /// # Errors
+            /// [`BadName`] if it can't be one.
+            pub fn new(text: impl Into<String>) -> Result<Self, BadName> {
+                let text = text.into();
+                let valid: fn(&str) -> bool = $valid;
+                if valid(&text) {
+                    Ok(Self(text))
+                } else {
+                    let text = text.chars().filter(|c| !c.is_control()).take(80).collect();
+                    Err(BadName { what: $what, text })
+                }
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadName;
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = BadName;
+            fn try_from(text: String) -> Result<Self, BadName> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
+}
+
+fn is_word(text: &str, longest: usize) -> bool {
+    !text.is_empty()
+        && text.len() <= longest
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && text.bytes().any(|b| b.is_ascii_alphanumeric())
+}
+
+name!(
+    /// An incident: `INC-17`. Upper-case letters, digits and dashes, at most 40 characters.
+    IncidentId,
+    "an incident id such as INC-17",
+    |t| {
+        t.starts_with("INC-")
+            && t.len() > 4
+            && t.len() <= 40
+            && t.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
+    }
+);
+name!(
+    /// A service of the catalog, or one that is not in it yet: letters, digits, `-`, `_`, `.`; at most 100 characters.
+    ServiceName,
+    "a service name (letters, digits, '-', '_', '.')",
+    |t| is_word(t, 100)
+);
+name!(
+    /// Where something was read: system, colon, instance, as in `git:checkout` or `record:INC-17`.
+    SourceName,
+    "a source name such as git:checkout",
+    |t| !t.is_empty() && t.len() <= 200 && !t.contains(char::is_control)
+);
+name!(
+    /// A change, unique across all sources: system, instance and the system's own id, as in
+    /// `git:checkout:3f2a91c…` or `flag:launchdarkly:new-cart:42`.
+    ChangeId,
+    "a change id such as git:checkout:3f2a91c",
+    |t| !t.is_empty() && t.len() <= 300 && !t.contains(char::is_control)
+);
+
+impl IncidentId {
+    /// The id `INC-{number}`.
+    pub fn numbered(number: u64) -> Self {
+        IncidentId(format!("INC-{number}"))
+    }
+
+    /// The number of an id made by [`IncidentId::numbered`].
+    pub fn number(&self) -> Option<u64> {
+        self.0.strip_prefix("INC-")?.parse().ok()
+    }
+}
+
+impl ChangeId {
+    /// The id of a commit in the repository called `repository`; `sha` in full.
+    pub fn commit(repository: &str, sha: &str) -> Result<Self, BadName> {
+        ChangeId::new(format!("git:{repository}:{sha}"))
+    }
+
+    /// The commit's full sha, if this is a commit.
+    pub fn sha(&self) -> Option<&str> {
+        self.0.strip_prefix("git:")?.rsplit_once(':').map(|(_, sha)| sha)
+    }
+}
+
+/// Evidence, named by the digest of its content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EvidenceId(pub Digest);
+
+impl fmt::Display for EvidenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for EvidenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EvidenceId({})", self.0.short())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_hurt_are_refused() {
+        for bad in ["", "INC-", "inc-1", "INC-1/../..", "INC-1\n", "INC-é"] {
+            assert!(IncidentId::new(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["", "a b", "..", "-", "a/b", "x\u{1b}[31m"] {
+            assert!(ServiceName::new(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            ServiceName::new("pay\u{7}roll!").unwrap_err().to_string(),
+            "\"payroll!\" is not a service name (letters, digits, '-', '_', '.')"
+        );
+    }
+
+    #[test]
+    fn a_commit_id_gives_its_sha_back() {
+        let id = ChangeId::commit("team:checkout", "3f2a91c").unwrap();
+        assert_eq!(id.sha(), Some("3f2a91c"));
+        assert_eq!(ChangeId::new("flag:ld:cart").unwrap().sha(), None);
+    }
+
+    #[test]
+    fn numbers_of_incidents() {
+        assert_eq!(IncidentId::numbered(17).number(), Some(17));
+        assert_eq!(IncidentId::new("INC-2026-CHECKOUT").unwrap().number(), None);
+    }
+}

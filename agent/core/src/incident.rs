@@ -1,0 +1,175 @@
+//! The incident: the fold of its entries. It holds nothing that the entries do not say.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::change::Change;
+use crate::entry::Entry;
+use crate::evidence::Known;
+use crate::happening::{Alert, Happening, Role, Severity};
+use crate::ids::{EvidenceId, IncidentId, ServiceName};
+use crate::text::ExternalText;
+
+/// An alert of this incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenAlert {
+    /// The entry that holds it.
+    pub evidence: EvidenceId,
+    /// The alert.
+    pub alert: Alert,
+    /// When it ended.
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// A change this incident's record holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenChange {
+    /// The entry that holds it.
+    pub evidence: EvidenceId,
+    /// The change and when it was known.
+    pub change: Known<Change>,
+}
+
+/// Something somebody said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenMessage {
+    /// The entry that holds it.
+    pub evidence: EvidenceId,
+    /// When it was said.
+    pub at: Timestamp,
+    /// What was said.
+    pub text: ExternalText,
+}
+
+/// Whether the incident is still going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Open,
+    /// It ended.
+    Resolved {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// An incident as its entries tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// Its id.
+    pub id: IncidentId,
+    /// What it is called.
+    pub title: ExternalText,
+    /// How bad it is.
+    pub severity: Option<Severity>,
+    /// The services known to be affected, in the order they became known.
+    pub services: Vec<ServiceName>,
+    /// When users began to feel it, if the declarer said so.
+    pub impact_since: Option<(Timestamp, EvidenceId)>,
+    /// When it was declared.
+    pub declared_at: Option<(Timestamp, EvidenceId)>,
+    /// Who holds which role now.
+    pub roles: BTreeMap<Role, ExternalText>,
+    /// Alerts, in the order they became known.
+    pub alerts: Vec<SeenAlert>,
+    /// Changes, in the order they became known.
+    pub changes: Vec<SeenChange>,
+    /// Messages and notes, in the order they became known.
+    pub messages: Vec<SeenMessage>,
+    /// Open or resolved.
+    pub state: State,
+    /// How many entries were folded.
+    pub entries: u64,
+    /// How many of them could not be read: redacted, or of a newer version.
+    pub unreadable: u64,
+}
+
+impl Incident {
+    /// An incident of which nothing is known yet.
+    pub fn new(id: IncidentId) -> Self {
+        Incident {
+            id,
+            title: ExternalText::default(),
+            severity: None,
+            services: Vec::new(),
+            impact_since: None,
+            declared_at: None,
+            roles: BTreeMap::new(),
+            alerts: Vec::new(),
+            changes: Vec::new(),
+            messages: Vec::new(),
+            state: State::Open,
+            entries: 0,
+            unreadable: 0,
+        }
+    }
+
+    /// Folds `entries` in order, leaving out what was not known by `as_of` (inclusive).
+    pub fn as_of<'a>(
+        id: IncidentId,
+        entries: impl IntoIterator<Item = &'a Entry>,
+        as_of: Timestamp,
+    ) -> Incident {
+        let mut incident = Incident::new(id);
+        entries.into_iter().filter(|entry| entry.known_at <= as_of).for_each(|entry| incident.apply(entry));
+        incident
+    }
+
+    /// Folds one more entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        self.entries += 1;
+        let Ok(what) = entry.happening() else {
+            self.unreadable += 1;
+            return;
+        };
+        let evidence = EvidenceId(entry.hash);
+        match what {
+            Happening::Declared { title, severity, services, impact_since } => {
+                self.title = title;
+                self.severity = Some(severity);
+                services.into_iter().for_each(|service| self.affect(service));
+                self.impact_since = impact_since.map(|at| (at, evidence));
+                self.declared_at = Some((entry.happened_at, evidence));
+            }
+            Happening::SeverityChanged { to, .. } => self.severity = Some(to),
+            Happening::RoleAssigned { role, to } => {
+                self.roles.insert(role, to);
+            }
+            Happening::Message { text, .. } => {
+                self.messages.push(SeenMessage { evidence, at: entry.happened_at, text });
+            }
+            Happening::AlertFired(alert) => self.fire(alert, evidence),
+            Happening::AlertResolved { fingerprint } => {
+                let open = self.alerts.iter_mut().rev().find(|seen| seen.alert.fingerprint == fingerprint);
+                if let Some(seen) = open {
+                    seen.resolved_at = Some(entry.happened_at);
+                }
+            }
+            Happening::ChangeSeen(change) => {
+                let change = Known { known_at: entry.known_at, value: change };
+                self.changes.push(SeenChange { evidence, change });
+            }
+            Happening::Resolved { .. } => self.state = State::Resolved { at: entry.happened_at },
+            Happening::EvidenceGathered { .. }
+            | Happening::Asked(_)
+            | Happening::Answered(_)
+            | Happening::Redacted { .. } => {}
+        }
+    }
+
+    /// One problem is one alert: a repeated notification of an open one changes nothing.
+    fn fire(&mut self, alert: Alert, evidence: EvidenceId) {
+        let still_open =
+            |seen: &SeenAlert| seen.alert.fingerprint == alert.fingerprint && seen.resolved_at.is_none();
+        if !self.alerts.iter().any(still_open) {
+            self.alerts.push(SeenAlert { evidence, alert, resolved_at: None });
+        }
+    }
+
+    fn affect(&mut self, service: ServiceName) {
+        if !self.services.contains(&service) {
+            self.services.push(service);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Hearback's vocabulary: the values of an incident, the rules that bind them, and the ports through which
+//! the outside is asked. It must know no I/O, no clock and no environment: time and randomness arrive as
+//! arguments.
+//!
+//! Read [`entry`] first: an incident is a list of hash-chained [`Entry`] values, and [`Incident`] is their fold.
+
+pub mod answer;
+pub mod catalog;
+pub mod change;
+pub mod entry;
+pub mod evidence;
+pub mod export;
+pub mod happening;
+pub mod hash;
+pub mod ids;
+pub mod incident;
+pub mod ports;
+pub mod redaction;
+pub mod text;
+pub mod time;
+
+pub use answer::{Answer, Claim, Reason, Strength, Suspect, Verdict};
+pub use catalog::Catalog;
+pub use change::{Change, ChangeKind, PathChange};
+pub use entry::{Actor, Draft, Entry, Head};
+pub use evidence::{Coverage, Evidence, Fetched, Gap, Origin};
+pub use happening::{Happening, Severity};
+pub use hash::Digest;
+pub use ids::{ChangeId, EvidenceId, IncidentId, ServiceName, SourceName};
+pub use incident::Incident;
+pub use text::ExternalText;
+pub use time::Window;

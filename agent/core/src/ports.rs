@@ -1,0 +1,179 @@
+//! The ports: roles that the outside plays. Connectors and stores implement them; the engine knows no others.
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::change::{Change, Diff};
+use crate::entry::{Broken, Draft, Entry, Head};
+use crate::evidence::{Evidence, Fetched, Known};
+use crate::happening::Alert;
+use crate::ids::{ChangeId, EvidenceId, IncidentId, SourceName};
+use crate::text::ExternalText;
+use crate::time::Window;
+
+/// Which changes are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeQuery {
+    /// Changes committed inside this window. Its end is the as-of: nothing later may show in any field.
+    pub window: Window,
+    /// How long the source may take; what it has by then it returns, with the rest named as missing.
+    pub budget: SignedDuration,
+}
+
+/// A source could not answer at all. A source that saw a part returns it with coverage instead.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// What was asked for is not there, or is not what it should be. The user can mend it.
+    #[error("{0}")]
+    NotUsable(String),
+    /// The source did not answer in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(SignedDuration),
+    /// The source failed; trying again may help.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Something that knows changes.
+#[async_trait]
+pub trait ChangeSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// The changes of a window, in no particular order.
+    async fn changes(&self, query: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError>;
+
+    /// What these changes did to their files, for those this source knows; capped. The default knows none.
+    async fn diffs(&self, changes: &[ChangeId], budget: SignedDuration) -> Result<Vec<Diff>, ConnectorError> {
+        let _ = (changes, budget);
+        Ok(Vec::new())
+    }
+}
+
+/// What an append expects of the chain it extends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Any head: put the entries after whatever is there.
+    Any,
+    /// This head, or none (`None`: the incident must not exist yet). Anything else is a [`RecordError::Conflict`].
+    Head(Option<Head>),
+}
+
+/// The record could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The incident has no entries.
+    #[error("there is no incident {0}; `hearback incident list` shows those there are")]
+    NoSuchIncident(IncidentId),
+    /// The incident has no such entry.
+    #[error("incident {0} has no entry {1}")]
+    NoSuchEntry(IncidentId, u64),
+    /// Somebody else extended the chain first.
+    #[error("incident {incident} changed meanwhile; read it again")]
+    Conflict {
+        /// The incident.
+        incident: IncidentId,
+        /// Its head now.
+        head: Option<Head>,
+    },
+    /// A chain does not verify.
+    #[error("{0}")]
+    Broken(#[from] Broken),
+    /// There is no room left. Nothing of the request was written.
+    #[error("the disk of the record is full; nothing was written: free space and try again")]
+    Full,
+    /// The data can't be taken: a malformed line, an incident that exists already.
+    #[error("{0}")]
+    Refused(String),
+    /// The store is away or failed.
+    #[error("the record store failed: {0}")]
+    Store(String),
+}
+
+/// Whether an idempotent write wrote anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It was not there before.
+    New,
+    /// It was there already; nothing was written.
+    AlreadyThere,
+}
+
+/// The incident record: append-only chains of entries, and the snapshots they name.
+///
+/// An acknowledged append is durable: it survives `kill -9` and loss of power. Two writers never fork a chain.
+#[async_trait]
+pub trait RecordStore: Send + Sync {
+    /// Appends `drafts` in order as one unit: all or none.
+    async fn append(
+        &self,
+        incident: &IncidentId,
+        expect: Expect,
+        drafts: Vec<Draft>,
+    ) -> Result<Vec<Entry>, RecordError>;
+
+    /// Entries with `seq > after`, in order, at most `limit`. An unknown incident has none.
+    async fn read(&self, incident: &IncidentId, after: u64, limit: usize) -> Result<Vec<Entry>, RecordError>;
+
+    /// The last entry's place.
+    async fn head(&self, incident: &IncidentId) -> Result<Option<Head>, RecordError>;
+
+    /// All incidents with their heads, oldest first (by the recording of their first entry).
+    async fn incidents(&self) -> Result<Vec<(IncidentId, Head)>, RecordError>;
+
+    /// Removes the body of an entry and leaves a tombstone. A snapshot that no other entry names goes with it.
+    /// Recording that it was done ([`crate::Happening::Redacted`]) is part of the same unit.
+    async fn redact(
+        &self,
+        incident: &IncidentId,
+        seq: u64,
+        why: &ExternalText,
+        redaction: Draft,
+    ) -> Result<Entry, RecordError>;
+
+    /// Takes a whole record as it was exported. The chain must verify; the incident must not exist.
+    async fn import(&self, entries: Vec<Entry>, snapshots: Vec<Evidence>) -> Result<Head, RecordError>;
+
+    /// Keeps a snapshot.
+    async fn keep(&self, snapshot: &Evidence) -> Result<Recorded, RecordError>;
+
+    /// A snapshot, if it is kept.
+    async fn snapshot(&self, id: EvidenceId) -> Result<Option<Evidence>, RecordError>;
+}
+
+/// The organisation-wide, append-only log of changes that come before any incident.
+#[async_trait]
+pub trait ChangeLog: Send + Sync {
+    /// Takes a change; a second one with the same id is already there.
+    async fn log_change(&self, change: &Known<Change>) -> Result<Recorded, RecordError>;
+
+    /// Changes known by the end of `window` that took effect inside it, by time of effect.
+    async fn logged_changes(&self, window: &Window) -> Result<Vec<Known<Change>>, RecordError>;
+}
+
+/// An alert as it waits for, or went to, an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InboxAlert {
+    /// The alert and when it was known.
+    pub alert: Known<Alert>,
+    /// The incident it joined.
+    pub incident: Option<IncidentId>,
+    /// When it was over.
+    pub resolved_at: Option<Timestamp>,
+}
+
+/// The inbox of alerts that no incident has taken yet.
+#[async_trait]
+pub trait AlertInbox: Send + Sync {
+    /// Takes an alert; one whose fingerprint is still unresolved is already there.
+    async fn receive_alert(&self, alert: &Known<Alert>) -> Result<Recorded, RecordError>;
+
+    /// Marks the unresolved alert with this fingerprint as over. False if there is none.
+    async fn resolve_alert(&self, fingerprint: &str, at: Timestamp) -> Result<bool, RecordError>;
+
+    /// Moves an unclaimed, unresolved alert to an incident; exactly one caller wins.
+    async fn claim_alert(&self, fingerprint: &str, incident: &IncidentId) -> Result<bool, RecordError>;
+
+    /// Alerts known inside the window, by time.
+    async fn alerts(&self, window: &Window) -> Result<Vec<InboxAlert>, RecordError>;
+}

@@ -161,6 +161,9 @@ pub struct Suspect {
     /// The change.
     #[serde(flatten)]
     pub change: ChangeSummary,
+    /// The rollout that brought it to production, if one is known: what a rollback would undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_by: Option<ChangeSummary>,
     /// In words.
     pub strength: Strength,
     /// As a probability from 0 to 1; null until a backtest has calibrated the ranker.

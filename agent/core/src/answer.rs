@@ -116,6 +116,9 @@ pub struct Reason {
     pub value: f64,
     /// What one unit of it counts.
     pub weight: f64,
+    /// How far its points lie above (below: negative) those of the middle candidate. What every change has is no
+    /// reason.
+    pub stands_out: f64,
     /// The statement for people and its evidence.
     pub claim: Claim,
 }

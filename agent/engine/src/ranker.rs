@@ -32,7 +32,8 @@ features! {
     DiffWords = "diff_words",
     /// How exactly the change touches a file that the symptom names: 1 by file name, up to 2 by path.
     NamedFile = "named_file",
-    /// How many identifiers that the symptom names stand on changed lines, at most 3.
+    /// Identifiers that the symptom names and that stand on changed lines: 1 for each that no other diff has, less
+    /// the more diffs have it; at most 3.
     NamedIdentifier = "named_identifier",
     /// 1 if the change concerns an affected service.
     Service = "service",

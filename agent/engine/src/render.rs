@@ -71,13 +71,12 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
 }
 
 fn verdict_line(answer: &Answer) -> String {
-    let window = format!(
-        "{} {} in the {} before {}",
-        answer.considered,
-        if answer.considered == 1 { "change" } else { "changes" },
-        format_length(answer.as_of.duration_since(answer.since)),
-        format_time(answer.as_of)
-    );
+    let length = format_length(answer.as_of.duration_since(answer.since));
+    let span = format!("in the {length} before {}", format_time(answer.as_of));
+    let window = match answer.considered {
+        1 => format!("1 change {span}"),
+        n => format!("{n} changes {span}"),
+    };
     let strong = answer.suspects.iter().filter(|s| s.strength == hearback_core::Strength::Strong).count();
     match answer.verdict {
         Verdict::LookHere if strong == 1 => format!("Look here first: one strong suspect among {window}."),
@@ -86,7 +85,7 @@ fn verdict_line(answer: &Answer) -> String {
             format!("Can't tell: no strong suspect among {window}. Say what fails, or which service, to narrow it.")
         }
         Verdict::NothingFits if answer.considered == 0 => {
-            format!("Nothing changed here: no {window}. Look at other repositories, or further back.")
+            format!("Nothing changed here: no change {span}. Look at other repositories, or further back.")
         }
         Verdict::NothingFits => format!("Nothing that changed fits: {window}, all ruled out."),
     }
@@ -97,7 +96,7 @@ fn onset_line(answer: &Answer) -> Option<String> {
     let time = format_time(onset.latest);
     let span = onset.latest.duration_since(onset.earliest);
     let slack = if span.is_zero() { String::new() } else { format!(", up to {} earlier", format_length(span)) };
-    Some(format!("Onset {time}{slack} ({})", onset.because.says()))
+    Some(format!("Onset {time}{slack} ({}); ages count back from it.", onset.because.says()))
 }
 
 fn columns(answer: &Answer, suspect: &Suspect) -> [String; 5] {
@@ -122,9 +121,9 @@ fn short_id(change: &ChangeSummary) -> String {
     }
 }
 
-/// The two strongest reasons; the age has its own column.
+/// The two strongest reasons, of those that set it apart; the age has its own column.
 fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
-    let unusual = |reason: &&Reason| reason.feature != "recency" && reason.points() > 0.0;
+    let unusual = |reason: &&Reason| reason.feature != "recency" && reason.stands_out > 0.1;
     suspect.reasons.iter().filter(unusual).take(2)
 }
 

@@ -43,7 +43,6 @@ pub fn scope(question: &Question, incident: Option<&Incident>, catalog: &Catalog
     scope.add_words(&question.text, 1.0);
     scope.add_named(&question.symptom);
     scope.add_named(&question.text);
-    SCAFFOLDING.iter().for_each(|word| drop(scope.words.remove(*word)));
     if let Some(incident) = incident {
         scope.add_words(&incident.title, rule.title);
         scope.add_named(&incident.title);
@@ -62,6 +61,7 @@ pub fn scope(question: &Question, incident: Option<&Incident>, catalog: &Catalog
             scope.add_named(&message.text);
         }
     }
+    scope.drop_noise();
     scope
 }
 
@@ -94,6 +94,14 @@ impl Scope {
             let word = word.or_insert_with(|| SymptomWord { surface: surface.to_owned(), weight });
             word.weight = word.weight.max(weight);
         });
+    }
+
+    /// The words of the question itself, and the endings of file names, which half a repository shares.
+    fn drop_noise(&mut self) {
+        SCAFFOLDING.iter().for_each(|word| drop(self.words.remove(*word)));
+        for (_, ending) in self.named.files.iter().filter_map(|file| file.rsplit_once('.')) {
+            for_each_term(ending, |term, _| drop(self.words.remove(term)));
+        }
     }
 
     fn add_named(&mut self, text: &ExternalText) {

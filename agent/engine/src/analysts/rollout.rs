@@ -15,7 +15,7 @@ pub fn is_rollout(change: &Change) -> bool {
 
 /// For every delivered commit among `changes`, the first rollout to production that brought it, or the first to
 /// anywhere if none went to production.
-pub fn rollouts<'a>(changes: &'a [Sighted]) -> BTreeMap<&'a ChangeId, &'a Change> {
+pub fn rollouts(changes: &[Sighted]) -> BTreeMap<&ChangeId, &Change> {
     let present: BTreeSet<&ChangeId> = changes.iter().map(|sighted| &sighted.change.id).collect();
     let mut first: BTreeMap<&ChangeId, &Change> = BTreeMap::new();
     let order = |deploy: &Change| (!is_production(deploy), deploy.effective_at, deploy.id.clone());

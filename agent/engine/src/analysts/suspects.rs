@@ -161,17 +161,17 @@ fn typical_points(
 }
 
 fn reasons(ranker: &Ranker, measured: Vec<Measured>, typical: &BTreeMap<Feature, f64>) -> Vec<Reason> {
-    let lift = |feature: Feature, points: f64| points - typical.get(&feature).copied().unwrap_or(0.0);
-    let mut reasons: Vec<(f64, Reason)> = measured
+    let mut reasons: Vec<Reason> = measured
         .into_iter()
         .filter_map(|Measured { feature, value, claim, .. }| {
             let weight = ranker.weight(feature);
-            let name = feature.name().to_owned();
-            Some((lift(feature, value * weight), Reason { feature: name, value: rounded(value), weight, claim: claim? }))
+            let stands_out = rounded(value * weight - typical.get(&feature).copied().unwrap_or(0.0));
+            let feature = feature.name().to_owned();
+            Some(Reason { feature, value: rounded(value), weight, stands_out, claim: claim? })
         })
         .collect();
-    reasons.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.feature.cmp(&y.feature)));
-    reasons.into_iter().map(|(_, reason)| reason).collect()
+    reasons.sort_by(|a, b| b.stands_out.total_cmp(&a.stands_out).then_with(|| a.feature.cmp(&b.feature)));
+    reasons
 }
 
 /// Strong: several independent kinds of reason agree, and no other change is far ahead.

@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use super::harmless::{Purpose, purpose};
 use super::suspects::{Candidate, Inputs, hours_before};
 use super::suspects_words::{Collection, Counted, Hit};
+use crate::gather::SightedDiff;
 use crate::ranker::Feature;
 
 /// What a feature saw.
@@ -34,6 +35,7 @@ pub struct Shared<'a> {
     message_words: Collection<'a>,
     diffs: BTreeMap<&'a ChangeId, Counted<'a>>,
     diff_words: Collection<'a>,
+    identifiers: Vec<(&'a str, f64)>,
 }
 
 impl<'a> Shared<'a> {
@@ -66,7 +68,8 @@ impl<'a> Shared<'a> {
             .collect();
         let message_words = Collection::of(query, messages.values(), rule);
         let diff_words = Collection::of(query, diffs.values(), rule);
-        Shared { messages, message_words, diffs, diff_words }
+        let identifiers = identifier_rarity(inputs);
+        Shared { messages, message_words, diffs, diff_words, identifiers }
     }
 }
 
@@ -78,7 +81,7 @@ pub fn measure(inputs: &Inputs<'_>, shared: &Shared<'_>, candidate: &Candidate<'
     seen.extend(words(shared, candidate));
     seen.extend(diff_words(inputs, shared, candidate));
     seen.extend(named_file(inputs, candidate));
-    seen.extend(named_identifier(inputs, candidate));
+    seen.extend(named_identifier(inputs, shared, candidate));
     seen.extend(service(inputs, candidate));
     seen.extend(kind(candidate));
     seen.extend(size(candidate));
@@ -184,19 +187,41 @@ fn exactness(named: &str, touched: &str) -> f64 {
     }
 }
 
-fn named_identifier(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
+fn named_identifier(inputs: &Inputs<'_>, shared: &Shared<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
     let mut found = Vec::new();
-    for identifier in &inputs.scope.named.identifiers {
+    let mut value = 0.0;
+    for (identifier, rarity) in &shared.identifiers {
         if let Some(citation) = find_line(candidate, inputs, |text| holds_identifier(text, identifier)) {
-            found.push((identifier, citation));
+            found.push((*identifier, citation));
+            value += rarity;
         }
     }
     let (first, place) = found.first()?;
-    let name = ExternalText::from(first.as_str()).for_people(40);
+    let name = ExternalText::from(*first).for_people(40);
     let text = format!("changes a line with {name}{}", at_place(place));
-    let value = found.len().min(3) as f64;
     let citations = found.iter().map(|(_, citation)| citation.clone()).collect();
-    cites(Feature::NamedIdentifier, value, text, citations)
+    cites(Feature::NamedIdentifier, value.min(3.0), text, citations)
+}
+
+/// The named identifiers, the rarest first: 1 for one that stands in a single diff, 0 for one that stands in all.
+fn identifier_rarity<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, f64)> {
+    let diffs = inputs.diffs.len() as f64;
+    let holds = |diff: &SightedDiff, identifier: &str| {
+        let mut lines = diff.diff.files.iter().flat_map(|file| &file.lines);
+        lines.any(|line| holds_identifier(line.text.as_untrusted(), identifier))
+    };
+    let mut rarity: Vec<(&str, f64)> = inputs
+        .scope
+        .named
+        .identifiers
+        .iter()
+        .map(|identifier| {
+            let holding = inputs.diffs.values().filter(|diff| holds(diff, identifier)).count().max(1) as f64;
+            (identifier.as_str(), ((1.0 + diffs) / holding).ln() / (1.0 + diffs).ln().max(f64::MIN_POSITIVE))
+        })
+        .collect();
+    rarity.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
+    rarity
 }
 
 fn holds_identifier(text: &str, identifier: &str) -> bool {

@@ -31,11 +31,6 @@ impl<'q> Counted<'q> {
         self.counts.retain(|term, _| !other.counts.contains_key(term));
         self
     }
-
-    /// Whether it has this word.
-    pub fn has(&self, term: &str) -> bool {
-        self.counts.contains_key(term)
-    }
 }
 
 /// A word that was found, and what it counted.
@@ -128,7 +123,7 @@ mod tests {
     fn a_rare_word_outweighs_a_common_one() {
         let query = query(&["cart", "total"]);
         let rule = WordRule { title: 1.0, path: 1.0, body: 1.0, k1: 1.2, b: 0.75 };
-        let texts: Vec<Counted<'_>> = ["cart", "cart", "cart x", "total", "y"]
+        let texts: Vec<Counted<'_>> = ["cart", "cart", "cart extra", "total", "y"]
             .iter()
             .map(|text| {
                 let mut counted = Counted::default();

@@ -1,0 +1,261 @@
+//! What can be written, and the rules for each: compare-and-set, redaction, import. Each write decides before it
+//! writes, so that a refused one leaves nothing behind in the transaction it shares with others. It must not know
+//! how transactions are batched.
+
+use std::collections::HashSet;
+
+use hearback_core::entry::{Body, Draft, Entry, Head, verify_chain};
+use hearback_core::evidence::{Evidence, Known};
+use hearback_core::happening::{Alert, Happening};
+use hearback_core::ports::{Expect, RecordError, Recorded};
+use hearback_core::redaction::redact_external;
+use hearback_core::{Change, ExternalText, IncidentId};
+use jiff::Timestamp;
+
+use crate::session::Fault;
+use crate::tables::{Ledger, named_evidence};
+
+/// The most text a snapshot may hold.
+const MAX_SNAPSHOT_BYTES: usize = 64 << 20;
+
+/// What a write leaves in the files that a later step must take out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// Nothing.
+    Nothing,
+    /// What it deleted.
+    Deleted,
+}
+
+/// Something to write. It may be applied twice, if the first transaction failed.
+pub(crate) trait Write: Send + 'static {
+    /// What the caller gets.
+    type Done: Send + 'static;
+
+    /// Writes into the open transaction.
+    ///
+    /// # Errors
+    /// [`Fault::Verdict`] before anything was written; any other fault ends the transaction.
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Self::Done, Fault>;
+
+    /// The entry whose presence proves that the transaction was committed, if this write made one.
+    fn proof(_done: &Self::Done) -> Option<(IncidentId, Head)> {
+        None
+    }
+
+    /// What is left in the files afterwards.
+    const LEAVES: Leaves = Leaves::Nothing;
+}
+
+/// Appends entries. The drafts hold no secrets.
+pub(crate) struct Append {
+    pub incident: IncidentId,
+    pub expect: Expect,
+    pub drafts: Vec<Draft>,
+}
+
+impl Write for Append {
+    type Done = Vec<Entry>;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Vec<Entry>, Fault> {
+        let head = ledger.head(&self.incident)?;
+        match self.expect {
+            Expect::Head(expected) if expected != head => {
+                Err(RecordError::Conflict { incident: self.incident.clone(), head }.into())
+            }
+            _ => ledger.append(&self.incident, &self.drafts),
+        }
+    }
+
+    fn proof(done: &Vec<Entry>) -> Option<(IncidentId, Head)> {
+        done.last().map(|entry| (entry.incident.clone(), entry.head()))
+    }
+}
+
+/// Removes an entry's body and records that it was done.
+pub(crate) struct Redact {
+    incident: IncidentId,
+    seq: u64,
+    why: ExternalText,
+    redaction: Draft,
+}
+
+impl Redact {
+    /// Checks that `redaction` says what is done.
+    pub fn new(
+        incident: IncidentId,
+        seq: u64,
+        why: &ExternalText,
+        redaction: Draft,
+    ) -> Result<Self, RecordError> {
+        match &redaction.what {
+            Happening::Redacted { seq: named, .. } if *named == seq => {
+                Ok(Redact { incident, seq, why: redact_external(why), redaction })
+            }
+            _ => Err(RecordError::Refused(format!(
+                "the entry that records a redaction must be of kind \"redacted\" and name entry {seq}"
+            ))),
+        }
+    }
+}
+
+impl Write for Redact {
+    type Done = Entry;
+    const LEAVES: Leaves = Leaves::Deleted;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Entry, Fault> {
+        let (incident, seq) = (&self.incident, self.seq);
+        if ledger.head(incident)?.is_none() {
+            return Err(RecordError::NoSuchIncident(incident.clone()).into());
+        }
+        let entry = ledger.entry(incident, seq)?;
+        let entry = entry.ok_or_else(|| RecordError::NoSuchEntry(incident.clone(), seq))?;
+        let refuse = |why: &str| Err(RecordError::Refused(format!("entry {seq} of {incident} {why}")).into());
+        match (&entry.body, entry.kind.as_str()) {
+            (Body::Redacted { .. }, _) => return refuse("is redacted already"),
+            (_, "redacted") => return refuse("records a redaction and has to stay"),
+            _ => {}
+        }
+        if let Some(id) = named_evidence(&entry) {
+            ledger.forget_snapshot(id, incident, seq)?;
+        }
+        let body = Body::Redacted { at: self.redaction.recorded_at, why: self.why.clone() };
+        ledger.replace(&Entry { body, ..entry })?;
+        let mut appended = ledger.append(incident, std::slice::from_ref(&self.redaction))?;
+        appended.pop().ok_or_else(|| Fault::Failed("the redaction was not appended".into()))
+    }
+
+    fn proof(done: &Entry) -> Option<(IncidentId, Head)> {
+        Some((done.incident.clone(), done.head()))
+    }
+}
+
+/// Takes a whole record.
+pub(crate) struct Import {
+    incident: IncidentId,
+    head: Head,
+    entries: Vec<Entry>,
+    snapshots: Vec<Evidence>,
+}
+
+impl Import {
+    /// Verifies the chain and the snapshots.
+    pub fn new(entries: Vec<Entry>, snapshots: Vec<Evidence>) -> Result<Self, RecordError> {
+        let first =
+            entries.first().ok_or_else(|| RecordError::Refused("the record has no entries".into()))?;
+        let incident = first.incident.clone();
+        let head = verify_chain(&incident, &entries, None)?
+            .ok_or_else(|| RecordError::Refused("the record has no entries".into()))?;
+        let named: HashSet<_> = entries.iter().filter_map(named_evidence).collect();
+        for snapshot in &snapshots {
+            check_snapshot(snapshot)?;
+            if !named.contains(&snapshot.id) {
+                return Err(RecordError::Refused(format!(
+                    "snapshot {} is named by no entry of the record: remove its line and import again",
+                    snapshot.id.0.short()
+                )));
+            }
+        }
+        Ok(Import { incident, head, entries, snapshots })
+    }
+}
+
+impl Write for Import {
+    type Done = Head;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Head, Fault> {
+        if ledger.head(&self.incident)?.is_some() {
+            let why = format!("there is an incident {} already; nothing was imported", self.incident);
+            return Err(RecordError::Refused(why).into());
+        }
+        for snapshot in &self.snapshots {
+            ledger.keep(snapshot)?;
+        }
+        ledger.add(&self.entries)?;
+        Ok(self.head)
+    }
+}
+
+/// Keeps a snapshot.
+pub(crate) struct Keep(Evidence);
+
+impl Keep {
+    /// Checks that the snapshot is what its id says.
+    pub fn new(snapshot: Evidence) -> Result<Self, RecordError> {
+        check_snapshot(&snapshot)?;
+        Ok(Keep(snapshot))
+    }
+}
+
+impl Write for Keep {
+    type Done = Recorded;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Recorded, Fault> {
+        ledger.keep(&self.0)
+    }
+}
+
+/// Logs a change.
+pub(crate) struct LogChange(pub Known<Change>);
+
+impl Write for LogChange {
+    type Done = Recorded;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Recorded, Fault> {
+        ledger.log_change(&self.0)
+    }
+}
+
+/// Takes an alert.
+pub(crate) struct ReceiveAlert {
+    /// The fingerprint as it was sent; the alert's own may have been redacted.
+    pub fingerprint: String,
+    pub alert: Known<Alert>,
+}
+
+impl Write for ReceiveAlert {
+    type Done = Recorded;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Recorded, Fault> {
+        ledger.receive_alert(&self.fingerprint, &self.alert)
+    }
+}
+
+/// Marks an alert as over.
+pub(crate) struct ResolveAlert {
+    pub fingerprint: String,
+    pub at: Timestamp,
+}
+
+impl Write for ResolveAlert {
+    type Done = bool;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<bool, Fault> {
+        ledger.resolve_alert(&self.fingerprint, self.at)
+    }
+}
+
+/// Gives an alert to an incident.
+pub(crate) struct ClaimAlert {
+    pub fingerprint: String,
+    pub incident: IncidentId,
+}
+
+impl Write for ClaimAlert {
+    type Done = bool;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<bool, Fault> {
+        ledger.claim_alert(&self.fingerprint, &self.incident)
+    }
+}
+
+fn check_snapshot(snapshot: &Evidence) -> Result<(), RecordError> {
+    let refuse = |why: &str| Err(RecordError::Refused(format!("snapshot {} {why}", snapshot.id.0.short())));
+    if snapshot.text.as_untrusted().len() > MAX_SNAPSHOT_BYTES {
+        return refuse("is too large: at most 64 MB are kept; cut it before it is kept");
+    }
+    if !snapshot.is_intact() {
+        return refuse("was changed: its content does not match its id");
+    }
+    Ok(())
+}

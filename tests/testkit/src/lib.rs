@@ -1,1 +1,4 @@
-//! x
+//! What tests share. Only tests and the tools of this repository depend on it; it must not know how anything is
+//! decided or stored.
+
+pub mod scenario;

@@ -1,5 +1,6 @@
 //! The bundled incident is what its scenario tells, and tells nothing it should not: no future, no secret, no
 //! name of a real company.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -69,7 +69,7 @@ fn the_database_is_suspected(story: &mut Story) {
     story.says(
         "13:59:40",
         PRIYA,
-        "I'd like to double the pool per instance, the server can take it for a while. Tomasz?",
+        "I'd like to double the pool per instance, so that orders at least don't wait for each other. Tomasz?",
     );
     story.says("13:59:55", TOMASZ, "Do it. Report back in three minutes.");
     story.change(
@@ -77,16 +77,12 @@ fn the_database_is_suspected(story: &mut Story) {
             .at("14:00:30")
             .by(PRIYA),
     );
-    story.says("14:00:40", PRIYA, "Pool is at 40 per instance, limit of the server raised to match.");
+    story.says("14:00:40", PRIYA, "Pool is at 40 per instance. The server still takes 400 in all.");
     story.says("14:01:10", NOOR, "The cart itself looks fine from here: reads and writes normal, no errors.");
 }
 
 fn what_changed(story: &mut Story) {
-    story.says(
-        "14:02:50",
-        PRIYA,
-        "No change. The new connections are used up as well, and checkout fails as before.",
-    );
+    story.says("14:02:50", PRIYA, "No change. orders-db is still at its 400, and checkout fails as before.");
     story.says(
         "14:03:20",
         TOMASZ,

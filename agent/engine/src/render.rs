@@ -79,8 +79,11 @@ fn verdict_line(answer: &Answer) -> String {
     };
     let strong = answer.suspects.iter().filter(|s| s.strength == hearback_core::Strength::Strong).count();
     match answer.verdict {
-        Verdict::LookHere if strong == 1 => format!("Look here first: one strong suspect among {window}."),
-        Verdict::LookHere => format!("Look here first: {strong} strong suspects among {window}."),
+        Verdict::LookHere => {
+            let suspects = if strong == 1 { "one strong suspect".into() } else { format!("{strong} strong suspects") };
+            let first = answer.suspects.first().map(|first| short_id(&first.change)).unwrap_or_default();
+            format!("Look here first: {suspects} among {window}. Next: check {first} with its author; if it fits, roll back.")
+        }
         Verdict::CantTell => {
             format!("Can't tell: no strong suspect among {window}. Say what fails, or which service, to narrow it.")
         }
@@ -102,6 +105,10 @@ fn onset_line(answer: &Answer) -> Option<String> {
 fn columns(answer: &Answer, suspect: &Suspect) -> [String; 5] {
     let change = &suspect.change;
     let what = format!("{}: {}", change.author.for_people(24), change.title.for_people(72));
+    let what = match &suspect.delivered_by {
+        Some(deploy) => format!("{what} (in {})", deploy.title.for_people(40)),
+        None => what,
+    };
     let what = match change.kind {
         hearback_core::ChangeKind::Commit => what,
         kind => format!("{kind} by {what}"),
@@ -121,10 +128,10 @@ fn short_id(change: &ChangeSummary) -> String {
     }
 }
 
-/// The two strongest reasons, of those that set it apart; the age has its own column.
+/// The two strongest reasons, of those that set it apart or weigh much; the age has its own column.
 fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
-    let unusual = |reason: &&Reason| reason.feature != "recency" && reason.stands_out > 0.1;
-    suspect.reasons.iter().filter(unusual).take(2)
+    let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points() >= 1.0;
+    suspect.reasons.iter().filter(|reason| reason.feature != "recency").filter(tells).take(2)
 }
 
 fn ruled_out_line(answer: &Answer) -> Option<String> {

@@ -16,7 +16,7 @@ const SCAFFOLDING: &[&str] =
 /// A word of the symptom.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SymptomWord {
-    /// As it was first written.
+    /// As it was first written, in lower case.
     pub surface: String,
     /// What it counts; 1 for the asker's own words.
     pub weight: f64,
@@ -91,7 +91,7 @@ impl Scope {
     fn add_words(&mut self, text: &ExternalText, weight: f64) {
         for_each_term(text.as_untrusted(), |term, surface| {
             let word = self.words.entry(term.to_owned());
-            let word = word.or_insert_with(|| SymptomWord { surface: surface.to_owned(), weight });
+            let word = word.or_insert_with(|| SymptomWord { surface: surface.to_lowercase(), weight });
             word.weight = word.weight.max(weight);
         });
     }

@@ -127,10 +127,15 @@ fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> Vec<Suspect> {
         b.partial_cmp(a).unwrap_or(Ordering::Equal).then_with(newest_first).then_with(by_id)
     });
     let best = scored.first().map_or(0.0, |(score, ..)| *score);
+    let is_recent_of_service = |(_, measured, candidate): &&(f64, Vec<Measured>, &Candidate<'_>)| {
+        let kinds = kinds(inputs, measured, candidate);
+        kinds.time && kinds.service
+    };
+    let of_service = scored.iter().filter(is_recent_of_service).count();
     let mut rank = 0;
     let suspect = |(score, measured, candidate): (f64, Vec<Measured>, &Candidate<'_>)| {
         rank += 1;
-        let strength = strength(inputs, &measured, candidate, best - score);
+        let strength = strength(inputs, kinds(inputs, &measured, candidate), of_service, best - score);
         Suspect {
             rank,
             change: summary(&candidate.sighted.change, candidate.effective_at),
@@ -174,19 +179,34 @@ fn reasons(ranker: &Ranker, measured: Vec<Measured>, typical: &BTreeMap<Feature,
     reasons
 }
 
-/// Strong: several independent kinds of reason agree, and no other change is far ahead.
-fn strength(inputs: &Inputs<'_>, measured: &[Measured], candidate: &Candidate<'_>, behind: f64) -> Strength {
+/// What speaks for a change, in independent kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kinds {
+    time: bool,
+    words: bool,
+    service: bool,
+}
+
+fn kinds(inputs: &Inputs<'_>, measured: &[Measured], candidate: &Candidate<'_>) -> Kinds {
     let rule = &inputs.ranker.strength;
     let value = |feature| measured.iter().find(|m| m.feature == feature).map_or(0.0, |m| m.value);
-    let age_hours = hours_before(candidate.effective_at, inputs.reference());
-    let time = age_hours <= rule.recent_hours;
     let share = measured.iter().map(|m| m.word_share).fold(0.0, f64::max);
     let names = value(Feature::NamedFile) + value(Feature::NamedIdentifier) > 0.0;
-    let words = names || share >= rule.word_share;
-    let service = value(Feature::Service) > 0.0;
-    let kinds = u8::from(time) + u8::from(words) + u8::from(service);
-    // Age alone never makes a change strong, however many others it is ahead of.
-    if kinds >= rule.kinds && (words || service) && behind <= rule.margin { Strength::Strong } else { Strength::Weak }
+    Kinds {
+        time: hours_before(candidate.effective_at, inputs.reference()) <= rule.recent_hours,
+        words: names || share >= rule.word_share,
+        service: value(Feature::Service) > 0.0,
+    }
+}
+
+/// Strong: enough kinds of reason agree, and no other change is far ahead. Time and service alone are what every
+/// recent change of a service has, so they only do for one that is alone in that.
+fn strength(inputs: &Inputs<'_>, kinds: Kinds, of_service: usize, behind: f64) -> Strength {
+    let rule = &inputs.ranker.strength;
+    let Kinds { time, words, service } = kinds;
+    let enough = u8::from(time) + u8::from(words) + u8::from(service) >= rule.kinds;
+    let telling = words || (service && of_service == 1);
+    if enough && telling && behind <= rule.margin { Strength::Strong } else { Strength::Weak }
 }
 
 /// How many hours `at` lies before `reference`; 0 if it does not.

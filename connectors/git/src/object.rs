@@ -101,7 +101,7 @@ fn words(raw: &[u8], person_prefix: &[u8]) -> Words {
     let message = raw.get(header_bytes + 1..).unwrap_or_default().trim_ascii();
     let mut halves = message.splitn(2, |&b| b == b'\n');
     let title = halves.next().unwrap_or_default();
-    let body = halves.next().unwrap_or_default();
+    let body = halves.next().unwrap_or_default().trim_ascii_start();
     let (name, email) = parse_person(person);
     Words {
         name: encoding.decode(name, TITLE_BYTES),

@@ -44,7 +44,7 @@ static PREFIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 static VERB: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
-        r"(?i)^(?:(revert)(?:s|ed|ing)?(?:\([^)]{1,40}\))?|(re-?land|re-?apply)(?:s|ing|ed)?)(?:\s+of)?\b\s*:?\s*(.*)$",
+        r"(?i)^(?:(revert)(?:s|ed|ing)?\b(?:\([^)]{1,40}\))?!?|(re-?land|re-?apply)(?:s|ing|ed)?\b)(?:\s+of\b)?\s*:?\s*(.*)$",
     )
 });
 static RELAND_TAG: LazyLock<Option<Regex>> =

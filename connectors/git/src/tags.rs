@@ -1,6 +1,8 @@
 //! Tags as releases. It must not know commits beyond the walked part of history.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use git2::{ObjectType, Oid, Repository};
 
@@ -20,7 +22,7 @@ pub(crate) struct Release {
     pub(crate) at_s: i64,
     /// Who tagged and what they wrote; of a lightweight tag nothing is known.
     pub(crate) words: Option<Words>,
-    /// Walked commits it brings that no earlier release of the window brought, parents first.
+    /// Commits of the window it brings that no earlier release of the window brought, oldest first.
     pub(crate) delivers: Vec<usize>,
 }
 
@@ -67,7 +69,7 @@ pub(crate) fn releases(
         releases.push(Release { name, commit, at_s, words, delivers: Vec::new() });
     }
     releases.sort_by(|a, b| (a.at_s, &a.name).cmp(&(b.at_s, &b.name)));
-    deliver(graph, until_s, &mut releases);
+    deliver(graph, from_s..until_s, &mut releases);
     releases
 }
 
@@ -112,16 +114,18 @@ fn was_there(objects: &Objects<'_>, graph: &Graph, commit: Oid, until_s: i64) ->
 }
 
 /// Oldest first, each release takes what it reaches and no earlier one took.
-fn deliver(graph: &Graph, until_s: i64, releases: &mut [Release]) {
+fn deliver(graph: &Graph, window: Range<i64>, releases: &mut [Release]) {
     let mut taken = HashSet::new();
     for release in releases {
         let mut waiting: Vec<usize> = graph.by_oid.get(&release.commit).copied().into_iter().collect();
         while let Some(at) = waiting.pop() {
             let Some(node) = graph.node(at).filter(|_| taken.insert(at)) else { continue };
             waiting.extend(node.parents.iter().copied());
-            if node.header.committed_s < until_s {
+            if window.contains(&node.header.committed_s) {
                 release.delivers.push(at);
             }
         }
+        // The walk met children before parents, so of equal dates the one met last is the older.
+        release.delivers.sort_by_key(|&at| (graph.node(at).map(|n| n.header.committed_s), Reverse(at)));
     }
 }

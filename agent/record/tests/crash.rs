@@ -6,6 +6,14 @@
 //! HEARBACK_TORTURE_ROUNDS=50 HEARBACK_TORTURE_APPENDS=10000 \
 //!     cargo nextest run -p hearback-record --test crash --no-capture
 //! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
 
 mod place;
 

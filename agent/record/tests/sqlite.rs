@@ -1,4 +1,12 @@
 //! What only an SQLite record can do or suffer: files, rights, full disks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
 
 mod place;
 

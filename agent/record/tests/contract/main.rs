@@ -1,4 +1,12 @@
 //! What every record store must do, asked of both.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
 
 #[path = "../place/mod.rs"]
 mod place;

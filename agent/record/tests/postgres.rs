@@ -140,7 +140,8 @@ fn proxy(server: String, cut: Cut, armed: Arc<AtomicBool>) -> String {
                 let mut bytes = [0; 65536];
                 while let Ok(count @ 1..) = client.read(&mut bytes) {
                     let sent = &bytes[..count];
-                    if sent.windows(6).any(|part| part == b"COMMIT") && armed.swap(false, Ordering::SeqCst) {
+                    if sent.windows(7).any(|part| part == b"COMMIT\0") && armed.swap(false, Ordering::SeqCst)
+                    {
                         muted.store(true, Ordering::SeqCst);
                         if let Cut::AfterCommit = cut {
                             // The other thread takes the answer and closes the client's side.

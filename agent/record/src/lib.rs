@@ -20,6 +20,8 @@ mod session;
 mod sqlite;
 mod store;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod url;
 mod whole;
 mod writer;

@@ -99,7 +99,7 @@ impl PostgresUrl {
                  the record's URL"
             )));
         }
-        if what.contains("password") || what.contains("authentication") {
+        if why.contains("password missing") {
             return Fault::Verdict(RecordError::Refused(format!(
                 "PostgreSQL at {server} wants a password: put it into the record's URL"
             )));

@@ -21,6 +21,7 @@ impl File {
     fn is_test(&self) -> bool {
         self.path.starts_with("tests/")
             || self.path.ends_with("/tests.rs")
+            || self.path.ends_with("_tests.rs")
             || ["/tests/", "/benches/", "/examples/"].iter().any(|folder| self.path.contains(folder))
     }
 

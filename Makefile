@@ -6,11 +6,8 @@ APPENDS ?= 10000
 BENCH_REPO ?=
 
 CARGO_HOME ?= $(HOME)/.cargo
-CARGO_TARGET_DIR ?= target
 # rustup and cargo put programs here; the shell that called make may be older than they are.
 export PATH := $(CARGO_HOME)/bin:$(PATH)
-
-WITH_POSTGRES = $(CARGO_TARGET_DIR)/debug/postgres-for-tests
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests setup-lint demo test lint bench torture scenarios
@@ -44,9 +41,8 @@ bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH of a large c
 	@HEARBACK_BENCH_REPO="$(BENCH_REPO)" cargo bench --locked -p hearback-git -p hearback-record -p hearback-e2e --benches
 
 torture: setup-tests ## kill the record while it writes, over and over: ROUNDS=50 APPENDS=10000
-	@cargo build --locked --quiet --workspace --bins --tests
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \
-		$(WITH_POSTGRES) cargo nextest run --workspace --locked --lib --bins --tests --profile torture -E 'package(hearback-record) and test(/kill/)'
+		cargo nextest run --workspace --locked --test crash --profile torture --test-threads 1
 
 scenarios: setup ## write the bundled incidents anew from their scenarios
 	@cargo run --quiet --locked -p hearback-testkit --bin write-scenarios -- --write

@@ -185,7 +185,9 @@ pub enum Record {
         json: bool,
     },
     /// Walk the chain and name the first broken entry; exit code 1 if there is one
-    #[command(after_help = "Example:\n  hearback record verify INC-3 --head 41:9f2c…  # the head an earlier verify printed")]
+    #[command(
+        after_help = "Example:\n  hearback record verify INC-3 --head 41:9f2c…  # the head an earlier verify printed"
+    )]
     Verify {
         /// The incident
         #[arg(value_name = "INC")]

@@ -139,7 +139,9 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
     let cache = match given(user.cache.path).as_deref() {
         Some("off") => Cache::Off,
         Some(path) => Cache::At(path.into()),
-        None => in_home("XDG_CACHE_HOME", ".cache").map_or(Cache::Off, |home| Cache::At(home.join("git.sqlite"))),
+        None => {
+            in_home("XDG_CACHE_HOME", ".cache").map_or(Cache::Off, |home| Cache::At(home.join("git.sqlite")))
+        }
     };
     let base = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
     let repositories = user

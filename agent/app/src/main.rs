@@ -18,7 +18,9 @@ fn main() -> ExitCode {
     telemetry::start();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return output::failure(&anyhow::Error::new(error).context("the async runtime did not start")),
+        Err(error) => {
+            return output::failure(&anyhow::Error::new(error).context("the async runtime did not start"));
+        }
     };
     match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,

@@ -1,10 +1,7 @@
 //! Progress of long reads on standard error, drawn only where a person watches.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hearback_git::OnProgress;
-use hearback_git::Progress as Reading;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output;
@@ -15,7 +12,8 @@ pub struct Progress(ProgressBar);
 impl Progress {
     /// Starts the line; it shows after half a second, so that quick answers stay quiet.
     pub fn start() -> Self {
-        let target = if output::is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if output::is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
             bar.set_style(style);
@@ -24,15 +22,10 @@ impl Progress {
         Progress(bar)
     }
 
-    /// What a source calls while it reads.
-    pub fn listener(&self) -> OnProgress {
+    /// What says how far a read has got.
+    pub fn listener(&self) -> impl Fn(String) + Send + Sync + 'static {
         let bar = self.0.clone();
-        Arc::new(move |reading| {
-            bar.set_message(match reading {
-                Reading::Walking { seen } => format!("{seen} commits seen"),
-                Reading::Counting { done, of } => format!("files of {done} of {of} commits counted"),
-            });
-        })
+        move |how_far| bar.set_message(how_far)
     }
 }
 

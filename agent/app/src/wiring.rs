@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use hearback_core::ports::{ChangeSource, ConnectorError};
-use hearback_git::{CommitCache, GitChangeSource, GitOptions, WalkMode};
+use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
 use hearback_record::{Record, RecordUrl};
 
 use crate::cli::Ask;
@@ -42,13 +42,13 @@ fn place(config: &Config) -> String {
 
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else
 /// (outside an incident) this folder.
-pub fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Vec<Arc<dyn ChangeSource>>> {
-    let named = |path: &Path| Repository {
-        path: path.to_owned(),
-        name: None,
-        revision: None,
-        walk: Walk::All,
-    };
+pub fn change_sources(
+    arguments: &Ask,
+    config: &Config,
+    progress: &Progress,
+) -> Result<Vec<Arc<dyn ChangeSource>>> {
+    let named =
+        |path: &Path| Repository { path: path.to_owned(), name: None, revision: None, walk: Walk::All };
     let mut repositories: Vec<Repository> = arguments.repositories.iter().map(|path| named(path)).collect();
     if repositories.is_empty() {
         repositories.clone_from(&config.repositories);
@@ -75,7 +75,8 @@ fn git(
     cache: Option<Arc<CommitCache>>,
     progress: &Progress,
 ) -> Result<GitChangeSource> {
-    let options = || GitOptions { cache: cache.clone(), progress: Some(progress.listener()), ..options(repository) };
+    let options =
+        || GitOptions { cache: cache.clone(), progress: Some(listener(progress)), ..options(repository) };
     let source = open_git(&repository.path, repository.name.as_deref(), options())?;
     let is_taken = |name: &str| others.iter().any(|other| other.name().as_str() == name);
     let first = source.name().as_str().to_owned();
@@ -92,6 +93,14 @@ fn git(
 /// Opens a configured repository, to see whether it can be.
 pub fn repository(repository: &Repository) -> Result<GitChangeSource> {
     open_git(&repository.path, repository.name.as_deref(), options(repository))
+}
+
+fn listener(progress: &Progress) -> OnProgress {
+    let say = progress.listener();
+    Arc::new(move |reading| match reading {
+        Reading::Walking { seen } => say(format!("{seen} commits seen")),
+        Reading::Counting { done, of } => say(format!("files of {done} of {of} commits counted")),
+    })
 }
 
 fn open_git(path: &Path, name: Option<&str>, options: GitOptions) -> Result<GitChangeSource> {

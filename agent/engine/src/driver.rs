@@ -118,7 +118,8 @@ fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope) -> Verdict {
 
 /// A service that neither the catalog nor any change knows was probably misspelt: better said than guessed.
 fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking) -> Vec<Gap> {
-    let concerned = ranking.suspects.iter().any(|suspect| suspect.reasons.iter().any(|r| r.feature == "service"));
+    let concerned =
+        ranking.suspects.iter().any(|suspect| suspect.reasons.iter().any(|r| r.feature == "service"));
     let unknown = inputs.scope.services.iter().filter(|name| inputs.catalog.find(name.as_str()).is_none());
     let Ok(source) = SourceName::new("catalog") else { return Vec::new() };
     if concerned {
@@ -127,7 +128,9 @@ fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking) -> Vec<Gap> {
     unknown
         .map(|name| Gap {
             source: source.clone(),
-            why: format!("service {name} is not in the catalog, and no change of the window concerns it by name"),
+            why: format!(
+                "service {name} is not in the catalog, and no change of the window concerns it by name"
+            ),
         })
         .collect()
 }

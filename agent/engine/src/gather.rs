@@ -11,7 +11,8 @@ use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::redaction::redact_external;
 use hearback_core::{
-    Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident, Origin, SourceName,
+    Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident, Origin,
+    SourceName,
 };
 use jiff::SignedDuration;
 use tracing::Instrument as _;
@@ -101,9 +102,11 @@ pub async fn diffs(
                 diffs.iter_mut().for_each(redact_diff);
                 diffs.sort_by(|a, b| a.change.cmp(&b.change));
                 let evidence = snapshot(&name, &diffs, None)?;
-                found.extend(diffs.into_iter().map(|diff| {
-                    (diff.change.clone(), SightedDiff { diff, evidence: evidence.id })
-                }));
+                found.extend(
+                    diffs
+                        .into_iter()
+                        .map(|diff| (diff.change.clone(), SightedDiff { diff, evidence: evidence.id })),
+                );
                 gathered.snapshots.push(evidence);
             }
             Err(error) => gathered.gaps.push(gap(name, &error)),

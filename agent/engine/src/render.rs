@@ -57,13 +57,16 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     for suspect in answer.suspects.iter().take(top) {
         let [rank, strength, age, id, what] = columns(answer, suspect).map(|cell| escaped(&cell));
         let id = match &suspect.change.link {
-            Some(link) if link.starts_with("https://") && !link.contains([')', ' ']) => format!("[{id}]({link})"),
+            Some(link) if link.starts_with("https://") && !link.contains([')', ' ']) => {
+                format!("[{id}]({link})")
+            }
             _ => format!("`{id}`"),
         };
         let reasons: Vec<String> = telling(suspect).map(|reason| escaped(reason.claim.says())).collect();
         let _ = writeln!(text, "| {rank} | {strength} | {age} | {id} | {what} | {} |", reasons.join("; "));
     }
-    let rest = ruled_out_line(answer).into_iter().chain(gaps_line(answer)).chain([searched_line(answer, cost)]);
+    let rest =
+        ruled_out_line(answer).into_iter().chain(gaps_line(answer)).chain([searched_line(answer, cost)]);
     for line in rest {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
@@ -80,12 +83,17 @@ fn verdict_line(answer: &Answer) -> String {
     let strong = answer.suspects.iter().filter(|s| s.strength == hearback_core::Strength::Strong).count();
     match answer.verdict {
         Verdict::LookHere => {
-            let suspects = if strong == 1 { "one strong suspect".into() } else { format!("{strong} strong suspects") };
+            let suspects =
+                if strong == 1 { "one strong suspect".into() } else { format!("{strong} strong suspects") };
             let first = answer.suspects.first().map(|first| short_id(&first.change)).unwrap_or_default();
-            format!("Look here first: {suspects} among {window}. Next: check {first} with its author; if it fits, roll back.")
+            format!(
+                "Look here first: {suspects} among {window}. Next: check {first} with its author; if it fits, roll back."
+            )
         }
         Verdict::CantTell => {
-            format!("Can't tell: no strong suspect among {window}. Say what fails, or which service, to narrow it.")
+            format!(
+                "Can't tell: no strong suspect among {window}. Say what fails, or which service, to narrow it."
+            )
         }
         Verdict::NothingFits if answer.considered == 0 => {
             format!("Nothing changed here: no change {span}. Look at other repositories, or further back.")
@@ -98,7 +106,8 @@ fn onset_line(answer: &Answer) -> Option<String> {
     let onset = answer.onset.as_ref()?;
     let time = format_time(onset.latest);
     let span = onset.latest.duration_since(onset.earliest);
-    let slack = if span.is_zero() { String::new() } else { format!(", up to {} earlier", format_length(span)) };
+    let slack =
+        if span.is_zero() { String::new() } else { format!(", up to {} earlier", format_length(span)) };
     Some(format!("Onset {time}{slack} ({}); ages count back from it.", onset.because.says()))
 }
 
@@ -160,8 +169,11 @@ fn gaps_line(answer: &Answer) -> Option<String> {
 }
 
 fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
-    let searched: Vec<String> =
-        answer.searched.iter().map(|coverage| format!("{}: {}", coverage.source, coverage.searched)).collect();
+    let searched: Vec<String> = answer
+        .searched
+        .iter()
+        .map(|coverage| format!("{}: {}", coverage.source, coverage.searched))
+        .collect();
     let searched = if searched.is_empty() { "nothing answered".to_owned() } else { searched.join("; ") };
     let gaps = match answer.gaps.len() {
         0 => "no gaps".to_owned(),

@@ -10,8 +10,10 @@ use crate::ranker::SymptomRule;
 use crate::words::{Named, for_each_term, named};
 
 /// The scaffolding of a question, which says nothing about a failure.
-const SCAFFOLDING: &[&str] =
-    &["what", "which", "chang", "change", "happen", "cause", "broke", "went", "wrong", "show", "tell", "why", "please"];
+const SCAFFOLDING: &[&str] = &[
+    "what", "which", "chang", "change", "happen", "cause", "broke", "went", "wrong", "show", "tell", "why",
+    "please",
+];
 
 /// A word of the symptom.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +36,12 @@ pub struct Scope {
 }
 
 /// The scope of `question`, asked in `incident` or outside any.
-pub fn scope(question: &Question, incident: Option<&Incident>, catalog: &Catalog, rule: &SymptomRule) -> Scope {
+pub fn scope(
+    question: &Question,
+    incident: Option<&Incident>,
+    catalog: &Catalog,
+    rule: &SymptomRule,
+) -> Scope {
     let mut scope = Scope { services: question.services.clone(), ..Scope::default() };
     scope.add_services(incident.map_or(&[][..], |incident| &incident.services));
     scope.add_mentioned(&question.text, catalog);

@@ -172,7 +172,11 @@ mod tests {
         let check = |text: &str, files: &[&str], identifiers: &[&str]| {
             let named = named(text);
             assert_eq!(named.files.iter().map(String::as_str).collect::<Vec<_>>(), files, "{text}");
-            assert_eq!(named.identifiers.iter().map(String::as_str).collect::<Vec<_>>(), identifiers, "{text}");
+            assert_eq!(
+                named.identifiers.iter().map(String::as_str).collect::<Vec<_>>(),
+                identifiers,
+                "{text}"
+            );
         };
         check("TypeError in cart.js", &["cart.js"], &["TypeError"]);
         check("at Cart.sumTotals (src/cart/totals.js:41:13)", &["src/cart/totals.js"], &["sumTotals"]);

@@ -10,8 +10,8 @@ use hearback_core::change::{
 use hearback_core::happening::Question;
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::{
-    Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Fetched, PathChange, ServiceName, SourceName, Strength,
-    Verdict, Window,
+    Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Fetched, PathChange, ServiceName, SourceName,
+    Strength, Verdict, Window,
 };
 use hearback_engine::driver::{self, Answered, Context};
 use hearback_engine::ranker::Ranker;
@@ -177,7 +177,8 @@ async fn a_change_to_the_named_file_is_first_and_strong() {
     assert_eq!(rank_of(&answer, "c1"), Some(1));
     assert_eq!(answer.suspects[0].strength, Strength::Strong);
     assert_eq!(answer.verdict, Verdict::LookHere);
-    let reasons: Vec<&str> = answer.suspects[0].reasons.iter().take(2).map(|reason| reason.claim.says()).collect();
+    let reasons: Vec<&str> =
+        answer.suspects[0].reasons.iter().take(2).map(|reason| reason.claim.says()).collect();
     assert!(reasons.contains(&"touches web/src/cart.js, which the symptom names"), "{reasons:?}");
     assert_eq!(answer.suspects[0].confidence, None, "no percentage before calibration");
 }
@@ -190,7 +191,10 @@ async fn an_identifier_on_a_changed_line_is_cited_with_file_and_line() {
         change: guilty.id.clone(),
         files: vec![FileDiff {
             path: "lib/sum.rb".into(),
-            lines: vec![line(Side::Removed, 3, "round_half_up(x)"), line(Side::Added, 7, "y = round_half_up(x)")],
+            lines: vec![
+                line(Side::Removed, 3, "round_half_up(x)"),
+                line(Side::Added, 7, "y = round_half_up(x)"),
+            ],
         }],
         left_out: None,
     };
@@ -281,7 +285,11 @@ async fn another_service_lowers_a_suspect_but_never_rules_it_out() {
         .answer()
         .await;
     assert_eq!(rank_of(&answer, "c2"), Some(1));
-    let other = answer.suspects.iter().find(|suspect| suspect.change.sha.as_ref().unwrap().starts_with("c1")).unwrap();
+    let other = answer
+        .suspects
+        .iter()
+        .find(|suspect| suspect.change.sha.as_ref().unwrap().starts_with("c1"))
+        .unwrap();
     assert!(other.reasons.iter().any(|reason| reason.claim.says() == "concerns search, not checkout"));
 }
 
@@ -325,7 +333,10 @@ async fn the_order_of_the_sources_answer_does_not_matter() {
     let ask = |changes: Vec<Change>| Asked { changes, symptom: "part 3 and part 7 slow", ..Asked::default() };
     let forward = ask(background()).answered().await;
     let backward = ask(background().into_iter().rev().collect()).answered().await;
-    assert_eq!(serde_json::to_string(&forward.answer).unwrap(), serde_json::to_string(&backward.answer).unwrap());
+    assert_eq!(
+        serde_json::to_string(&forward.answer).unwrap(),
+        serde_json::to_string(&backward.answer).unwrap()
+    );
     assert_eq!(forward.snapshots, backward.snapshots);
 }
 

@@ -67,6 +67,11 @@ impl CommitCache {
         CommitCache { connection: Mutex::new(connection) }
     }
 
+    /// Whether it holds anything at all: false if its file could not be opened or made.
+    pub fn is_usable(&self) -> bool {
+        self.connection.lock().is_ok_and(|connection| connection.is_some())
+    }
+
     /// What is known of these commits.
     pub(crate) fn load(&self, table: Table, commits: &[Oid]) -> HashMap<Oid, Vec<u8>> {
         let mut guard = self.lock();

@@ -1,3 +1,5 @@
+//! Tests of [`super`]; nothing else may use them.
+
 use super::*;
 
 fn oid(n: u8) -> Oid {

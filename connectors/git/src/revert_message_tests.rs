@@ -1,3 +1,5 @@
+//! Tests of [`super`]; nothing else may use them.
+
 use super::*;
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -20,8 +20,10 @@ fn shop() -> Result<Shop> {
     repository.commit("2026-02-20T10:00:00Z", "Import", &[("web/cart.js", cart), ("README.md", "Shop\n")])?;
     repository.commit(&day("08:00"), "Say how to build", &[("README.md", "Shop\nmake\n")])?;
     repository.commit(&day("09:00"), "Search by colour", &[("search/query.go", "package search\n")])?;
-    let broken = "export function sumTotals(items) {\n  return items.lines.reduce((a, b) => a + b.price, 0);\n}\n";
-    let culprit = repository.commit(&day("13:30"), "Let the cart hold several lists", &[("web/cart.js", broken)])?;
+    let broken =
+        "export function sumTotals(items) {\n  return items.lines.reduce((a, b) => a + b.price, 0);\n}\n";
+    let culprit =
+        repository.commit(&day("13:30"), "Let the cart hold several lists", &[("web/cart.js", broken)])?;
     repository.commit(&day("13:40"), "Banner for the sale", &[("web/banner.js", "show();\n")])?;
     repository.commit(&day("13:50"), "Test the banner", &[("tests/banner_test.js", "ok();\n")])?;
     repository.git(&["revert", "--no-edit", &culprit], &day("14:30"))?;
@@ -31,14 +33,19 @@ fn shop() -> Result<Shop> {
 #[test]
 fn the_culprit_is_first_with_reasons_exclusions_and_what_was_searched() -> Result<()> {
     let (home, shop) = (Home::new()?, shop()?);
-    let arguments = ["ask", "what changed?", "--repo", shop.repository.path(), "--as-of", "2026-03-02T14:00Z"];
+    let arguments =
+        ["ask", "what changed?", "--repo", shop.repository.path(), "--as-of", "2026-03-02T14:00Z"];
     let symptom = ["--symptom", "checkout 5xx, TypeError in cart.js at sumTotals (cart.js:2:16)"];
     let out = home.run(arguments.iter().chain(&symptom))?.ok()?;
     assert!(out.lines().count() <= 10, "{out}");
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines[0].starts_with("Look here first: one strong suspect among 5 changes"), "{out}");
     assert!(lines[1].starts_with("1 strong"), "{out}");
-    assert!(lines[1].contains(&shop.culprit[..10]) && lines[1].contains("30 min") && lines[1].contains("Ana Ruiz"));
+    assert!(
+        lines[1].contains(&shop.culprit[..10])
+            && lines[1].contains("30 min")
+            && lines[1].contains("Ana Ruiz")
+    );
     assert!(lines[1].contains("cart.js, which the symptom names"), "{out}");
     assert!(out.contains("Ruled out: 1 documentation only"), "{out}");
     assert!(out.contains("1 tests only"), "{out}");
@@ -49,7 +56,8 @@ fn the_culprit_is_first_with_reasons_exclusions_and_what_was_searched() -> Resul
 #[test]
 fn as_of_hides_everything_later() -> Result<()> {
     let (home, shop) = (Home::new()?, shop()?);
-    let ask = |as_of: &str| home.run(["ask", "--repo", shop.repository.path(), "--as-of", as_of, "--json"])?.json();
+    let ask =
+        |as_of: &str| home.run(["ask", "--repo", shop.repository.path(), "--as-of", as_of, "--json"])?.json();
     let (before, after) = (ask("2026-03-02T14:30:00Z")?, ask("2026-03-02T14:30:01Z")?);
     let ids = |answer: &Value, list: &str| -> Vec<String> {
         let items = answer[list].as_array().cloned().unwrap_or_default();
@@ -69,10 +77,24 @@ fn the_json_follows_the_committed_schema() -> Result<()> {
         std::fs::write(SCHEMA, &schema)?;
     }
     let committed = std::fs::read_to_string(SCHEMA)?;
-    assert_eq!(committed, schema, "the answer's form changed; run this test with HEARBACK_UPDATE=1 and commit");
+    assert_eq!(
+        committed, schema,
+        "the answer's form changed; run this test with HEARBACK_UPDATE=1 and commit"
+    );
     let (home, shop) = (Home::new()?, shop()?);
     let path = shop.repository.path();
-    let asked = ["ask", "--repo", path, "--as-of", "2026-03-02T14:00Z", "--symptom", "cart", "--service", "web", "--json"];
+    let asked = [
+        "ask",
+        "--repo",
+        path,
+        "--as-of",
+        "2026-03-02T14:00Z",
+        "--symptom",
+        "cart",
+        "--service",
+        "web",
+        "--json",
+    ];
     let answer = home.run(asked)?.json()?;
     let validator = jsonschema::validator_for(&serde_json::from_str(&committed)?)?;
     let errors: Vec<String> = validator.iter_errors(&answer).map(|error| error.to_string()).collect();
@@ -92,7 +114,17 @@ fn the_second_question_gives_the_same_answer_from_the_cache() -> Result<()> {
     let (home, shop) = (Home::new()?, shop()?);
     let path = shop.repository.path();
     let ask = || {
-        home.run(["ask", "--repo", path, "--as-of", "2026-03-02T14:00Z", "--symptom", "cart total", "--json"])?.ok()
+        home.run([
+            "ask",
+            "--repo",
+            path,
+            "--as-of",
+            "2026-03-02T14:00Z",
+            "--symptom",
+            "cart total",
+            "--json",
+        ])?
+        .ok()
     };
     let first = ask()?;
     assert!(home.path(".cache/hearback/git.sqlite").is_file());
@@ -105,7 +137,9 @@ fn two_repositories_are_asked_at_once_and_named_apart() -> Result<()> {
     let (home, one) = (Home::new()?, shop()?);
     // The same folder twice: one name, which must become two.
     let path = one.repository.path();
-    let answer = home.run(["ask", "--repo", path, "--repo", path, "--as-of", "2026-03-02T14:00Z", "--json"])?.json()?;
+    let answer = home
+        .run(["ask", "--repo", path, "--repo", path, "--as-of", "2026-03-02T14:00Z", "--json"])?
+        .json()?;
     assert_eq!(answer["considered"], 10);
     let names: Vec<&str> = answer["searched"]
         .as_array()
@@ -137,7 +171,10 @@ fn configured_repositories_and_services_are_used() -> Result<()> {
     assert!(out.contains("concerns storefront"), "{out}");
     assert!(out.contains("git:shop: "), "{out}");
     let doctor = home.run(["doctor"])?.ok()?;
-    assert!(doctor.contains("ok     repository git:shop") && doctor.contains("ok     catalog: 1 service"), "{doctor}");
+    assert!(
+        doctor.contains("ok     repository git:shop") && doctor.contains("ok     catalog: 1 service"),
+        "{doctor}"
+    );
     Ok(())
 }
 
@@ -145,7 +182,9 @@ fn configured_repositories_and_services_are_used() -> Result<()> {
 fn asking_inside_an_incident_writes_question_evidence_and_answer_into_its_record() -> Result<()> {
     let (home, shop) = (Home::new()?, shop()?);
     home.run(["declare", "Cart totals wrong", "--severity", "SEV-2", "--service", "web"])?.ok()?;
-    let out = home.run(["ask", "--incident", "inc-1", "--repo", shop.repository.path(), "--since", "2026-03-01"])?.ok()?;
+    let out = home
+        .run(["ask", "--incident", "inc-1", "--repo", shop.repository.path(), "--since", "2026-03-01"])?
+        .ok()?;
     assert!(out.contains("Onset ") && out.contains("declared at"), "{out}");
     let lines = home.run(["record", "show", "INC-1", "--json"])?.ok()?;
     let kinds: Vec<String> = lines

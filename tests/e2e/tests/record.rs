@@ -5,7 +5,8 @@ use hearback_e2e::Home;
 
 fn incident() -> Result<Home> {
     let home = Home::new()?;
-    let declared = home.run(["declare", "Checkout 5xx", "--severity", "sev1", "--service", "checkout"])?.ok()?;
+    let declared =
+        home.run(["declare", "Checkout 5xx", "--severity", "sev1", "--service", "checkout"])?.ok()?;
     assert!(declared.starts_with("INC-1 declared, SEV-1. Next: "), "{declared}");
     home.run(["note", "INC-1", "db password=hunter2hunter2 in the log", "--by", "Bo"])?.ok()?;
     home.run(["note", "INC-1", "customer 4711 called", "--at", "3m ago"])?.ok()?;
@@ -26,7 +27,8 @@ fn on_disk(home: &Home, needle: &str) -> Result<bool> {
 fn an_incident_is_told_in_order_and_verifies() -> Result<()> {
     let home = incident()?;
     let shown = home.run(["incident", "show", "INC-1"])?.ok()?;
-    for expect in ["INC-1 SEV-1 open for", "Checkout 5xx", "services: checkout", "customer 4711 called", "Bo"] {
+    for expect in ["INC-1 SEV-1 open for", "Checkout 5xx", "services: checkout", "customer 4711 called", "Bo"]
+    {
         assert!(shown.contains(expect), "{expect}: {shown}");
     }
     let listed = home.run(["incident", "list"])?.ok()?;
@@ -60,7 +62,10 @@ fn a_redacted_entry_is_gone_for_good_and_the_chain_still_verifies() -> Result<()
     let verified = home.run(["record", "verify", "INC-1"])?.ok()?;
     assert!(verified.starts_with("INC-1 verifies: 4 entries, 1 redacted"), "{verified}");
     let shown = home.run(["record", "show", "INC-1"])?.ok()?;
-    assert!(shown.contains("entry 3 was redacted") && shown.contains("redacted entry 3: customer data"), "{shown}");
+    assert!(
+        shown.contains("entry 3 was redacted") && shown.contains("redacted entry 3: customer data"),
+        "{shown}"
+    );
     Ok(())
 }
 

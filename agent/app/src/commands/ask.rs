@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
+use hearback_core::entry::Actor;
 use hearback_core::happening::Question;
 use hearback_core::ports::{Expect, RecordStore};
 use hearback_core::{Draft, ExternalText, Happening, Incident, IncidentId, Window};
-use hearback_core::entry::Actor;
 use hearback_engine::driver::{self, Answered, Context};
 use hearback_engine::render::{self, Cost};
 use jiff::{SignedDuration, Timestamp};
@@ -29,7 +29,9 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     let question = question(&arguments, config, now)?;
     let onset = arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?;
     if onset.is_some_and(|onset| onset > question.window.until) {
-        return Err(Usage("--onset: it lies after --as-of; nothing after the as-of can be seen".into()).into());
+        return Err(
+            Usage("--onset: it lies after --as-of; nothing after the as-of can be seen".into()).into()
+        );
     }
     let asked_in = match &arguments.incident {
         Some(id) => Some((times::incident(id)?, wiring::record(config).await?)),
@@ -78,8 +80,14 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     Ok(if answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn write(record: &dyn RecordStore, id: &IncidentId, now: Timestamp, whats: Vec<Happening>) -> Result<()> {
-    let draft = |what| Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
+async fn write(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    now: Timestamp,
+    whats: Vec<Happening>,
+) -> Result<()> {
+    let draft =
+        |what| Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
     record.append(id, Expect::Any, whats.into_iter().map(draft).collect()).await?;
     Ok(())
 }

@@ -45,7 +45,9 @@ pub async fn run(arguments: Demo) -> Result<ExitCode> {
         if matches!(happening, Ok(Happening::ChangeSeen(_) | Happening::EvidenceGathered { .. })) {
             continue;
         }
-        for (count, what) in [(&mut changes, "changes became known"), (&mut snapshots, "snapshots were taken")] {
+        for (count, what) in
+            [(&mut changes, "changes became known"), (&mut snapshots, "snapshots were taken")]
+        {
             match std::mem::take(count) {
                 0 => {}
                 count => output::line(format!("      … {what}: {count}"))?,
@@ -61,7 +63,9 @@ pub async fn run(arguments: Demo) -> Result<ExitCode> {
         }
     }
     output::line(format!("\n{id} replayed and verified: {} entries, head {head}", entries.len()))?;
-    output::line("Next, on your own code: hearback ask \"what changed?\" --repo PATH --symptom \"what you see failing\"")?;
+    output::line(
+        "Next, on your own code: hearback ask \"what changed?\" --repo PATH --symptom \"what you see failing\"",
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

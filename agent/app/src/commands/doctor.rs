@@ -84,7 +84,9 @@ async fn record(config: &Config) -> Check {
         anyhow::Ok(record.incidents().await?.len())
     };
     match checked.await {
-        Ok(count) => Check::new("record", Health::Ok, format!("{count} incidents in {}", wiring::shown_record(config))),
+        Ok(count) => {
+            Check::new("record", Health::Ok, format!("{count} incidents in {}", wiring::shown_record(config)))
+        }
         Err(error) => Check::new("record", Health::Broken, format!("{error:#}"))
             .fix("Set [record] url, or --record, to a file you can write or a server that answers"),
     }
@@ -117,7 +119,11 @@ fn repositories(config: &Config) -> Vec<Check> {
         return vec![check.fix("Add [[repository]] sections to ask them every time")];
     }
     let check = |repository: &Repository| match wiring::repository(repository) {
-        Ok(source) => Check::new(format!("repository {}", source.name()), Health::Ok, repository.path.display().to_string()),
+        Ok(source) => Check::new(
+            format!("repository {}", source.name()),
+            Health::Ok,
+            repository.path.display().to_string(),
+        ),
         Err(error) => {
             let part = format!("repository {}", repository.path.display());
             Check::new(part, Health::Broken, format!("{error:#}")).fix("Mend the path in [[repository]]")

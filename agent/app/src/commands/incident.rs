@@ -25,7 +25,8 @@ const PAGE: usize = 1000;
 
 pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
     let now = Timestamp::now();
-    let severity: Severity = arguments.severity.parse().map_err(|error| Usage(format!("--severity: {error}")))?;
+    let severity: Severity =
+        arguments.severity.parse().map_err(|error| Usage(format!("--severity: {error}")))?;
     if arguments.title.trim().is_empty() {
         return Err(Usage("the title is empty; say in a few words what fails".into()).into());
     }
@@ -36,7 +37,13 @@ pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
         services: times::services(&arguments.services)?,
         impact_since: impact.map(|text| times::past("--impact-since", text, now)).transpose()?,
     };
-    let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by: times::person(&arguments.who.by), what };
+    let draft = Draft {
+        happened_at: now,
+        known_at: now,
+        recorded_at: now,
+        by: times::person(&arguments.who.by),
+        what,
+    };
     let record = wiring::record(config).await?;
     let entry = open_incident(&record, draft).await?;
     if arguments.json {
@@ -55,7 +62,9 @@ async fn open_incident(record: &Arc<dyn Record>, draft: Draft) -> Result<Entry> 
     loop {
         number += 1;
         match record.append(&IncidentId::numbered(number), Expect::Head(None), vec![draft.clone()]).await {
-            Ok(entries) => return entries.into_iter().next().ok_or_else(|| anyhow::anyhow!("nothing was written")),
+            Ok(entries) => {
+                return entries.into_iter().next().ok_or_else(|| anyhow::anyhow!("nothing was written"));
+            }
             Err(RecordError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -116,7 +125,9 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
         cli::Incident::List { json } => {
             let incidents = record.incidents().await?;
             if incidents.is_empty() && !json {
-                output::line("No incidents. Declare one: hearback declare \"Checkout 5xx\" --severity SEV-1")?;
+                output::line(
+                    "No incidents. Declare one: hearback declare \"Checkout 5xx\" --severity SEV-1",
+                )?;
             }
             for (id, _) in incidents {
                 let (entries, _) = load(record.as_ref(), &id).await?;
@@ -126,7 +137,8 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
         }
         cli::Incident::Show { incident, as_of, json } => {
             let id = times::incident(&incident)?;
-            let as_of = as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
+            let as_of =
+                as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
             let (entries, _) = load(record.as_ref(), &id).await?;
             let incident = Incident::as_of(id, &entries, as_of);
             if json {
@@ -149,7 +161,12 @@ fn state(incident: &Incident, now: Timestamp) -> String {
 
 fn one_line(incident: &Incident, now: Timestamp) -> String {
     let severity = incident.severity.map_or("-".to_owned(), |severity| severity.to_string());
-    format!("{:<8} {severity:<5}  {:<28}  {}", incident.id, state(incident, now), incident.title.for_people(60))
+    format!(
+        "{:<8} {severity:<5}  {:<28}  {}",
+        incident.id,
+        state(incident, now),
+        incident.title.for_people(60)
+    )
 }
 
 fn shown(incident: &Incident, entries: &[Entry], as_of: Timestamp) -> String {
@@ -166,9 +183,15 @@ fn shown(incident: &Incident, entries: &[Entry], as_of: Timestamp) -> String {
         let since = format_time(seen.alert.started_at);
         lines.push(format!("alert {} since {since}, {until}", seen.alert.name.for_people(60)));
     }
-    lines.push(format!("{} changes, {} messages, {} entries", incident.changes.len(), incident.messages.len(), incident.entries));
+    lines.push(format!(
+        "{} changes, {} messages, {} entries",
+        incident.changes.len(),
+        incident.messages.len(),
+        incident.entries
+    ));
     if incident.unreadable > 0 {
-        lines.push(format!("{} entries can't be read (redacted, or of a newer version)", incident.unreadable));
+        lines
+            .push(format!("{} entries can't be read (redacted, or of a newer version)", incident.unreadable));
     }
     for entry in entries.iter().filter(|entry| entry.known_at <= as_of && entry.kind != "change_seen") {
         lines.push(super::record::one_line(entry));

@@ -31,7 +31,9 @@ pub async fn run(command: cli::Record, config: &Config) -> Result<ExitCode> {
                 output::line(if json { serde_json::to_string(&entry)? } else { one_line(&entry) })?;
             }
         }
-        cli::Record::Verify { incident, head, json } => return verify(record.as_ref(), &incident, head, json).await,
+        cli::Record::Verify { incident, head, json } => {
+            return verify(record.as_ref(), &incident, head, json).await;
+        }
         cli::Record::Redact { incident, seq, why, who } => {
             let id = times::incident(&incident)?;
             let now = Timestamp::now();
@@ -60,7 +62,12 @@ pub async fn run(command: cli::Record, config: &Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify(record: &dyn Record, incident: &str, head: Option<String>, as_json: bool) -> Result<ExitCode> {
+async fn verify(
+    record: &dyn Record,
+    incident: &str,
+    head: Option<String>,
+    as_json: bool,
+) -> Result<ExitCode> {
     let id = times::incident(incident)?;
     let exported: Option<Head> =
         head.map(|text| text.parse()).transpose().map_err(|error| Usage(format!("--head: {error}")))?;
@@ -119,7 +126,9 @@ pub fn one_line(entry: &Entry) -> String {
 pub fn describe(what: &Happening) -> String {
     const WIDTH: usize = 110;
     match what {
-        Happening::Declared { title, severity, .. } => format!("declared {severity}: {}", title.for_people(WIDTH)),
+        Happening::Declared { title, severity, .. } => {
+            format!("declared {severity}: {}", title.for_people(WIDTH))
+        }
         Happening::SeverityChanged { to, why } => format!("severity is now {to}: {}", why.for_people(WIDTH)),
         Happening::RoleAssigned { role, to } => format!("{role}: {}", to.for_people(40)),
         Happening::Message { text, .. } => text.for_people(WIDTH),
@@ -133,7 +142,11 @@ pub fn describe(what: &Happening) -> String {
             format!("{kind} by {}: {}", author.name.for_people(24), title.for_people(WIDTH))
         }
         Happening::EvidenceGathered { evidence, source, what, .. } => {
-            format!("evidence {} from {source}: {}", evidence.0.short(), ExternalText::from(what.as_str()).for_people(60))
+            format!(
+                "evidence {} from {source}: {}",
+                evidence.0.short(),
+                ExternalText::from(what.as_str()).for_people(60)
+            )
         }
         Happening::Asked(question) => format!("asked: {}", question.text.for_people(WIDTH)),
         Happening::Answered(Answer { suspects, considered, .. }) => {

@@ -18,7 +18,10 @@ pub fn time(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
 pub fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
     let at = time(option, text, now)?;
     if at > now {
-        return Err(Usage(format!("{option}: {text} is in the future; give a time that has passed, or leave it out")).into());
+        return Err(Usage(format!(
+            "{option}: {text} is in the future; give a time that has passed, or leave it out"
+        ))
+        .into());
     }
     Ok(at)
 }
@@ -29,10 +32,15 @@ pub fn since(option: &str, text: &str, until: Timestamp, now: Timestamp) -> Resu
         return Ok(until.checked_sub(length).unwrap_or(Timestamp::MIN));
     }
     let at = parse_time(text, now).map_err(|_| {
-        Usage(format!("{option}: \"{text}\" is neither a length nor a time; write it as 24h, 7d or 2026-11-23T14:05Z"))
+        Usage(format!(
+            "{option}: \"{text}\" is neither a length nor a time; write it as 24h, 7d or 2026-11-23T14:05Z"
+        ))
     })?;
     if at >= until {
-        return Err(Usage(format!("{option}: {text} is not before the time asked about; swap them or leave one out")).into());
+        return Err(Usage(format!(
+            "{option}: {text} is not before the time asked about; swap them or leave one out"
+        ))
+        .into());
     }
     Ok(at)
 }
@@ -45,7 +53,10 @@ pub fn incident(text: &str) -> Result<IncidentId> {
 
 /// Service names.
 pub fn services(names: &[String]) -> Result<Vec<ServiceName>> {
-    names.iter().map(|name| ServiceName::new(name).map_err(|error| Usage(format!("--service: {error}")).into())).collect()
+    names
+        .iter()
+        .map(|name| ServiceName::new(name).map_err(|error| Usage(format!("--service: {error}")).into()))
+        .collect()
 }
 
 /// A person.

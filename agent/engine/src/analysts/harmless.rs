@@ -28,16 +28,25 @@ pub fn purpose(path: &RepoPath) -> Purpose {
         || (stem.starts_with("test_") && ending == "py")
         || (stem.len() > 4 && ending == "java" && (stem.ends_with("test") || stem.ends_with("tests")))
         || file == "conftest.py";
-    if in_folder(&["test", "tests", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"]) || is_test_name {
+    if in_folder(&["test", "tests", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"])
+        || is_test_name
+    {
         return Purpose::Test;
     }
     let is_prose = matches!(ending, "md" | "markdown" | "rst" | "adoc" | "asciidoc")
-        || (ending == "txt" && matches!(stem, "readme" | "changelog" | "license" | "copying" | "authors" | "notice"))
-        || matches!(file, "readme" | "changelog" | "license" | "copying" | "authors" | "notice" | "codeowners")
+        || (ending == "txt"
+            && matches!(stem, "readme" | "changelog" | "license" | "copying" | "authors" | "notice"))
+        || matches!(
+            file,
+            "readme" | "changelog" | "license" | "copying" | "authors" | "notice" | "codeowners"
+        )
         || matches!(file, ".mailmap" | ".gitreview" | ".gitignore");
     // A page of a documentation site may be code there; a folder called doc holding code is not prose.
     let in_docs = in_folder(&["doc", "docs", "documentation", "releasenotes"])
-        && matches!(ending, "txt" | "html" | "png" | "svg" | "jpg" | "gif" | "cue" | "yaml" | "yml" | "puml" | "");
+        && matches!(
+            ending,
+            "txt" | "html" | "png" | "svg" | "jpg" | "gif" | "cue" | "yaml" | "yml" | "puml" | ""
+        );
     if is_prose || in_docs { Purpose::Documentation } else { Purpose::Runs }
 }
 
@@ -47,7 +56,8 @@ mod tests {
 
     #[test]
     fn purposes_by_path() {
-        let check = |path: &str, expect: Purpose| assert_eq!(purpose(&RepoPath::from(path)), expect, "{path}");
+        let check =
+            |path: &str, expect: Purpose| assert_eq!(purpose(&RepoPath::from(path)), expect, "{path}");
         check("src/main.rs", Purpose::Runs);
         check("README.md", Purpose::Documentation);
         check("docs/setup.txt", Purpose::Documentation);

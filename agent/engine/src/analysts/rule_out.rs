@@ -61,9 +61,9 @@ pub fn rule_out(
     if paths.is_empty() && !change.is_merge() {
         return put_aside("empty", "changes no file".into(), evidence.clone());
     }
-    let names_a_file = paths.iter().any(|path| {
-        question.named.files.iter().any(|file| file.ends_with(path.path.file_name()))
-    });
+    let names_a_file = paths
+        .iter()
+        .any(|path| question.named.files.iter().any(|file| file.ends_with(path.path.file_name())));
     if paths.is_empty() || names_a_file {
         return None;
     }

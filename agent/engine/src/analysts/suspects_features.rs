@@ -157,8 +157,11 @@ fn information_share(hits: &[Hit<'_>], collection: &Collection<'_>) -> f64 {
 
 /// The three most telling words, as the symptom writes them.
 fn quoted(hits: &[Hit<'_>]) -> String {
-    let shown: Vec<String> =
-        hits.iter().take(3).map(|hit| format!("\"{}\"", ExternalText::from(hit.surface).for_people(30))).collect();
+    let shown: Vec<String> = hits
+        .iter()
+        .take(3)
+        .map(|hit| format!("\"{}\"", ExternalText::from(hit.surface).for_people(30)))
+        .collect();
     shown.join(", ")
 }
 
@@ -277,7 +280,8 @@ fn service(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
     let others: Vec<&str> = match change.paths.as_slice() {
         [] => change.services.iter().map(|service| service.as_str()).collect(),
         paths => {
-            let owner = |path: &str| inputs.catalog.services.iter().find(|service| service.owns(repository, path));
+            let owner =
+                |path: &str| inputs.catalog.services.iter().find(|service| service.owns(repository, path));
             let owners: Option<Vec<_>> = paths.iter().map(|path| owner(path.path.as_str())).collect();
             owners?.iter().map(|service| service.name.as_str()).collect()
         }
@@ -293,12 +297,17 @@ fn concerns(inputs: &Inputs<'_>, change: &Change, repository: &str, service: &st
         name.eq_ignore_ascii_case(service)
             || known.is_some_and(|known| known.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name)))
     };
-    let stem = |component: &str| component.split_once('.').map_or(component.to_owned(), |(stem, _)| stem.to_owned());
+    let stem =
+        |component: &str| component.split_once('.').map_or(component.to_owned(), |(stem, _)| stem.to_owned());
     change.services.iter().any(|name| called(name.as_str()))
         || called(repository)
         || change.paths.as_slice().iter().any(|path| {
             known.is_some_and(|known| known.owns(repository, path.path.as_str()))
-                || path.path.as_str().split('/').any(|component| called(component) || called(&stem(component)))
+                || path
+                    .path
+                    .as_str()
+                    .split('/')
+                    .any(|component| called(component) || called(&stem(component)))
         })
 }
 

@@ -10,7 +10,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint demo test lint bench torture scenarios
+.PHONY: help setup setup-tests setup-lint demo install test lint bench torture scenarios picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ setup-tests:
 demo: setup ## build, then replay the bundled incident; no key, no account, no network
 	@cargo build --locked --bin hearback
 	@cargo run --quiet --locked --bin hearback -- demo
+
+install: setup ## put the optimised `hearback` into ~/.cargo/bin
+	@cargo install --locked --path agent/app
 
 test: setup-tests ## run every check; the last line says how many passed and failed
 	@.ci/test
@@ -46,3 +49,7 @@ torture: setup-tests ## kill the record while it writes, over and over: ROUNDS=5
 
 scenarios: setup ## write the bundled incidents anew from their scenarios
 	@cargo run --quiet --locked -p hearback-testkit --bin write-scenarios -- --write
+
+picture: setup ## draw the picture of the README anew from what the program prints
+	@cargo run --quiet --locked --bin hearback -- demo --fast | sed -n '/ALERT CheckoutFailed/,/^Searched/p' \
+		| cargo run --quiet --locked --bin terminal-picture -- "hearback demo" > agent/app/demo/demo.svg

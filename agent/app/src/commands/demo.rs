@@ -20,6 +20,7 @@ use crate::output;
 use crate::{config, wiring};
 
 const RECORD: &str = include_str!("../../demo/checkout.jsonl");
+const CATALOG: &str = include_str!("../../demo/catalog.toml");
 
 /// How long a line stands before the next, so that a person can follow.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -31,7 +32,7 @@ pub async fn run(arguments: Demo) -> Result<ExitCode> {
     let record = wiring::open(&folder.path().join("record.sqlite").to_string_lossy()).await?;
     record.import(export.entries, export.snapshots).await?;
     let (entries, head) = load(record.as_ref(), &id).await?;
-    let (ranker, catalog) = (config::shipped_ranker()?, Catalog::default());
+    let (ranker, catalog) = (config::shipped_ranker()?, toml::from_str::<Catalog>(CATALOG)?);
     let pause = if arguments.fast || !output::is_watched() { Duration::ZERO } else { PAUSE };
     let (mut changes, mut snapshots) = (0, 0);
     for (index, entry) in entries.iter().enumerate() {

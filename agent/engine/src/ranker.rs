@@ -73,15 +73,15 @@ features! {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrengthRule {
-    /// How many independent kinds of reason (time, words, service) must speak for it.
+    /// How many independent kinds of reason (time, words, a named file or identifier, service) must speak for it,
+    /// one of them other than time.
     pub kinds: u8,
     /// "Time" speaks for a change no older than this many hours.
     pub recent_hours: f64,
-    /// "Words" speak for a change that has this share of the symptom's information (0 to 1), or a file or an
-    /// identifier that the symptom names.
+    /// "Words" speak for a change that has this share of the symptom's information, 0 to 1.
     pub word_share: f64,
-    /// Its score is at most this far below the best.
-    pub margin: f64,
+    /// It is one of at most three whose scores lie this far above all others.
+    pub lead: f64,
 }
 
 /// How the words of a change are weighed before BM25.

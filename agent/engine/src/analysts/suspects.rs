@@ -126,16 +126,14 @@ fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> Vec<Suspect> {
         let by_id = || x.sighted.change.id.cmp(&y.sighted.change.id);
         b.partial_cmp(a).unwrap_or(Ordering::Equal).then_with(newest_first).then_with(by_id)
     });
-    let best = scored.first().map_or(0.0, |(score, ..)| *score);
-    let is_recent_of_service = |(_, measured, candidate): &&(f64, Vec<Measured>, &Candidate<'_>)| {
-        let kinds = kinds(inputs, measured, candidate);
-        kinds.time && kinds.service
-    };
-    let of_service = scored.iter().filter(is_recent_of_service).count();
+    let scores: Vec<f64> = scored.iter().map(|(score, ..)| *score).collect();
+    let clear = standing_clear(&scores, inputs.ranker.strength.lead);
     let mut rank = 0;
     let suspect = |(score, measured, candidate): (f64, Vec<Measured>, &Candidate<'_>)| {
         rank += 1;
-        let strength = strength(inputs, kinds(inputs, &measured, candidate), of_service, best - score);
+        let (kinds, telling) = kinds(inputs, &measured, candidate);
+        let strong = rank as usize <= clear && telling && kinds >= inputs.ranker.strength.kinds;
+        let strength = if strong { Strength::Strong } else { Strength::Weak };
         Suspect {
             rank,
             change: summary(&candidate.sighted.change, candidate.effective_at),
@@ -179,34 +177,27 @@ fn reasons(ranker: &Ranker, measured: Vec<Measured>, typical: &BTreeMap<Feature,
     reasons
 }
 
-/// What speaks for a change, in independent kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kinds {
-    time: bool,
-    words: bool,
-    service: bool,
-}
-
-fn kinds(inputs: &Inputs<'_>, measured: &[Measured], candidate: &Candidate<'_>) -> Kinds {
+/// How many independent kinds of reason speak for a change, and whether any says more than "recent".
+fn kinds(inputs: &Inputs<'_>, measured: &[Measured], candidate: &Candidate<'_>) -> (u8, bool) {
     let rule = &inputs.ranker.strength;
-    let value = |feature| measured.iter().find(|m| m.feature == feature).map_or(0.0, |m| m.value);
+    let has = |feature| measured.iter().any(|m| m.feature == feature && m.value > 0.0);
     let share = measured.iter().map(|m| m.word_share).fold(0.0, f64::max);
-    let names = value(Feature::NamedFile) + value(Feature::NamedIdentifier) > 0.0;
-    Kinds {
-        time: hours_before(candidate.effective_at, inputs.reference()) <= rule.recent_hours,
-        words: names || share >= rule.word_share,
-        service: value(Feature::Service) > 0.0,
-    }
+    let time = hours_before(candidate.effective_at, inputs.reference()) <= rule.recent_hours;
+    let words = share >= rule.word_share;
+    let named = has(Feature::NamedFile) || has(Feature::NamedIdentifier);
+    let service = has(Feature::Service);
+    let count = [time, words, named, service].into_iter().map(u8::from).sum();
+    (count, words || named || service)
 }
 
-/// Strong: enough kinds of reason agree, and no other change is far ahead. Time and service alone are what every
-/// recent change of a service has, so they only do for one that is alone in that.
-fn strength(inputs: &Inputs<'_>, kinds: Kinds, of_service: usize, behind: f64) -> Strength {
-    let rule = &inputs.ranker.strength;
-    let Kinds { time, words, service } = kinds;
-    let enough = u8::from(time) + u8::from(words) + u8::from(service) >= rule.kinds;
-    let telling = words || (service && of_service == 1);
-    if enough && telling && behind <= rule.margin { Strength::Strong } else { Strength::Weak }
+/// How many of the first three stand clear of all that follow; 0 if they lie close together. A crowd of equals is
+/// no answer, however good their reasons.
+fn standing_clear(scores: &[f64], lead: f64) -> usize {
+    let clear = |count: &usize| match (scores.get(count - 1), scores.get(*count)) {
+        (Some(last), Some(next)) => last - next >= lead,
+        (last, _) => last.is_some(),
+    };
+    (1..=3).find(clear).unwrap_or(0)
 }
 
 /// How many hours `at` lies before `reference`; 0 if it does not.

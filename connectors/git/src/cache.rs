@@ -29,6 +29,10 @@ pub(crate) enum Table {
     Files,
     /// Capped diffs of a commit.
     Diffs,
+    /// Where walks from a commit stood, all parents followed.
+    Checkpoints,
+    /// The same, only first parents followed.
+    MainLineCheckpoints,
 }
 
 impl Table {
@@ -36,6 +40,8 @@ impl Table {
         match self {
             Table::Files => 0,
             Table::Diffs => 1,
+            Table::Checkpoints => 2,
+            Table::MainLineCheckpoints => 3,
         }
     }
 }

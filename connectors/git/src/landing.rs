@@ -32,7 +32,7 @@ impl Landing {
     }
 }
 
-/// Works it out for a walk that started at node 0. `until_s` is the as-of.
+/// Works it out for a walk. `until_s` is the as-of.
 pub(crate) fn landing(graph: &Graph, until_s: i64, wanted: &dyn Fn(usize) -> bool) -> Landing {
     let order = parents_first(graph);
     let mut place = vec![0; graph.nodes.len()];
@@ -105,7 +105,7 @@ pub(crate) fn landing(graph: &Graph, until_s: i64, wanted: &dyn Fn(usize) -> boo
 /// The first-parent chain, newest first.
 fn main_line(graph: &Graph) -> Vec<usize> {
     let mut chain = Vec::new();
-    let mut next = if graph.nodes.is_empty() { None } else { Some(0) };
+    let mut next = graph.main;
     while let Some(index) = next {
         chain.push(index);
         next = graph.node(index).and_then(|node| match node.past {

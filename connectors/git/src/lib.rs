@@ -2,13 +2,14 @@
 //! It must not know other connectors, the engine, or what the changes are used for.
 //!
 //! [`GitChangeSource`] is the way in. A question walks history from a revision back to the window's start
-//! (`walk`), works out when commits reached the main line (`landing`), counts their files on all cores (`crew`,
+//! (`walk`, which remembers in `checkpoint` where it stood), works out when commits reached the main line (`landing`), counts their files on all cores (`crew`,
 //! `files`, `tree`, `lines`) or takes them from the [`CommitCache`], and links reverts (`revert_message`,
 //! `revert_links`). Nothing from the window's end on is seen in any of it.
 
 mod authors;
 mod bots;
 mod cache;
+mod checkpoint;
 mod crew;
 mod diffs;
 mod encoding;

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::authors::Authors;
 use crate::cache::Table;
+use crate::checkpoint::{self, Checkpoint};
 use crate::crew;
 use crate::encoding::{decode_rows, encode_rows};
 use crate::files::{self, Files};
@@ -93,7 +94,7 @@ impl Question<'_> {
     fn answer(&self) -> Result<Fetched<Change>, ConnectorError> {
         let (from_s, until_s) = (ceil_s(self.asked.window.from), ceil_s(self.asked.window.until));
         let tip = repositories::resolve(self.repository, self.shared.options.revision.as_deref())?;
-        let graph = self.walk(&tip, from_s);
+        let graph = self.walk(&tip, from_s, until_s);
         if graph.nodes.is_empty() {
             return Err(ConnectorError::NotUsable(format!(
                 "the newest commit of {} is not in the repository; run `git fetch` there",
@@ -127,22 +128,38 @@ impl Question<'_> {
         Ok(Fetched { items: changes, coverage })
     }
 
-    fn walk(&self, tip: &Tip, from_s: i64) -> Graph {
+    fn walk(&self, tip: &Tip, from_s: i64, until_s: i64) -> Graph {
         // Taken out, so that two questions at once don't wait for each other.
         let mut headers = std::mem::take(&mut *lock(&self.shared.headers));
         if headers.len() > REMEMBERED_HEADERS {
             headers.clear();
         }
+        let mode = self.shared.options.walk;
         let shallow = repositories::shallow_commits(self.repository);
-        let route = Route { tip: tip.oid, from_s, mode: self.shared.options.walk, shallow: &shallow };
-        let graph = walk::walk(self.objects, &mut headers, &route, self.stop, &|seen| {
+        let known = self.checkpoints(tip.oid);
+        let whole = Checkpoint { at_s: i64::MAX, main: Some(tip.oid), waiting: vec![tip.oid] };
+        let start = checkpoint::nearest(&known, until_s).unwrap_or(&whole);
+        let route = Route { start, from_s, until_s, mode, shallow: &shallow };
+        let mut graph = walk::walk(self.objects, &mut headers, &route, self.stop, &|seen| {
             self.shared.progress(Progress::Walking { seen });
         });
         let mut kept = lock(&self.shared.headers);
         if kept.len() < headers.len() {
             *kept = headers;
         }
+        drop(kept);
+        if let (Some(cache), Some(reached)) = (&self.shared.options.cache, graph.checkpoint.take()) {
+            let fact = checkpoint::encode(&checkpoint::with(known, reached));
+            cache.store(checkpoint_table(mode), &[(tip.oid, fact)]);
+        }
         graph
+    }
+
+    /// Where earlier walks from this tip stood.
+    fn checkpoints(&self, tip: Oid) -> Vec<Checkpoint> {
+        let Some(cache) = &self.shared.options.cache else { return Vec::new() };
+        let facts = cache.load(checkpoint_table(self.shared.options.walk), &[tip]);
+        facts.get(&tip).and_then(|fact| checkpoint::decode(fact)).unwrap_or_default()
     }
 
     fn words(&self, commit: Oid) -> Words {
@@ -423,6 +440,13 @@ impl Question<'_> {
             missing.push(format!("{} too large to be counted", counted(large, "file is", "files are")));
         }
         missing
+    }
+}
+
+fn checkpoint_table(mode: WalkMode) -> Table {
+    match mode {
+        WalkMode::AllCommits => Table::Checkpoints,
+        WalkMode::FirstParent => Table::MainLineCheckpoints,
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use git2::{ObjectType, Oid};
 
+use crate::checkpoint::Checkpoint;
 use crate::object::{self, Header};
 use crate::objects::{Objects, Unreadable};
 use crate::stop::Stop;
@@ -56,13 +57,21 @@ pub(crate) enum Past {
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) by_oid: HashMap<Oid, usize>,
+    /// Where the main line begins; none if none of it was seen.
+    pub(crate) main: Option<usize>,
     /// Committer date up to which everything newer was seen, if the walk was stopped early.
     pub(crate) stopped_at_s: Option<i64>,
+    /// Where the walk stood at [`Route::until_s`], if it had to get there first and nothing on the way was missing.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 impl Graph {
     pub(crate) fn node(&self, index: usize) -> Option<&Node> {
         self.nodes.get(index)
+    }
+
+    fn is_followed(&self, index: usize) -> bool {
+        self.node(index).is_some_and(|node| node.past == Past::Followed)
     }
 
     pub(crate) fn find(&self, oid: Oid) -> Option<&Node> {
@@ -72,7 +81,10 @@ impl Graph {
 
 /// Where and how far to walk.
 pub(crate) struct Route<'a> {
-    pub(crate) tip: Oid,
+    /// Where to begin: a tip, or where an earlier walk from it stood.
+    pub(crate) start: &'a Checkpoint,
+    /// Nothing from this committer date on is wanted.
+    pub(crate) until_s: i64,
     /// Commits before this committer date are not wanted.
     pub(crate) from_s: i64,
     pub(crate) mode: WalkMode,
@@ -88,11 +100,23 @@ pub(crate) fn walk(
     stop: &Stop,
     seen: &dyn Fn(usize),
 ) -> Graph {
-    let mut walker = Walker { objects, memory, graph: Graph::default(), frontier: BinaryHeap::new() };
-    if walker.push(route.tip, 0).is_err() {
-        return walker.graph;
+    let mut walker =
+        Walker { objects, memory, graph: Graph::default(), frontier: BinaryHeap::new(), main: None };
+    for &oid in &route.start.waiting {
+        // What is absent is a gap of its own: the walk that came here first would not have kept this place.
+        let _ = walker.push(oid, 0);
     }
-    while let Some(Waiting { date_s, index, old_in_a_row, .. }) = walker.frontier.pop() {
+    walker.main = route.start.main.and_then(|main| walker.graph.by_oid.get(&main).copied());
+    walker.graph.main = walker.main;
+    let mut way = Way::AtStart;
+    while let Some(waiting) = walker.frontier.pop() {
+        if way != Way::Over && waiting.date_s < route.until_s {
+            if way == Way::Unbroken {
+                walker.graph.checkpoint = Some(walker.checkpoint(&waiting, route.until_s));
+            }
+            way = Way::Over;
+        }
+        let Waiting { date_s, index, old_in_a_row, .. } = waiting;
         if index.is_multiple_of(256) {
             seen(walker.graph.nodes.len());
         }
@@ -104,8 +128,26 @@ pub(crate) fn walk(
         if old_in_a_row <= SLOP_COMMITS {
             walker.follow(index, route, old_in_a_row);
         }
+        way = match way {
+            Way::AtStart | Way::Unbroken if walker.graph.is_followed(index) => Way::Unbroken,
+            Way::Over => Way::Over,
+            _ => Way::Broken,
+        };
     }
     walker.graph
+}
+
+/// The way from the start to the part that is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Nothing was taken yet.
+    AtStart,
+    /// Nothing was missing on it so far.
+    Unbroken,
+    /// Something was, and may come back: a place reached on it is not worth keeping.
+    Broken,
+    /// The wanted part is reached.
+    Over,
 }
 
 struct Walker<'a, 'r> {
@@ -113,6 +155,8 @@ struct Walker<'a, 'r> {
     memory: &'a mut HashMap<Oid, Header>,
     graph: Graph,
     frontier: BinaryHeap<Waiting>,
+    /// The next commit of the main line.
+    main: Option<usize>,
 }
 
 /// A commit whose parents were not looked at yet; the newest comes first, then the one seen first.
@@ -125,6 +169,18 @@ struct Waiting {
 }
 
 impl Walker<'_, '_> {
+    /// Where the walk stands, `next` being about to be taken.
+    fn checkpoint(&self, next: &Waiting, at_s: i64) -> Checkpoint {
+        let oid = |index: usize| self.graph.node(index).map(|node| node.oid);
+        let mut waiting: Vec<&Waiting> = self.frontier.iter().chain([next]).collect();
+        waiting.sort_unstable_by(|a, b| b.cmp(a));
+        Checkpoint {
+            at_s,
+            main: self.main.and_then(oid),
+            waiting: waiting.into_iter().filter_map(|waiting| oid(waiting.index)).collect(),
+        }
+    }
+
     fn follow(&mut self, index: usize, route: &Route<'_>, old_in_a_row: u8) {
         let Some(node) = self.graph.nodes.get(index) else { return };
         let oid = node.oid;
@@ -143,6 +199,9 @@ impl Walker<'_, '_> {
                     Err(_) => past = Past::Absent,
                 }
             }
+        }
+        if self.main == Some(index) {
+            self.main = parents.first().copied().filter(|_| past == Past::Followed);
         }
         if let Some(node) = self.graph.nodes.get_mut(index) {
             node.past = past;

@@ -8,8 +8,11 @@ use hearback_testkit::scenario::checkout_cart_rounding::checkout_cart_rounding;
 fn the_demo_tells_the_incident_and_names_the_culprit_and_not_the_red_herring() -> Result<()> {
     let home = Home::new()?;
     let out = home.run(["demo", "--fast"])?.ok()?;
-    let answer: Vec<&str> =
-        out.lines().skip_while(|line| !line.starts_with("Look here first")).take_while(|line| !line.is_empty()).collect();
+    let answer: Vec<&str> = out
+        .lines()
+        .skip_while(|line| !line.starts_with("Look here first"))
+        .take_while(|line| !line.is_empty())
+        .collect();
     assert!((4..=10).contains(&answer.len()), "at most ten lines: {out}");
     let culprit = checkout_cart_rounding().culprit;
     let sha = culprit.sha().unwrap_or_default();

@@ -3,6 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use std::sync::Arc;
+
+use hearback_git::{CommitCache, GitOptions, WalkMode};
 use proptest::prelude::*;
 
 use crate::generated::*;
@@ -157,6 +160,21 @@ fn a_window_is_half_open_to_the_second() {
     assert!(shas(9, 10).is_empty() && shas(11, 20).is_empty());
 }
 
+/// A question that starts where an earlier one stood has the same answer as one that starts at the tip.
+fn assert_no_trace_of_earlier_questions(h: &History, from: i64) {
+    for walk in [WalkMode::AllCommits, WalkMode::FirstParent] {
+        let path = h.outside(&format!("{walk:?}.db"));
+        let asked = |cache: Option<Arc<CommitCache>>, until: i64| {
+            let source = open(&h.path, GitOptions { walk, cache, ..GitOptions::default() });
+            ask(&source, window(from - 100, until))
+        };
+        for until in [from + 60, from, from + 30, from, from + 90, from - 30, from + 60] {
+            let cache = Arc::new(CommitCache::open(&path));
+            assert_eq!(asked(Some(cache), until), asked(None, until), "{walk:?} until {until}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -193,5 +211,6 @@ proptest! {
         h.git(&["checkout", "-q", "main"]);
         assert_as_git(&h, window(-EVER, EVER));
         assert_as_git(&h, window(from, from + 60));
+        assert_no_trace_of_earlier_questions(&h, from);
     }
 }

@@ -22,7 +22,8 @@ fn main() -> std::io::Result<()> {
 
 fn draw(command: &str, printed: &str) -> String {
     let prompt = format!("$ {command}");
-    let lines: Vec<String> = std::iter::once(prompt.as_str()).chain(printed.lines()).flat_map(wrapped).collect();
+    let lines: Vec<String> =
+        std::iter::once(prompt.as_str()).chain(printed.lines()).flat_map(wrapped).collect();
     let width = COLUMNS as f64 * CELL + 2.0 * MARGIN;
     let height = lines.len() as f64 * LINE + 2.0 * MARGIN;
     let mut svg = format!(

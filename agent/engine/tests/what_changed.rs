@@ -171,7 +171,7 @@ fn rule_of(answer: &Answer, name: &str) -> Option<String> {
 #[tokio::test]
 async fn a_change_to_the_named_file_is_first_and_strong() {
     let answer = Asked { symptom: "checkout 5xx, TypeError in cart.js", ..Asked::default() }
-        .with(commit("c1", 300, "Sum totals once", &["web/src/cart.js"]))
+        .with(commit("c1", 90, "Sum totals once", &["web/src/cart.js"]))
         .answer()
         .await;
     assert_eq!(rank_of(&answer, "c1"), Some(1));

@@ -1,5 +1,7 @@
 //! "What changed?" from end to end inside the engine, with sources made for the test.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop anywhere")]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

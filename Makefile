@@ -1,9 +1,10 @@
 # Hearback. `make` alone lists the targets; each installs what it lacks, after saying what and why.
 
-# What `make torture` repeats, and what `make bench` measures on: a clone with 100,000 commits or more.
+# What `make torture` repeats, and what `make bench` measures on: a clone with 100,000 commits or more, as of then.
 ROUNDS ?= 50
 APPENDS ?= 10000
 BENCH_REPO ?=
+BENCH_UNTIL ?=
 
 CARGO_HOME ?= $(HOME)/.cargo
 # rustup and cargo put programs here; the shell that called make may be older than they are.
@@ -40,8 +41,11 @@ lint: setup-lint ## check form, lints and, where cargo-deny is installed, depend
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph; \
 	else echo "cargo-deny is not installed, so licences and advisories were not checked (cargo install --locked cargo-deny)."; fi
 
-bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH of a large clone, else a generated one
-	@HEARBACK_BENCH_REPO="$(BENCH_REPO)" cargo bench --locked -p hearback-git -p hearback-record -p hearback-e2e --benches
+bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=TIME for a large clone, else a generated one
+	@cargo build --release --locked --workspace --bins
+	@cargo bench --locked -p hearback-git --bench enumerate -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
+	@cargo bench --locked -p hearback-record --bench append
+	@cargo bench --locked -p hearback-e2e --bench ask
 
 torture: setup-tests ## kill the record while it writes, over and over: ROUNDS=50 APPENDS=10000
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \

@@ -92,7 +92,7 @@ fn verdict_line(answer: &Answer) -> String {
         }
         Verdict::CantTell => {
             format!(
-                "Can't tell: no strong suspect among {window}. Say what fails, or which service, to narrow it."
+                "Can't tell: no strong suspect among {window}. More words of the error, or the service that fails, would narrow it."
             )
         }
         Verdict::NothingFits if answer.considered == 0 => {

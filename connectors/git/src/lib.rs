@@ -26,6 +26,7 @@ mod revert_links;
 mod revert_message;
 mod source;
 mod stop;
+mod tag_refs;
 mod tags;
 mod tree;
 mod walk;

@@ -9,6 +9,7 @@ use git2::{ObjectType, Oid, Repository};
 use crate::object::{self, TagObject, Words};
 use crate::objects::Objects;
 use crate::stop::Stop;
+use crate::tag_refs::tag_refs;
 use crate::walk::Graph;
 
 /// How many annotations are followed from a tag that names a tag.
@@ -47,14 +48,10 @@ pub(crate) fn releases(
     stop: &Stop,
 ) -> Vec<Release> {
     let mut releases = Vec::new();
-    let Ok(references) = repository.references_glob("refs/tags/*") else { return releases };
-    for reference in references.flatten() {
+    for (name, target) in tag_refs(repository.commondir()) {
         if stop.check().is_err() {
             break;
         }
-        let Some(target) = reference.target() else { continue };
-        let full = reference.name_bytes();
-        let name = full.strip_prefix(b"refs/tags/").unwrap_or(full).to_vec();
         let release = if graph.by_oid.contains_key(&target) {
             // A lightweight tag has no date of its own.
             graph.find(target).map(|node| (target, node.header.committed_s, None))

@@ -1,2 +1,29 @@
-//! x
-fn main() {}
+//! `hearback`: the incident copilot's program. Reads arguments, runs one command, and turns its result into
+//! output and an exit code: 0 done, 1 failed, 2 wrong usage.
+
+mod cli;
+mod commands;
+mod config;
+mod output;
+mod progress;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    telemetry::start();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output::failure(&anyhow::Error::new(error).context("the async runtime did not start"));
+        }
+    };
+    match runtime.block_on(commands::run(cli)) {
+        Ok(code) => code,
+        Err(error) => output::failure(&error),
+    }
+}

@@ -116,6 +116,9 @@ pub struct Reason {
     pub value: f64,
     /// What one unit of it counts.
     pub weight: f64,
+    /// How far its points lie above (below: negative) those of the middle candidate. What every change has is no
+    /// reason.
+    pub stands_out: f64,
     /// The statement for people and its evidence.
     pub claim: Claim,
 }
@@ -161,6 +164,9 @@ pub struct Suspect {
     /// The change.
     #[serde(flatten)]
     pub change: ChangeSummary,
+    /// The rollout that brought it to production, if one is known: what a rollback would undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_by: Option<ChangeSummary>,
     /// In words.
     pub strength: Strength,
     /// As a probability from 0 to 1; null until a backtest has calibrated the ranker.

@@ -77,7 +77,7 @@ pub fn parse_length(text: &str) -> Result<SignedDuration, BadTime> {
     if length.is_negative() { Err(bad()) } else { Ok(length) }
 }
 
-/// A duration as a tired person reads it: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`, `41 d`. Negative ones lose
+/// A duration as a tired person reads it: `45 s`, `12 min`, `3 h 20 min`, `30 h`, `2 d 4 h`, `41 d`. Negative ones lose
 /// their sign: say "before" or "after" in words.
 pub fn format_length(length: SignedDuration) -> String {
     let seconds = length.as_secs().unsigned_abs();
@@ -90,10 +90,11 @@ pub fn format_length(length: SignedDuration) -> String {
         }
     };
     match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, _, _) => two(hours, "h", minutes % 60, "min"),
-        (1..10, _, _) => two(days, "d", hours % 24, "h"),
+        (_, 0, 0) => format!("{seconds} s"),
+        (_, 0, _) => format!("{minutes} min"),
+        (_, 1..10, _) => two(hours, "h", minutes % 60, "min"),
+        (_, 10..48, _) => format!("{hours} h"),
+        (0..10, _, _) => two(days, "d", hours % 24, "h"),
         _ => format!("{days} d"),
     }
 }
@@ -139,6 +140,8 @@ mod tests {
             ("12m", "12 min"),
             ("3h", "3 h"),
             ("3h20m", "3 h 20 min"),
+            ("24h", "24 h"),
+            ("30h 40m", "30 h"),
             ("52h", "2 d 4 h"),
             ("41d 3h", "41 d"),
             ("2 weeks", "14 d"),

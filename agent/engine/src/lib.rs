@@ -1,1 +1,12 @@
-//! x
+//! Decisions: what to gather for a question, what the evidence says, and the answer. It knows the ports of
+//! `hearback-core` and no connector, no store and no clock: the time is an argument everywhere.
+//!
+//! The main flow is [`driver::answer`]: scope → gather → analysts → answer. Analysts are pure functions.
+
+pub mod analysts;
+pub mod driver;
+pub mod gather;
+pub mod ranker;
+pub mod render;
+pub mod scope;
+pub mod words;

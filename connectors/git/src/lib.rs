@@ -1,1 +1,35 @@
-//! x
+//! Git history as a source of changes: the commits of a window with their files, merges, reverts, moves and tags.
+//! It must not know other connectors, the engine, or what the changes are used for.
+//!
+//! [`GitChangeSource`] is the way in. A question walks history from a revision back to the window's start
+//! (`walk`), works out when commits reached the main line (`landing`), counts their files on all cores (`crew`,
+//! `files`, `tree`, `lines`) or takes them from the [`CommitCache`], and links reverts (`revert_message`,
+//! `revert_links`). Nothing from the window's end on is seen in any of it.
+
+mod authors;
+mod bots;
+mod cache;
+mod crew;
+mod diffs;
+mod encoding;
+mod files;
+mod landing;
+mod limits;
+mod lines;
+mod link;
+mod object;
+mod objects;
+mod question;
+mod repositories;
+mod revert_links;
+mod revert_message;
+mod source;
+mod stop;
+mod tags;
+mod tree;
+mod walk;
+
+pub use cache::CommitCache;
+pub use diffs::DiffCaps;
+pub use source::{GitChangeSource, GitOptions, OnProgress, Progress};
+pub use walk::WalkMode;

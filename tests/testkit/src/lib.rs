@@ -1,3 +1,5 @@
-//! What tests share.
+//! What tests share. Only tests and the tools of this repository depend on it; it must not know how anything is
+//! decided or stored.
 
 pub mod postgres;
+pub mod scenario;

@@ -1,0 +1,48 @@
+# Hearback. `make` alone lists the targets; each installs what it lacks, after saying what and why.
+
+# What `make torture` repeats, and what `make bench` measures on: a clone with 100,000 commits or more.
+ROUNDS ?= 50
+APPENDS ?= 10000
+BENCH_REPO ?=
+
+CARGO_HOME ?= $(HOME)/.cargo
+# rustup and cargo put programs here; the shell that called make may be older than they are.
+export PATH := $(CARGO_HOME)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests setup-lint demo test lint bench torture scenarios
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what building and the demo need (all other targets do it too)
+	@.ci/setup demo
+
+setup-lint:
+	@.ci/setup lint
+
+setup-tests:
+	@.ci/setup test
+
+demo: setup ## build, then replay the bundled incident; no key, no account, no network
+	@cargo build --locked --bin hearback
+	@cargo run --quiet --locked --bin hearback -- demo
+
+test: setup-tests ## run every check; the last line says how many passed and failed
+	@.ci/test
+
+lint: setup-lint ## check form, lints and, where cargo-deny is installed, dependencies
+	@cargo fmt --all --check
+	@cargo clippy --workspace --locked --all-targets --quiet -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph; \
+	else echo "cargo-deny is not installed, so licences and advisories were not checked (cargo install --locked cargo-deny)."; fi
+
+bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH of a large clone, else a generated one
+	@HEARBACK_BENCH_REPO="$(BENCH_REPO)" cargo bench --locked -p hearback-git -p hearback-record -p hearback-e2e --benches
+
+torture: setup-tests ## kill the record while it writes, over and over: ROUNDS=50 APPENDS=10000
+	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \
+		cargo nextest run --workspace --locked --test crash --profile torture --test-threads 1
+
+scenarios: setup ## write the bundled incidents anew from their scenarios
+	@cargo run --quiet --locked -p hearback-testkit --bin write-scenarios -- --write

@@ -1,0 +1,250 @@
+//! The command line: words, defaults and help. It must not do anything.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What a time argument may look like.
+const TIME: &str = "TIME";
+
+/// The incident copilot: answers "what changed?" from evidence, and keeps the record.
+#[derive(Debug, Parser)]
+#[command(name = "hearback", version, max_term_width = 100)]
+pub struct Cli {
+    /// Configuration file [default: $HEARBACK_CONFIG, ./hearback.toml, ~/.config/hearback/hearback.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The incident record: a file or postgres://… [default: from the configuration]
+    #[arg(long, global = true, value_name = "URL", env = "HEARBACK_RECORD", hide_env_values = true)]
+    pub record: Option<String>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ask "what changed?" of git repositories, or inside an incident
+    Ask(Ask),
+    /// Declare an incident
+    Declare(Declare),
+    /// Add a note to an incident
+    Note(Note),
+    /// List and show incidents
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Show, verify, redact, export and import records
+    #[command(subcommand)]
+    Record(Record),
+    /// Check the configuration and each part's health
+    Doctor(Doctor),
+    /// Replay a bundled incident: no key, no account, no network
+    Demo(Demo),
+}
+
+/// Ranks the changes of a window by how likely each explains what fails. Exit code 0 when an answer was given,
+/// 1 when no source could answer, 2 for wrong usage.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback ask \"what changed?\" --repo ~/src/shop --symptom \"checkout 5xx, TypeError in cart.js\"
+  hearback ask \"what changed?\" --repo . --as-of 2026-11-23T14:05Z --since 7d --json
+  pbpaste | hearback ask --repo . --symptom -      # a stack trace from the clipboard
+  hearback ask --incident INC-3")]
+pub struct Ask {
+    /// The question; words beyond \"what changed\" count as symptom
+    #[arg(default_value = "what changed?")]
+    pub question: String,
+    /// A git repository; may be given several times [default: those of the configuration, else this folder]
+    #[arg(long = "repo", value_name = "PATH")]
+    pub repositories: Vec<PathBuf>,
+    /// Ask inside this incident: its services, alerts and changes count, and the answer goes into its record
+    #[arg(long, value_name = "INC")]
+    pub incident: Option<String>,
+    /// Answer as of then; everything later is hidden: 2026-11-23T14:05:00Z, \"2h ago\" [default: now]
+    #[arg(long, value_name = TIME)]
+    pub as_of: Option<String>,
+    /// How far back to look: 24h, 7d, or a time [default: 24h]
+    #[arg(long, value_name = "LENGTH")]
+    pub since: Option<String>,
+    /// When it began, if you know: ages count from there, and what came later is ruled out
+    #[arg(long, value_name = TIME)]
+    pub onset: Option<String>,
+    /// A service that fails; may be given several times
+    #[arg(long = "service", value_name = "NAME")]
+    pub services: Vec<String>,
+    /// What is seen to fail: an error message, a stack trace; - reads standard input
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub symptom: String,
+    /// The branch, tag or commit to look at [default: HEAD]
+    #[arg(long, value_name = "REV")]
+    pub revision: Option<String>,
+    /// Look at merges on the main line instead of their commits
+    #[arg(long)]
+    pub first_parent: bool,
+    /// How many suspects to list, 1 to 20
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub top: u8,
+    /// Print the answer as one JSON object (config/answer.schema.json)
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Markdown,
+    Json,
+}
+
+/// Opens an incident's record. Prints its id.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hearback declare \"Checkout 5xx\" --severity SEV-1 --service checkout --impact-since \"10m ago\"")]
+pub struct Declare {
+    /// What it is called
+    pub title: String,
+    /// How bad it is, by impact on users: SEV-1 (worst) to SEV-5
+    #[arg(long, value_name = "SEV")]
+    pub severity: String,
+    /// A service known to be affected; may be given several times
+    #[arg(long = "service", value_name = "NAME")]
+    pub services: Vec<String>,
+    /// When users began to feel it
+    #[arg(long, value_name = TIME)]
+    pub impact_since: Option<String>,
+    #[command(flatten)]
+    pub who: Who,
+    /// Print the entry as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes a note into an incident's record.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hearback note INC-3 \"rolled back checkout to v412\" --at \"3m ago\"")]
+pub struct Note {
+    /// The incident
+    #[arg(value_name = "INC")]
+    pub incident: String,
+    /// The words
+    pub text: String,
+    /// When it happened [default: now]
+    #[arg(long, value_name = TIME)]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub who: Who,
+    /// Print the entry as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Who {
+    /// Who says so
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown", hide_env_values = true)]
+    pub by: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Incident {
+    /// All incidents, oldest first
+    #[command(after_help = "Example:\n  hearback incident list --json")]
+    List {
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is known of an incident: title, severity, roles, alerts, changes, timeline
+    #[command(after_help = "Example:\n  hearback incident show INC-3 --as-of \"1h ago\"")]
+    Show {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// As it was known then
+        #[arg(long, value_name = TIME)]
+        as_of: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Record {
+    /// Every entry, in order
+    #[command(after_help = "Example:\n  hearback record show INC-3 --json | jq .kind")]
+    Show {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// Print JSON Lines, one entry a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Walk the chain and name the first broken entry; exit code 1 if there is one
+    #[command(
+        after_help = "Example:\n  hearback record verify INC-3 --head 41:9f2c…  # the head an earlier verify printed"
+    )]
+    Verify {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// A head that was noted or exported before, SEQ:HASH: a record that was cut short is noticed
+        #[arg(long, value_name = "HEAD")]
+        head: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove the body of an entry for good; a tombstone stays and the chain still verifies
+    #[command(after_help = "Example:\n  hearback record redact INC-3 17 --why \"customer data\"")]
+    Redact {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// The entry's number
+        seq: u64,
+        /// Why; stays in the record
+        #[arg(long)]
+        why: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Write the record with its snapshots as JSON Lines
+    #[command(after_help = "Example:\n  hearback record export INC-3 --output inc-3.jsonl")]
+    Export {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// The file to write [default: standard output]; never overwritten
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Take an exported record; it must verify
+    #[command(after_help = "Example:\n  hearback record import inc-3.jsonl")]
+    Import {
+        /// The file; - reads standard input
+        file: PathBuf,
+    },
+}
+
+/// Checks the configuration and every part, one line each, with what to do. Exit code 1 if something is broken.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hearback doctor --config hearback.toml")]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Replays a bundled incident through the same code as a live one, and answers "what changed?" in the middle of it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  hearback demo --fast")]
+pub struct Demo {
+    /// Don't pause between entries
+    #[arg(long)]
+    pub fast: bool,
+}

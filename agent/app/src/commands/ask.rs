@@ -1,0 +1,118 @@
+//! `hearback ask`: the question, the sources, the answer; inside an incident also its record.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use hearback_core::entry::Actor;
+use hearback_core::happening::Question;
+use hearback_core::ports::{Expect, RecordStore};
+use hearback_core::{Draft, ExternalText, Happening, Incident, IncidentId, Window};
+use hearback_engine::driver::{self, Answered, Context};
+use hearback_engine::render::{self, Cost};
+use jiff::{SignedDuration, Timestamp};
+
+use super::incident::load;
+use super::times;
+use crate::cli::{Ask, Format};
+use crate::config::Config;
+use crate::output::{self, Usage};
+use crate::progress::Progress;
+use crate::wiring;
+
+/// The longest symptom that is read; more is cut, since the first lines of a trace tell.
+const SYMPTOM_BYTES: usize = 64 * 1024;
+
+pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
+    let now = Timestamp::now();
+    let question = question(&arguments, config, now)?;
+    let onset = arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?;
+    if onset.is_some_and(|onset| onset > question.window.until) {
+        return Err(
+            Usage("--onset: it lies after --as-of; nothing after the as-of can be seen".into()).into()
+        );
+    }
+    let asked_in = match &arguments.incident {
+        Some(id) => Some((times::incident(id)?, wiring::record(config).await?)),
+        None => None,
+    };
+    let incident = match &asked_in {
+        Some((id, record)) => {
+            let (entries, _) = load(record.as_ref(), id).await?;
+            Some(Incident::as_of(id.clone(), &entries, question.window.until))
+        }
+        None => None,
+    };
+    let progress = Progress::start();
+    let sources = wiring::change_sources(&arguments, config, &progress)?;
+    let started = Instant::now();
+    let context = Context {
+        ranker: &config.ranker,
+        catalog: &config.catalog,
+        sources: &sources,
+        incident: incident.as_ref(),
+        budget: config.budget,
+    };
+    let Answered { answer, snapshots } = driver::answer(context, &question, onset).await?;
+    drop(progress);
+    let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
+    if let Some((id, record)) = asked_in {
+        for snapshot in &snapshots {
+            record.keep(snapshot).await?;
+        }
+        let gathered = snapshots.iter().map(|snapshot| Happening::EvidenceGathered {
+            evidence: snapshot.id,
+            source: snapshot.source.clone(),
+            what: format!("{} bytes for \"what changed?\"", snapshot.text.as_untrusted().len()),
+            window: snapshot.window,
+        });
+        let asked = [Happening::Asked(question)];
+        let whats = asked.into_iter().chain(gathered).chain([Happening::Answered(answer.clone())]);
+        write(record.as_ref(), &id, now, whats.collect()).await?;
+    }
+    let top = usize::from(arguments.top);
+    match if arguments.json { Format::Json } else { arguments.format } {
+        Format::Json => output::json(&answer)?,
+        Format::Text => output::print(&render::text(&answer, top, Some(cost)))?,
+        Format::Markdown => output::print(&render::markdown(&answer, top, Some(cost)))?,
+    }
+    Ok(if answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn write(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    now: Timestamp,
+    whats: Vec<Happening>,
+) -> Result<()> {
+    let draft =
+        |what| Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
+    record.append(id, Expect::Any, whats.into_iter().map(draft).collect()).await?;
+    Ok(())
+}
+
+fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question> {
+    let until = match &arguments.as_of {
+        Some(text) => times::past("--as-of", text, now)?,
+        None => now,
+    };
+    let from = match &arguments.since {
+        Some(text) => times::since("--since", text, until, now)?,
+        None => Window::before(until, config.window).from,
+    };
+    let symptom = match arguments.symptom.as_str() {
+        "-" => {
+            let mut text = Vec::new();
+            std::io::stdin().take(SYMPTOM_BYTES as u64).read_to_end(&mut text)?;
+            String::from_utf8_lossy(&text).into_owned()
+        }
+        text => text.to_owned(),
+    };
+    Ok(Question {
+        text: ExternalText::capped(&arguments.question, SYMPTOM_BYTES),
+        symptom: ExternalText::capped(&symptom, SYMPTOM_BYTES),
+        services: times::services(&arguments.services)?,
+        window: Window { from, until },
+    })
+}

@@ -1,0 +1,84 @@
+//! `hearback demo`: a bundled incident, replayed through the same code as a live one. The record is imported
+//! into a store of its own, verified, and folded entry by entry; where somebody asked "what changed?", the answer
+//! is computed there and then from what was known at that moment.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hearback_core::export::Export;
+use hearback_core::{Catalog, Happening, Incident};
+use hearback_engine::driver::{self, Context};
+use hearback_engine::ranker::Ranker;
+use hearback_engine::render::{self, Cost, TOP};
+use jiff::SignedDuration;
+
+use super::incident::load;
+use super::record::one_line;
+use crate::cli::Demo;
+use crate::output;
+use crate::{config, wiring};
+
+const RECORD: &str = include_str!("../../demo/checkout.jsonl");
+
+/// How long a line stands before the next, so that a person can follow.
+const PAUSE: Duration = Duration::from_millis(250);
+
+pub async fn run(arguments: Demo) -> Result<ExitCode> {
+    let export = Export::parse(RECORD)?;
+    let id = export.incident.clone();
+    let folder = tempfile::tempdir()?;
+    let record = wiring::open(&folder.path().join("record.sqlite").to_string_lossy()).await?;
+    record.import(export.entries, export.snapshots).await?;
+    let (entries, head) = load(record.as_ref(), &id).await?;
+    let (ranker, catalog) = (config::shipped_ranker()?, Catalog::default());
+    let pause = if arguments.fast || !output::is_watched() { Duration::ZERO } else { PAUSE };
+    let (mut changes, mut snapshots) = (0, 0);
+    for (index, entry) in entries.iter().enumerate() {
+        let happening = entry.happening();
+        // What machines report in bulk is counted, so that what people do stays readable.
+        match happening {
+            Ok(Happening::ChangeSeen(_)) => changes += 1,
+            Ok(Happening::EvidenceGathered { .. }) => snapshots += 1,
+            _ => {}
+        }
+        if matches!(happening, Ok(Happening::ChangeSeen(_) | Happening::EvidenceGathered { .. })) {
+            continue;
+        }
+        for (count, what) in
+            [(&mut changes, "changes became known"), (&mut snapshots, "snapshots were taken")]
+        {
+            match std::mem::take(count) {
+                0 => {}
+                count => output::line(format!("      … {what}: {count}"))?,
+            }
+        }
+        tokio::time::sleep(pause).await;
+        output::line(one_line(entry))?;
+        if let Ok(Happening::Asked(question)) = happening {
+            let known = entries.get(..=index).unwrap_or_default();
+            let incident = Incident::as_of(id.clone(), known, entry.known_at);
+            answer(&ranker, &catalog, &incident, &question).await?;
+            tokio::time::sleep(pause * 8).await;
+        }
+    }
+    output::line(format!("\n{id} replayed and verified: {} entries, head {head}", entries.len()))?;
+    output::line(
+        "Next, on your own code: hearback ask \"what changed?\" --repo PATH --symptom \"what you see failing\"",
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn answer(
+    ranker: &Ranker,
+    catalog: &Catalog,
+    incident: &Incident,
+    question: &hearback_core::happening::Question,
+) -> Result<()> {
+    let started = Instant::now();
+    let budget = SignedDuration::from_secs(2);
+    let context = Context { ranker, catalog, sources: &[], incident: Some(incident), budget };
+    let answered = driver::answer(context, question, None).await?;
+    let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
+    output::print(&format!("\n{}\n", render::text(&answered.answer, TOP, Some(cost))))
+}

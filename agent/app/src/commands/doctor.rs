@@ -1,0 +1,133 @@
+//! `hearback doctor`: one line a part, and what to do about what is broken.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use hearback_core::ports::ChangeSource as _;
+use serde::Serialize;
+
+use crate::cli::Doctor;
+use crate::config::{Cache, Config, Repository};
+use crate::output;
+use crate::wiring;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Health {
+    Ok,
+    Off,
+    Broken,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    part: String,
+    health: Health,
+    says: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+impl Check {
+    fn new(part: impl Into<String>, health: Health, says: impl Into<String>) -> Self {
+        Check { part: part.into(), health, says: says.into(), fix: None }
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Self {
+        Check { fix: Some(fix.into()), ..self }
+    }
+}
+
+pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> {
+    let mut checks = Vec::new();
+    match config {
+        Err(error) => {
+            let check = Check::new("configuration", Health::Broken, error.to_string());
+            checks.push(check.fix("mend the line it names; config/default.toml lists every key"));
+        }
+        Ok(config) => {
+            checks.push(configuration(&config));
+            checks.push(record(&config).await);
+            checks.push(cache(&config));
+            checks.push(catalog(&config));
+            checks.extend(repositories(&config));
+        }
+    }
+    if arguments.json {
+        output::json(&checks)?;
+    } else {
+        for Check { part, health, says, fix } in &checks {
+            let sign = match health {
+                Health::Ok => "ok    ",
+                Health::Off => "off   ",
+                Health::Broken => "BROKEN",
+            };
+            let fix = fix.as_ref().map(|fix| format!(". {fix}")).unwrap_or_default();
+            output::line(format!("{sign} {part}: {says}{fix}"))?;
+        }
+    }
+    let broken = checks.iter().any(|check| check.health == Health::Broken);
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn configuration(config: &Config) -> Check {
+    match &config.file {
+        Some(file) => Check::new("configuration", Health::Ok, format!("{}", file.display())),
+        None => Check::new("configuration", Health::Off, "no hearback.toml; the defaults hold")
+            .fix("Copy what you need from config/default.toml to change them"),
+    }
+}
+
+async fn record(config: &Config) -> Check {
+    let checked = async {
+        let record = wiring::record(config).await?;
+        anyhow::Ok(record.incidents().await?.len())
+    };
+    match checked.await {
+        Ok(count) => {
+            Check::new("record", Health::Ok, format!("{count} incidents in {}", wiring::shown_record(config)))
+        }
+        Err(error) => Check::new("record", Health::Broken, format!("{error:#}"))
+            .fix("Set [record] url, or --record, to a file you can write or a server that answers"),
+    }
+}
+
+fn cache(config: &Config) -> Check {
+    match &config.cache {
+        Cache::Off => Check::new("cache", Health::Off, "questions work, the second as slow as the first")
+            .fix("Set [cache] path to a file"),
+        Cache::At(path) => match wiring::cache(config).is_some_and(|cache| cache.is_usable()) {
+            true => Check::new("cache", Health::Ok, format!("{}", path.display())),
+            false => Check::new("cache", Health::Broken, format!("{} can't be used as one", path.display()))
+                .fix("Questions still work, slower; set [cache] path to a file you can write"),
+        },
+    }
+}
+
+fn catalog(config: &Config) -> Check {
+    match config.catalog.services.len() {
+        0 => Check::new("catalog", Health::Off, "no services; names of paths are used instead")
+            .fix("Add [[service]] sections"),
+        1 => Check::new("catalog", Health::Ok, "1 service"),
+        count => Check::new("catalog", Health::Ok, format!("{count} services")),
+    }
+}
+
+fn repositories(config: &Config) -> Vec<Check> {
+    if config.repositories.is_empty() {
+        let check = Check::new("repositories", Health::Off, "none configured; --repo PATH names them");
+        return vec![check.fix("Add [[repository]] sections to ask them every time")];
+    }
+    let check = |repository: &Repository| match wiring::repository(repository) {
+        Ok(source) => Check::new(
+            format!("repository {}", source.name()),
+            Health::Ok,
+            repository.path.display().to_string(),
+        ),
+        Err(error) => {
+            let part = format!("repository {}", repository.path.display());
+            Check::new(part, Health::Broken, format!("{error:#}")).fix("Mend the path in [[repository]]")
+        }
+    };
+    config.repositories.iter().map(check).collect()
+}

@@ -1,0 +1,27 @@
+//! One file a command. A command turns arguments into values, calls the libraries and prints; it decides nothing.
+
+mod ask;
+mod demo;
+mod doctor;
+mod incident;
+mod record;
+mod times;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::config;
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let load = || config::load(cli.config.as_deref(), cli.record.as_deref());
+    match cli.command {
+        Command::Ask(arguments) => ask::run(arguments, &load()?).await,
+        Command::Declare(arguments) => incident::declare(arguments, &load()?).await,
+        Command::Note(arguments) => incident::note(arguments, &load()?).await,
+        Command::Incident(command) => incident::run(command, &load()?).await,
+        Command::Record(command) => record::run(command, &load()?).await,
+        Command::Doctor(arguments) => doctor::run(arguments, load()).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+    }
+}

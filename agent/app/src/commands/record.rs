@@ -1,0 +1,159 @@
+//! `hearback record`: the entries themselves.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use hearback_core::answer::Answer;
+use hearback_core::change::Change;
+use hearback_core::entry::{Body, Head, verify_chain};
+use hearback_core::export::Export;
+use hearback_core::time::format_time;
+use hearback_core::{Draft, Entry, ExternalText, Happening};
+use hearback_record::{Record, export};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::incident::read_all;
+use super::times;
+use crate::cli;
+use crate::config::Config;
+use crate::output::{self, Usage};
+use crate::wiring;
+
+pub async fn run(command: cli::Record, config: &Config) -> Result<ExitCode> {
+    let record = wiring::record(config).await?;
+    match command {
+        cli::Record::Show { incident, json } => {
+            for entry in read_all(record.as_ref(), &times::incident(&incident)?).await? {
+                output::line(if json { serde_json::to_string(&entry)? } else { one_line(&entry) })?;
+            }
+        }
+        cli::Record::Verify { incident, head, json } => {
+            return verify(record.as_ref(), &incident, head, json).await;
+        }
+        cli::Record::Redact { incident, seq, why, who } => {
+            let id = times::incident(&incident)?;
+            let now = Timestamp::now();
+            let why = ExternalText::new(why);
+            let what = Happening::Redacted { seq, why: why.clone() };
+            let by = times::person(&who.by);
+            let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
+            let tombstone = record.redact(&id, seq, &why, draft).await?;
+            output::line(format!("{id} entry {seq} redacted for good; entry {} says so", tombstone.seq))?;
+        }
+        cli::Record::Export { incident, output: to } => {
+            let id = times::incident(&incident)?;
+            let text = export(record.as_ref(), &id).await?.to_json_lines()?;
+            match to {
+                None => output::print(&text)?,
+                Some(path) => write_new(&path, &text)?,
+            }
+        }
+        cli::Record::Import { file } => {
+            let Export { incident, entries, snapshots, .. } = Export::parse(&read(&file)?)
+                .map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+            let head = record.import(entries, snapshots).await?;
+            output::line(format!("{incident} imported: {} entries, head {head}", head.seq))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(
+    record: &dyn Record,
+    incident: &str,
+    head: Option<String>,
+    as_json: bool,
+) -> Result<ExitCode> {
+    let id = times::incident(incident)?;
+    let exported: Option<Head> =
+        head.map(|text| text.parse()).transpose().map_err(|error| Usage(format!("--head: {error}")))?;
+    let entries = read_all(record, &id).await?;
+    let verified = verify_chain(&id, &entries, exported);
+    if as_json {
+        output::json(&match &verified {
+            Ok(head) => json!({"incident": id, "intact": true, "entries": entries.len(), "head": head}),
+            Err(broken) => json!({"incident": id, "intact": false, "broken": broken.to_string()}),
+        })?;
+        return Ok(if verified.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let head = verified.with_context(|| format!("{id} does not verify"))?;
+    let redacted = entries.iter().filter(|entry| matches!(entry.body, Body::Redacted { .. })).count();
+    let head = head.map(|head| head.to_string()).unwrap_or_default();
+    output::line(format!("{id} verifies: {} entries, {redacted} redacted, head {head}", entries.len()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|mut open| open.read_to_string(&mut text))
+    };
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Usage(format!("{} can't be read: {error}", file.display())).into()),
+    }
+}
+
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Usage(format!("{} exists already; name another file, or remove it first", path.display()))
+        }
+        _ => Usage(format!("{} can't be written: {error}", path.display())),
+    })?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    output::line(format!("{} written", path.display()))
+}
+
+/// An entry as one line: when, who, what.
+pub fn one_line(entry: &Entry) -> String {
+    let what = match entry.happening() {
+        Ok(what) => describe(&what),
+        Err(error) => error.to_string(),
+    };
+    format!("{:>4}  {}  {:<16}  {what}", entry.seq, format_time(entry.happened_at), entry.by.for_people())
+}
+
+/// What happened, in one line.
+pub fn describe(what: &Happening) -> String {
+    const WIDTH: usize = 110;
+    match what {
+        Happening::Declared { title, severity, .. } => {
+            format!("declared {severity}: {}", title.for_people(WIDTH))
+        }
+        Happening::SeverityChanged { to, why } => format!("severity is now {to}: {}", why.for_people(WIDTH)),
+        Happening::RoleAssigned { role, to } => format!("{role}: {}", to.for_people(40)),
+        Happening::Message { text, .. } => text.for_people(WIDTH),
+        Happening::AlertFired(alert) => {
+            format!("ALERT {}: {}", alert.name.for_people(40), alert.summary.for_people(WIDTH))
+        }
+        Happening::AlertResolved { fingerprint } => {
+            format!("alert over: {}", ExternalText::from(fingerprint.as_str()).for_people(40))
+        }
+        Happening::ChangeSeen(Change { kind, title, author, .. }) => {
+            format!("{kind} by {}: {}", author.name.for_people(24), title.for_people(WIDTH))
+        }
+        Happening::EvidenceGathered { evidence, source, what, .. } => {
+            format!(
+                "evidence {} from {source}: {}",
+                evidence.0.short(),
+                ExternalText::from(what.as_str()).for_people(60)
+            )
+        }
+        Happening::Asked(question) => format!("asked: {}", question.text.for_people(WIDTH)),
+        Happening::Answered(Answer { suspects, considered, .. }) => {
+            let first = suspects.first().map_or("no suspect".to_owned(), |s| s.change.title.for_people(60));
+            format!("answered: {considered} changes, {} listed, first: {first}", suspects.len())
+        }
+        Happening::Redacted { seq, why } => format!("redacted entry {seq}: {}", why.for_people(WIDTH)),
+        Happening::Resolved { how } => format!("resolved: {}", how.for_people(WIDTH)),
+    }
+}

@@ -1,0 +1,224 @@
+//! The user's configuration: where it is found, how it is read, and what a mistake in it is called. Only the
+//! program reads files and the environment; the libraries get values.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use hearback_core::Catalog;
+use hearback_core::catalog::Service;
+use hearback_core::time::parse_length;
+use hearback_engine::ranker::{Ranker, position};
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::output::Usage;
+
+const DEFAULT: &str = include_str!("../../../config/default.toml");
+const SHIPPED_RANKER: &str = include_str!("../../../config/ranker.toml");
+
+/// A repository to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What to call it.
+    pub name: Option<String>,
+    /// The branch, tag or commit to look at.
+    pub revision: Option<String>,
+    /// Which commits to look at.
+    #[serde(default)]
+    pub walk: Walk,
+}
+
+/// Which commits to look at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Walk {
+    /// Every commit.
+    #[default]
+    All,
+    /// The main line only: merges stand for what they bring.
+    FirstParent,
+}
+
+/// Where the cache is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cache {
+    /// In this file.
+    At(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// Where incidents are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordPlace {
+    /// Where the user says.
+    Named(String),
+    /// In this folder, which is made when it is first needed.
+    Default(PathBuf),
+}
+
+/// The configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The user's file, if there is one.
+    pub file: Option<PathBuf>,
+    /// How far back to look.
+    pub window: SignedDuration,
+    /// How long the sources may take.
+    pub budget: SignedDuration,
+    /// Where incidents are written.
+    pub record: RecordPlace,
+    /// Where the cache is.
+    pub cache: Cache,
+    /// The repositories to ask.
+    pub repositories: Vec<Repository>,
+    /// The services.
+    pub catalog: Catalog,
+    /// Weights and thresholds.
+    pub ranker: Ranker,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    ask: AskSection,
+    record: RecordSection,
+    cache: PathSection,
+    ranker: PathSection,
+    repository: Vec<Repository>,
+    service: Vec<Service>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AskSection {
+    window: Option<String>,
+    budget: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RecordSection {
+    url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PathSection {
+    path: Option<String>,
+}
+
+/// Reads the configuration. `named` is the file given on the command line, `record` the record given there.
+///
+/// # Errors
+/// [`Usage`] with file, line and column of the mistake.
+pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config> {
+    let defaults = parse(DEFAULT, Path::new("config/default.toml"))?;
+    let file = find(named)?;
+    let user = match &file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Usage(format!("{} can't be read: {error}", path.display())))?;
+            parse(&text, path)?
+        }
+        None => File::default(),
+    };
+    let length = |user: Option<String>, default: Option<String>| -> anyhow::Result<SignedDuration> {
+        let text = user.or(default).unwrap_or_default();
+        parse_length(&text).map_err(|error| Usage(error.to_string()).into())
+    };
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let record = match record.map(str::to_owned).or(given(user.record.url)) {
+        Some(url) => RecordPlace::Named(url),
+        None => RecordPlace::Default(in_home("XDG_DATA_HOME", ".local/share")?),
+    };
+    let cache = match given(user.cache.path).as_deref() {
+        Some("off") => Cache::Off,
+        Some(path) => Cache::At(path.into()),
+        None => {
+            in_home("XDG_CACHE_HOME", ".cache").map_or(Cache::Off, |home| Cache::At(home.join("git.sqlite")))
+        }
+    };
+    let base = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let repositories = user
+        .repository
+        .into_iter()
+        .map(|repository| Repository { path: base.join(&repository.path), ..repository })
+        .collect();
+    Ok(Config {
+        window: length(user.ask.window, defaults.ask.window).context("ask.window")?,
+        budget: length(user.ask.budget, defaults.ask.budget).context("ask.budget")?,
+        record,
+        cache,
+        repositories,
+        catalog: Catalog { services: user.service },
+        ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
+        file,
+    })
+}
+
+fn find(named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
+    let named = named.map(Path::to_owned).or_else(|| env::var_os("HEARBACK_CONFIG").map(PathBuf::from));
+    if let Some(path) = named {
+        return Ok(Some(path));
+    }
+    let home = in_home("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("hearback.toml"));
+    Ok([Ok(PathBuf::from("hearback.toml")), home].into_iter().flatten().find(|path| path.is_file()))
+}
+
+/// The folder `hearback` in the base directory that `variable` names, or in `fallback` under the home directory.
+fn in_home(variable: &str, fallback: &str) -> anyhow::Result<PathBuf> {
+    let set = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(fallback));
+    let base = set.or_else(home).ok_or_else(|| {
+        Usage(format!("neither {variable} nor HOME is set; say where with --record, or set HOME"))
+    })?;
+    Ok(base.join("hearback"))
+}
+
+fn parse(text: &str, path: &Path) -> anyhow::Result<File> {
+    toml::from_str(text).map_err(|error| {
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+        let why = error.message().lines().next().unwrap_or_default().to_owned();
+        Usage(format!("{}, line {line}, column {column}: {why}", path.display())).into()
+    })
+}
+
+/// The weights that come with the program.
+pub fn shipped_ranker() -> anyhow::Result<Ranker> {
+    Ok(Ranker::parse(SHIPPED_RANKER)?)
+}
+
+fn ranker(path: Option<&Path>) -> anyhow::Result<Ranker> {
+    let Some(path) = path else { return shipped_ranker() };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Usage(format!("the ranker's weights {} can't be read: {error}", path.display())))?;
+    Ranker::parse(&text).map_err(|error| Usage(format!("{}, {error}", path.display())).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_defaults_are_read() {
+        let defaults = parse(DEFAULT, Path::new("default.toml")).unwrap();
+        assert_eq!(defaults.ask.window.as_deref(), Some("24h"));
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_line_and_column() {
+        let check = |text: &str, expect: &str| {
+            let error = parse(text, Path::new("my.toml")).unwrap_err().to_string();
+            assert!(error.starts_with(expect), "{error}");
+        };
+        check("[ask]\nwindw = \"1h\"\n", "my.toml, line 2, column 1: unknown field `windw`");
+        check("[ask]\nwindow = 3\n", "my.toml, line 2, column 10: invalid type: integer");
+        check("[ask\n", "my.toml, line 1, column 5");
+        check("[[service]]\nname = \"a b\"\n", "my.toml, line 2, column 8: \"a b\" is not a service name");
+    }
+}

@@ -1,0 +1,36 @@
+//! Progress of long reads on standard error, drawn only where a person watches.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output;
+
+/// A line that is redrawn in place and goes away at the end.
+pub struct Progress(ProgressBar);
+
+impl Progress {
+    /// Starts the line; it shows after half a second, so that quick answers stay quiet.
+    pub fn start() -> Self {
+        let target =
+            if output::is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}, {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Progress(bar)
+    }
+
+    /// What says how far a read has got.
+    pub fn listener(&self) -> impl Fn(String) + Send + Sync + 'static {
+        let bar = self.0.clone();
+        move |how_far| bar.set_message(how_far)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,129 @@
+//! Puts the parts together: the only file that names concrete connectors and stores.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use hearback_core::ports::{ChangeSource, ConnectorError};
+use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
+use hearback_record::{Record, RecordUrl};
+
+use crate::cli::Ask;
+use crate::config::{Cache, Config, RecordPlace, Repository, Walk};
+use crate::output::Usage;
+use crate::progress::Progress;
+
+/// The configured record, opened.
+pub async fn record(config: &Config) -> Result<Arc<dyn Record>> {
+    if let RecordPlace::Default(folder) = &config.record {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Usage(format!("{} can't be made: {error}; set --record", folder.display())))?;
+    }
+    open(&place(config)).await
+}
+
+/// The record at `url`, opened.
+pub async fn open(url: &str) -> Result<Arc<dyn Record>> {
+    let url: RecordUrl = url.parse().map_err(|error| Usage(format!("--record: {error}")))?;
+    Ok(hearback_record::open(&url).await?)
+}
+
+/// Where the record is, without a password.
+pub fn shown_record(config: &Config) -> String {
+    place(config).parse::<RecordUrl>().map_or_else(|error| error.to_string(), |url| url.to_string())
+}
+
+fn place(config: &Config) -> String {
+    match &config.record {
+        RecordPlace::Named(url) => url.clone(),
+        RecordPlace::Default(folder) => folder.join("record.sqlite").to_string_lossy().into_owned(),
+    }
+}
+
+/// The sources of changes for a question: the repositories of the command line, else the configured ones, else
+/// (outside an incident) this folder.
+pub fn change_sources(
+    arguments: &Ask,
+    config: &Config,
+    progress: &Progress,
+) -> Result<Vec<Arc<dyn ChangeSource>>> {
+    let named =
+        |path: &Path| Repository { path: path.to_owned(), name: None, revision: None, walk: Walk::All };
+    let mut repositories: Vec<Repository> = arguments.repositories.iter().map(|path| named(path)).collect();
+    if repositories.is_empty() {
+        repositories.clone_from(&config.repositories);
+    }
+    if repositories.is_empty() && arguments.incident.is_none() {
+        repositories.push(named(Path::new(".")));
+    }
+    let cache = cache(config);
+    let mut sources: Vec<Arc<dyn ChangeSource>> = Vec::new();
+    for mut repository in repositories {
+        repository.revision = arguments.revision.clone().or(repository.revision);
+        if arguments.first_parent {
+            repository.walk = Walk::FirstParent;
+        }
+        sources.push(Arc::new(git(&repository, &sources, cache.clone(), progress)?));
+    }
+    Ok(sources)
+}
+
+/// Two repositories in folders of one name get different names, so that their changes get different ids.
+fn git(
+    repository: &Repository,
+    others: &[Arc<dyn ChangeSource>],
+    cache: Option<Arc<CommitCache>>,
+    progress: &Progress,
+) -> Result<GitChangeSource> {
+    let options =
+        || GitOptions { cache: cache.clone(), progress: Some(listener(progress)), ..options(repository) };
+    let source = open_git(&repository.path, repository.name.as_deref(), options())?;
+    let is_taken = |name: &str| others.iter().any(|other| other.name().as_str() == name);
+    let first = source.name().as_str().to_owned();
+    let mut numbered = (2..).map(|number| format!("{first}-{number}"));
+    match numbered.find(|name| !is_taken(name)) {
+        Some(name) if is_taken(&first) => {
+            let name = name.strip_prefix("git:").unwrap_or(&name).to_owned();
+            open_git(&repository.path, Some(&name), options())
+        }
+        _ => Ok(source),
+    }
+}
+
+/// Opens a configured repository, to see whether it can be.
+pub fn repository(repository: &Repository) -> Result<GitChangeSource> {
+    open_git(&repository.path, repository.name.as_deref(), options(repository))
+}
+
+fn listener(progress: &Progress) -> OnProgress {
+    let say = progress.listener();
+    Arc::new(move |reading| match reading {
+        Reading::Walking { seen } => say(format!("{seen} commits seen")),
+        Reading::Counting { done, of } => say(format!("files of {done} of {of} commits counted")),
+    })
+}
+
+fn open_git(path: &Path, name: Option<&str>, options: GitOptions) -> Result<GitChangeSource> {
+    GitChangeSource::open(path, name, options).map_err(|error| match error {
+        ConnectorError::NotUsable(says) => Usage(says).into(),
+        other => other.into(),
+    })
+}
+
+fn options(repository: &Repository) -> GitOptions {
+    let walk = match repository.walk {
+        Walk::All => WalkMode::AllCommits,
+        Walk::FirstParent => WalkMode::FirstParent,
+    };
+    GitOptions { walk, revision: repository.revision.clone(), ..GitOptions::default() }
+}
+
+/// The cache, or none: a question is never lost for want of it.
+pub fn cache(config: &Config) -> Option<Arc<CommitCache>> {
+    let Cache::At(path) = &config.cache else { return None };
+    if let Some(folder) = path.parent() {
+        // If the folder can't be made the cache stays empty, and `doctor` says so.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    Some(Arc::new(CommitCache::open(path)))
+}

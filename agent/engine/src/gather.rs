@@ -1,0 +1,197 @@
+//! Asks every source at once, each with a deadline, and redacts what comes back. A source that fails or is late
+//! becomes a [`Gap`]; it never delays or hides the others. It must not know what the changes are needed for.
+
+use std::collections::{BTreeMap, btree_map};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use hearback_core::change::Diff;
+use hearback_core::hash::{NotCanonical, canonical_json};
+use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
+use hearback_core::redaction::redact_external;
+use hearback_core::{
+    Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident, Origin,
+    SourceName,
+};
+use jiff::SignedDuration;
+use tracing::Instrument as _;
+
+/// How much longer than its budget a source is waited for: it returns what it has at the end of its budget.
+const GRACE: SignedDuration = SignedDuration::from_millis(500);
+
+/// A change and the evidence that holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighted {
+    /// The change, redacted.
+    pub change: Change,
+    /// The snapshot or the entry it stands in.
+    pub evidence: EvidenceId,
+}
+
+/// A diff and the evidence that holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SightedDiff {
+    /// The diff, redacted.
+    pub diff: Diff,
+    /// The snapshot it stands in.
+    pub evidence: EvidenceId,
+}
+
+/// Everything that was read for one question.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Gathered {
+    /// The changes of the window, one each, by id.
+    pub changes: Vec<Sighted>,
+    /// What was searched.
+    pub searched: Vec<Coverage>,
+    /// What was not seen.
+    pub gaps: Vec<Gap>,
+    /// What to keep, so that the answer can be replayed.
+    pub snapshots: Vec<Evidence>,
+}
+
+/// Asks all `sources` for the changes of a window, and adds those that the incident's own record holds.
+///
+/// # Errors
+/// [`NotCanonical`] never happens for these types; it is passed on rather than hidden.
+pub async fn changes(
+    sources: &[Arc<dyn ChangeSource>],
+    incident: Option<&Incident>,
+    query: &ChangeQuery,
+) -> Result<Gathered, NotCanonical> {
+    let asked = sources.iter().map(|source| async move {
+        let span = tracing::info_span!("connector.call", source = %source.name(), verb = "changes");
+        let fetched = within(query.budget, source.changes(query)).instrument(span).await;
+        (source.name().clone(), fetched)
+    });
+    let mut gathered = Gathered::default();
+    let mut by_id = BTreeMap::new();
+    if let Some(incident) = incident {
+        add_recorded(incident, query, &mut by_id, &mut gathered)
+    }
+    for (name, fetched) in join_all(asked).await {
+        match fetched {
+            Ok(fetched) => add_fetched(name, fetched, query, &mut by_id, &mut gathered)?,
+            Err(error) => gathered.gaps.push(gap(name, &error)),
+        }
+    }
+    gathered.changes = by_id.into_values().collect();
+    Ok(gathered)
+}
+
+/// Asks all `sources` for the diffs of `changes`; a source answers for those it knows.
+///
+/// # Errors
+/// [`NotCanonical`] never happens for these types; it is passed on rather than hidden.
+pub async fn diffs(
+    sources: &[Arc<dyn ChangeSource>],
+    changes: &[ChangeId],
+    budget: SignedDuration,
+    gathered: &mut Gathered,
+) -> Result<BTreeMap<ChangeId, SightedDiff>, NotCanonical> {
+    let asked = sources.iter().map(|source| async move {
+        let span = tracing::info_span!("connector.call", source = %source.name(), verb = "diffs");
+        (source.name().clone(), within(budget, source.diffs(changes, budget)).instrument(span).await)
+    });
+    let mut found = BTreeMap::new();
+    for (name, diffs) in join_all(asked).await {
+        match diffs {
+            Ok(diffs) if diffs.is_empty() => {}
+            Ok(mut diffs) => {
+                diffs.iter_mut().for_each(redact_diff);
+                diffs.sort_by(|a, b| a.change.cmp(&b.change));
+                let evidence = snapshot(&name, &diffs, None)?;
+                found.extend(
+                    diffs
+                        .into_iter()
+                        .map(|diff| (diff.change.clone(), SightedDiff { diff, evidence: evidence.id })),
+                );
+                gathered.snapshots.push(evidence);
+            }
+            Err(error) => gathered.gaps.push(gap(name, &error)),
+        }
+    }
+    Ok(found)
+}
+
+async fn within<T>(
+    budget: SignedDuration,
+    call: impl Future<Output = Result<T, ConnectorError>>,
+) -> Result<T, ConnectorError> {
+    let deadline = Duration::try_from(budget + GRACE).unwrap_or_default();
+    tokio::time::timeout(deadline, call).await.unwrap_or(Err(ConnectorError::TimedOut(budget)))
+}
+
+fn gap(source: SourceName, error: &ConnectorError) -> Gap {
+    tracing::warn!(%source, "a source could not answer");
+    Gap { source, why: ExternalText::new(error.to_string()).for_people(300) }
+}
+
+fn add_recorded(
+    incident: &Incident,
+    query: &ChangeQuery,
+    by_id: &mut BTreeMap<ChangeId, Sighted>,
+    gathered: &mut Gathered,
+) {
+    let in_window = |change: &Change| query.window.contains(change.effective_at);
+    for seen in incident.changes.iter().filter(|seen| in_window(&seen.change.value)) {
+        let sighted = Sighted { change: seen.change.value.clone(), evidence: seen.evidence };
+        by_id.insert(sighted.change.id.clone(), sighted);
+    }
+    if let Ok(source) = SourceName::new(format!("record:{}", incident.id)) {
+        let searched = format!("{} changes in the record of {}", by_id.len(), incident.id);
+        gathered.searched.push(Coverage::complete(source, searched));
+    }
+}
+
+fn add_fetched(
+    name: SourceName,
+    fetched: Fetched<Change>,
+    query: &ChangeQuery,
+    by_id: &mut BTreeMap<ChangeId, Sighted>,
+    gathered: &mut Gathered,
+) -> Result<(), NotCanonical> {
+    let Fetched { mut items, coverage } = fetched;
+    items.sort_by(|a, b| a.id.cmp(&b.id));
+    items.iter_mut().for_each(redact_change);
+    let evidence = snapshot(&name, &items, Some(query.window))?;
+    for change in items {
+        match by_id.entry(change.id.clone()) {
+            // The record may hold a change without its files; the source that made it knows more.
+            btree_map::Entry::Occupied(mut known)
+                if known.get().change.paths.as_slice().is_empty() && !change.paths.as_slice().is_empty() =>
+            {
+                known.insert(Sighted { change, evidence: evidence.id });
+            }
+            btree_map::Entry::Occupied(_) => {}
+            btree_map::Entry::Vacant(free) => {
+                free.insert(Sighted { change, evidence: evidence.id });
+            }
+        }
+    }
+    gathered.gaps.extend(coverage.gaps());
+    gathered.searched.push(coverage);
+    gathered.snapshots.push(evidence);
+    Ok(())
+}
+
+fn snapshot<T: serde::Serialize>(
+    source: &SourceName,
+    items: &T,
+    window: Option<hearback_core::Window>,
+) -> Result<Evidence, NotCanonical> {
+    let text = ExternalText::new(canonical_json(items)?);
+    Evidence::new(source.clone(), Origin::Member, None, window, text)
+}
+
+fn redact_change(change: &mut Change) {
+    change.title = redact_external(&change.title);
+    change.body = redact_external(&change.body);
+}
+
+fn redact_diff(diff: &mut Diff) {
+    for line in diff.files.iter_mut().flat_map(|file| file.lines.iter_mut()) {
+        line.text = redact_external(&line.text);
+    }
+}

@@ -1,0 +1,197 @@
+//! An answer as people read it: text for a terminal or a channel, Markdown for a document. Both say the same
+//! words. It must not decide anything, and everything from outside passes through `for_people`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use hearback_core::answer::{ChangeSummary, RuledOut};
+use hearback_core::time::{format_length, format_time};
+use hearback_core::{Answer, Reason, Suspect, Verdict};
+use jiff::SignedDuration;
+
+/// What an answer cost: the last line says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How long it took.
+    pub elapsed: SignedDuration,
+}
+
+/// How many suspects the text lists unless told otherwise: with verdict, onset, exclusions, gaps, coverage and
+/// cost an answer stays within ten lines.
+pub const TOP: usize = 5;
+
+/// The answer as text: at most ten lines for `top` up to [`TOP`].
+pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
+    let mut lines = vec![verdict_line(answer)];
+    lines.extend(onset_line(answer));
+    let shown: Vec<&Suspect> = answer.suspects.iter().take(top).collect();
+    let rows: Vec<[String; 5]> = shown.iter().map(|suspect| columns(answer, suspect)).collect();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    for (row, suspect) in rows.iter().zip(&shown) {
+        let [rank, strength, age, id, what] = row;
+        let (w1, w2, w3, w4) = (width(0), width(1), width(2), width(3));
+        let mut line = format!("{rank:>w1$} {strength:<w2$}  {age:>w3$}  {id:<w4$}  {what}");
+        let reasons: Vec<&str> = telling(suspect).map(|reason| reason.claim.says()).collect();
+        if !reasons.is_empty() {
+            let _ = write!(line, " | {}", reasons.join("; "));
+        }
+        lines.push(line);
+    }
+    lines.extend(ruled_out_line(answer));
+    lines.extend(gaps_line(answer));
+    lines.push(searched_line(answer, cost));
+    lines.join("\n") + "\n"
+}
+
+/// The answer as Markdown, with the same words.
+pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
+    let mut text = format!("**{}**\n", escaped(&verdict_line(answer)));
+    if let Some(onset) = onset_line(answer) {
+        let _ = writeln!(text, "\n{}", escaped(&onset));
+    }
+    if !answer.suspects.is_empty() {
+        text.push_str("\n| # | strength | age | change | what | why |\n|---|---|---|---|---|---|\n");
+    }
+    for suspect in answer.suspects.iter().take(top) {
+        let [rank, strength, age, id, what] = columns(answer, suspect).map(|cell| escaped(&cell));
+        let id = match &suspect.change.link {
+            Some(link) if link.starts_with("https://") && !link.contains([')', ' ']) => {
+                format!("[{id}]({link})")
+            }
+            _ => format!("`{id}`"),
+        };
+        let reasons: Vec<String> = telling(suspect).map(|reason| escaped(reason.claim.says())).collect();
+        let _ = writeln!(text, "| {rank} | {strength} | {age} | {id} | {what} | {} |", reasons.join("; "));
+    }
+    let rest =
+        ruled_out_line(answer).into_iter().chain(gaps_line(answer)).chain([searched_line(answer, cost)]);
+    for line in rest {
+        let _ = writeln!(text, "\n{}", escaped(&line));
+    }
+    text
+}
+
+fn verdict_line(answer: &Answer) -> String {
+    let length = format_length(answer.as_of.duration_since(answer.since));
+    let span = format!("in the {length} before {}", format_time(answer.as_of));
+    let window = match answer.considered {
+        1 => format!("1 change {span}"),
+        n => format!("{n} changes {span}"),
+    };
+    let strong = answer.suspects.iter().filter(|s| s.strength == hearback_core::Strength::Strong).count();
+    match answer.verdict {
+        Verdict::LookHere => {
+            let suspects =
+                if strong == 1 { "one strong suspect".into() } else { format!("{strong} strong suspects") };
+            let first = answer.suspects.first().map(|first| short_id(&first.change)).unwrap_or_default();
+            format!(
+                "Look here first: {suspects} among {window}. Next: check {first} with its author; if it fits, roll back."
+            )
+        }
+        Verdict::CantTell => {
+            format!(
+                "Can't tell: no strong suspect among {window}. Say what fails, or which service, to narrow it."
+            )
+        }
+        Verdict::NothingFits if answer.considered == 0 => {
+            format!("Nothing changed here: no change {span}. Look at other repositories, or further back.")
+        }
+        Verdict::NothingFits => format!("Nothing that changed fits: {window}, all ruled out."),
+    }
+}
+
+fn onset_line(answer: &Answer) -> Option<String> {
+    let onset = answer.onset.as_ref()?;
+    let time = format_time(onset.latest);
+    let span = onset.latest.duration_since(onset.earliest);
+    let slack =
+        if span.is_zero() { String::new() } else { format!(", up to {} earlier", format_length(span)) };
+    Some(format!("Onset {time}{slack} ({}); ages count back from it.", onset.because.says()))
+}
+
+fn columns(answer: &Answer, suspect: &Suspect) -> [String; 5] {
+    let change = &suspect.change;
+    let what = format!("{}: {}", change.author.for_people(24), change.title.for_people(72));
+    let what = match &suspect.delivered_by {
+        Some(deploy) => format!("{what} (in {})", deploy.title.for_people(40)),
+        None => what,
+    };
+    let what = match change.kind {
+        hearback_core::ChangeKind::Commit => what,
+        kind => format!("{kind} by {what}"),
+    };
+    [suspect.rank.to_string(), suspect.strength.to_string(), age(answer, change), short_id(change), what]
+}
+
+fn age(answer: &Answer, change: &ChangeSummary) -> String {
+    let reference = answer.onset.as_ref().map_or(answer.as_of, |onset| onset.latest);
+    format_length(reference.duration_since(change.effective_at))
+}
+
+fn short_id(change: &ChangeSummary) -> String {
+    match &change.sha {
+        Some(sha) => sha.chars().take(10).collect(),
+        None => hearback_core::ExternalText::from(change.id.as_str()).for_people(40),
+    }
+}
+
+/// The two strongest reasons, of those that set it apart or weigh much; the age has its own column.
+fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
+    let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points() >= 1.0;
+    suspect.reasons.iter().filter(|reason| reason.feature != "recency").filter(tells).take(2)
+}
+
+fn ruled_out_line(answer: &Answer) -> Option<String> {
+    let mut by_rule: BTreeMap<&str, Vec<&RuledOut>> = BTreeMap::new();
+    answer.ruled_out.iter().for_each(|out| by_rule.entry(&out.rule).or_default().push(out));
+    let group = |(rule, out): (&str, Vec<&RuledOut>)| {
+        let name = match rule {
+            "docs_only" => "documentation only",
+            "tests_only" => "tests only",
+            "already_reverted" => "already reverted",
+            "after_onset" => "after the onset",
+            "empty" => "without files",
+            other => other,
+        };
+        let ids: Vec<String> = out.iter().take(3).map(|out| short_id(&out.change)).collect();
+        let more = if out.len() > 3 { ", …" } else { "" };
+        format!("{} {name} ({}{more})", out.len(), ids.join(", "))
+    };
+    let groups: Vec<String> = by_rule.into_iter().map(group).collect();
+    if groups.is_empty() { None } else { Some(format!("Ruled out: {}", groups.join("; "))) }
+}
+
+fn gaps_line(answer: &Answer) -> Option<String> {
+    let gaps: Vec<String> = answer.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)).collect();
+    if gaps.is_empty() { None } else { Some(format!("Gaps: {}", gaps.join("; "))) }
+}
+
+fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
+    let searched: Vec<String> = answer
+        .searched
+        .iter()
+        .map(|coverage| format!("{}: {}", coverage.source, coverage.searched))
+        .collect();
+    let searched = if searched.is_empty() { "nothing answered".to_owned() } else { searched.join("; ") };
+    let gaps = match answer.gaps.len() {
+        0 => "no gaps".to_owned(),
+        1 => "1 gap".to_owned(),
+        n => format!("{n} gaps"),
+    };
+    let cost = cost.map_or(String::new(), |cost| format!(" in {:.1} s", cost.elapsed.as_secs_f64()));
+    format!("Searched{cost}, {gaps}: {searched}")
+}
+
+/// Markdown's own signs made harmless.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!' | '@') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}

@@ -1,0 +1,461 @@
+//! The main flow of a question: walk, land, count, link, and say what was searched and what was not seen.
+//! Everything from the window's end on is hidden here; no other file decides what is visible.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use git2::{ObjectType, Oid, Repository};
+use hearback_core::change::{
+    Author, Change, ChangeKind, Landed, Nature, PathChange, Paths, Revert, RevertedBy,
+};
+use hearback_core::evidence::{Coverage, Fetched};
+use hearback_core::ids::{ChangeId, SourceName};
+use hearback_core::ports::ConnectorError;
+use hearback_core::time::format_length;
+use hearback_core::{ExternalText, Window};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::authors::Authors;
+use crate::cache::Table;
+use crate::crew;
+use crate::encoding::{decode_rows, encode_rows};
+use crate::files::{self, Files};
+use crate::landing::{Landing, landing};
+use crate::link::Forge;
+use crate::object::{self, Header, Words};
+use crate::objects::Objects;
+use crate::repositories::{self, Repositories, Tip};
+use crate::revert_links::{self, Links, Target, Visible};
+use crate::revert_message::parse_mentions;
+use crate::source::{GitOptions, Progress};
+use crate::stop::Stop;
+use crate::tags::{self, KnownTags, Release};
+use crate::walk::{self, Graph, Past, Route, WalkMode};
+
+/// Headers of commits remembered between questions; about 150 bytes each.
+const REMEMBERED_HEADERS: usize = 300_000;
+
+/// What all questions to one repository share.
+pub(crate) struct Shared {
+    pub(crate) repositories: Repositories,
+    pub(crate) name: String,
+    pub(crate) source: SourceName,
+    pub(crate) forge: Option<Forge>,
+    pub(crate) options: GitOptions,
+    /// Headers walked before: a question about last year walks this year first, every time.
+    pub(crate) headers: Mutex<HashMap<Oid, Header>>,
+    pub(crate) tags: Mutex<KnownTags>,
+}
+
+impl Shared {
+    fn progress(&self, progress: Progress) {
+        if let Some(hear) = &self.options.progress {
+            hear(progress);
+        }
+    }
+
+    fn commit_id(&self, sha: &str) -> Option<ChangeId> {
+        ChangeId::commit(&self.name, sha).ok()
+    }
+}
+
+/// A question.
+pub(crate) struct Asked {
+    pub(crate) window: Window,
+    pub(crate) budget: SignedDuration,
+}
+
+/// A commit of the window on its way to becoming a change.
+struct Item {
+    index: usize,
+    words: Words,
+}
+
+/// Answers a question.
+pub(crate) fn ask(shared: &Shared, asked: &Asked, stop: &Stop) -> Result<Fetched<Change>, ConnectorError> {
+    shared.repositories.with(|repository| {
+        let objects = Objects::new(repository).map_err(|error| {
+            ConnectorError::Failed(format!("git's objects can't be read: {}", error.message()))
+        })?;
+        Question { shared, asked, stop, repository, objects: &objects }.answer()
+    })?
+}
+
+struct Question<'a> {
+    shared: &'a Shared,
+    asked: &'a Asked,
+    stop: &'a Stop,
+    repository: &'a Repository,
+    objects: &'a Objects<'a>,
+}
+
+impl Question<'_> {
+    fn answer(&self) -> Result<Fetched<Change>, ConnectorError> {
+        let (from_s, until_s) = (ceil_s(self.asked.window.from), ceil_s(self.asked.window.until));
+        let tip = repositories::resolve(self.repository, self.shared.options.revision.as_deref())?;
+        let graph = self.walk(&tip, from_s);
+        if graph.nodes.is_empty() {
+            return Err(ConnectorError::NotUsable(format!(
+                "the newest commit of {} is not in the repository; run `git fetch` there",
+                tip.called
+            )));
+        }
+        let is_inside = |index: usize| {
+            graph.node(index).is_some_and(|n| (from_s..until_s).contains(&n.header.committed_s))
+        };
+        let landing = landing(&graph, until_s, &is_inside);
+        let items: Vec<Item> = landing
+            .order
+            .iter()
+            .copied()
+            .filter(|&index| is_inside(index))
+            .filter_map(|index| Some(Item { index, words: self.words(graph.node(index)?.oid) }))
+            .collect();
+        let files = self.files(&graph, &items)?;
+        let releases = tags::releases(
+            self.repository,
+            self.objects,
+            &graph,
+            &mut lock(&self.shared.tags),
+            (from_s, until_s),
+            self.stop,
+        );
+        let missing = self.missing(&graph, &items, &files, from_s);
+        let searched = self.searched(&graph, &landing, &tip, items.len(), releases.len());
+        let changes = self.changes(&graph, &landing, items, files, releases, until_s);
+        let coverage = Coverage { source: self.shared.source.clone(), searched, missing };
+        Ok(Fetched { items: changes, coverage })
+    }
+
+    fn walk(&self, tip: &Tip, from_s: i64) -> Graph {
+        // Taken out, so that two questions at once don't wait for each other.
+        let mut headers = std::mem::take(&mut *lock(&self.shared.headers));
+        if headers.len() > REMEMBERED_HEADERS {
+            headers.clear();
+        }
+        let shallow = repositories::shallow_commits(self.repository);
+        let route = Route { tip: tip.oid, from_s, mode: self.shared.options.walk, shallow: &shallow };
+        let graph = walk::walk(self.objects, &mut headers, &route, self.stop, &|seen| {
+            self.shared.progress(Progress::Walking { seen });
+        });
+        let mut kept = lock(&self.shared.headers);
+        if kept.len() < headers.len() {
+            *kept = headers;
+        }
+        graph
+    }
+
+    fn words(&self, commit: Oid) -> Words {
+        self.objects.with(commit, ObjectType::Commit, object::parse_words).unwrap_or_default()
+    }
+
+    /// The files of each item, from the cache or counted; none where time was up.
+    fn files(&self, graph: &Graph, items: &[Item]) -> Result<Vec<Option<Files>>, ConnectorError> {
+        let mut files: Vec<Option<Files>> = Vec::with_capacity(items.len());
+        let mut jobs = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            let Some(node) = graph.node(item.index) else { continue };
+            let is_merge = node.header.parents.len() > 1;
+            let parent = node.parents.first().and_then(|&at| graph.node(at)).map(|parent| parent.header.tree);
+            files.push(match node.past {
+                Past::CutOff | Past::Absent => Some(Files::Unknown),
+                _ if is_merge && self.shared.options.walk == WalkMode::AllCommits => Some(Files::none()),
+                // The walk was stopped before it came to this commit's parents.
+                Past::NotAsked => None,
+                Past::Followed => {
+                    jobs.push(Job { place, commit: node.oid, old: parent, new: node.header.tree });
+                    None
+                }
+            });
+        }
+        self.load(&mut jobs, &mut files);
+        // The newest first: if time is short, they are the ones wanted.
+        jobs.reverse();
+        let of = jobs.len();
+        let counted = crew::work(
+            &self.shared.repositories,
+            &jobs,
+            &|done| self.shared.progress(Progress::Counting { done, of }),
+            |objects, job: &Job| files::between(objects, job.old, job.new, self.stop),
+        )?;
+        let mut fresh = Vec::new();
+        for (job, counted) in jobs.iter().zip(counted) {
+            if let Some(Files::Known { rows, .. }) = counted.as_ref().filter(|files| files.is_whole()) {
+                fresh.push((job.commit, encode_rows(rows)));
+            }
+            if let Some(slot) = files.get_mut(job.place) {
+                *slot = counted;
+            }
+        }
+        if let Some(cache) = &self.shared.options.cache {
+            cache.store(Table::Files, &fresh);
+        }
+        Ok(files)
+    }
+
+    /// Takes what the cache knows; the jobs that are left must be done.
+    fn load(&self, jobs: &mut Vec<Job>, files: &mut [Option<Files>]) {
+        let Some(cache) = &self.shared.options.cache else { return };
+        let commits: Vec<Oid> = jobs.iter().map(|job| job.commit).collect();
+        let known = cache.load(Table::Files, &commits);
+        jobs.retain(|job| {
+            let rows = known.get(&job.commit).and_then(|fact| decode_rows(fact));
+            match (rows, files.get_mut(job.place)) {
+                (Some(rows), Some(slot)) => {
+                    *slot = Some(Files::Known { rows, absent: 0, too_large: 0 });
+                    false
+                }
+                _ => true,
+            }
+        });
+    }
+
+    fn changes(
+        &self,
+        graph: &Graph,
+        landing: &Landing,
+        items: Vec<Item>,
+        files: Vec<Option<Files>>,
+        releases: Vec<Release>,
+        until_s: i64,
+    ) -> Vec<Change> {
+        let tree = landing.tip.and_then(|tip| graph.node(tip)).map(|node| node.header.tree);
+        let mut authors = Authors::of_tree(self.objects, tree);
+        let links = self.links(graph, &items, until_s);
+        let id_at =
+            |index: usize| graph.node(index).and_then(|node| self.shared.commit_id(&node.oid.to_string()));
+        let ids: Vec<Option<ChangeId>> = items.iter().map(|item| id_at(item.index)).collect();
+        let effects: Vec<(Timestamp, Landed)> =
+            items.iter().map(|item| effect(graph, landing, item.index)).collect();
+
+        let mut changes = Vec::with_capacity(items.len() + releases.len());
+        let first_parent = self.shared.options.walk == WalkMode::FirstParent;
+        for (place, ((item, files), links)) in items.iter().zip(files).zip(&links).enumerate() {
+            let (Some(node), Some(Some(id)), Some(&(effective_at, landed))) =
+                (graph.node(item.index), ids.get(place), effects.get(place))
+            else {
+                continue;
+            };
+            let sha = node.oid.to_string();
+            let delivers = if first_parent {
+                node.header
+                    .parents
+                    .iter()
+                    .skip(1)
+                    .filter_map(|p| self.shared.commit_id(&p.to_string()))
+                    .collect()
+            } else {
+                landing.delivers(item.index).iter().filter_map(|&at| id_at(at)).collect()
+            };
+            let mentions = parse_mentions(&item.words.title, &item.words.body);
+            changes.push(Change {
+                id: id.clone(),
+                kind: ChangeKind::Commit,
+                source: self.shared.source.clone(),
+                services: Vec::new(),
+                environment: None,
+                delivers,
+                committed_at: at(node.header.committed_s),
+                effective_at,
+                landed,
+                author: authors.resolve(&item.words),
+                title: ExternalText::new(item.words.title.as_str()),
+                body: ExternalText::new(item.words.body.as_str()),
+                paths: files.map_or(Paths::Unknown, Files::into_paths),
+                revert: self.revert(links, &ids, &effects, mentions.says),
+                link: self.shared.forge.as_ref().map(|forge| forge.commit(&sha)),
+            });
+        }
+        changes
+            .extend(releases.into_iter().filter_map(|release| self.release(release, &id_at, &mut authors)));
+        changes
+    }
+
+    fn links(&self, graph: &Graph, items: &[Item], until_s: i64) -> Vec<Links> {
+        let mentions: Vec<_> =
+            items.iter().map(|item| parse_mentions(&item.words.title, &item.words.body)).collect();
+        let visible: Vec<Visible<'_>> = items
+            .iter()
+            .zip(&mentions)
+            .filter_map(|(item, mentions)| {
+                let sha = graph.node(item.index)?.oid.to_string();
+                Some(Visible { sha, title: &item.words.title, mentions })
+            })
+            .collect();
+        // A message can't name a later commit, but a short sha may have come to fit one.
+        revert_links::link(&visible, &|prefix| {
+            let oid = self.objects.with_prefix(prefix)?;
+            let header = self.objects.with(oid, ObjectType::Commit, object::parse_header).ok()??;
+            (header.committed_s < until_s).then(|| oid.to_string())
+        })
+    }
+
+    fn revert(
+        &self,
+        links: &Links,
+        ids: &[Option<ChangeId>],
+        effects: &[(Timestamp, Landed)],
+        says: hearback_core::change::Says,
+    ) -> Revert {
+        let id = |place: usize| ids.get(place).cloned().flatten();
+        let named = |targets: &[Target]| -> Vec<ChangeId> {
+            targets
+                .iter()
+                .filter_map(|target| match target {
+                    Target::Visible(place) => id(*place),
+                    Target::Outside(sha) => self.shared.commit_id(sha),
+                })
+                .collect()
+        };
+        let reverted_by = links
+            .reverted_by
+            .iter()
+            .filter_map(|&place| Some(RevertedBy { by: id(place)?, at: effects.get(place)?.0 }))
+            .collect();
+        Revert { reverts: named(&links.reverts), reverted_by, relands: named(&links.relands), says }
+    }
+
+    fn release(
+        &self,
+        release: Release,
+        id_at: &dyn Fn(usize) -> Option<ChangeId>,
+        authors: &mut Authors,
+    ) -> Option<Change> {
+        let name = hearback_core::change::RepoPath::from_bytes(&release.name);
+        let name = name.as_str();
+        let by = release.words.as_ref().map(|words| authors.resolve(words));
+        let unknown = || Author { name: ExternalText::default(), email: None, nature: Nature::Person };
+        let author = by.unwrap_or_else(|| authors.resolve(&self.words(release.commit)));
+        let author = if author.name.is_blank() { unknown() } else { author };
+        let body = release.words.map(|words| format!("{}\n{}", words.title, words.body)).unwrap_or_default();
+        Some(Change {
+            id: ChangeId::new(format!("git:{}:tag/{name}", self.shared.name)).ok()?,
+            kind: ChangeKind::Deploy,
+            source: self.shared.source.clone(),
+            services: Vec::new(),
+            environment: None,
+            delivers: release.delivers.iter().filter_map(|&at| id_at(at)).collect(),
+            committed_at: at(release.at_s),
+            effective_at: at(release.at_s),
+            landed: Landed::Yes,
+            author,
+            title: ExternalText::capped(&format!("tag {name}"), object::TITLE_BYTES),
+            body: ExternalText::capped(body.trim(), object::BODY_BYTES),
+            paths: Paths::Known(Vec::<PathChange>::new()),
+            revert: Revert::default(),
+            link: self.shared.forge.as_ref().map(|forge| forge.commit(&release.commit.to_string())),
+        })
+    }
+
+    fn searched(&self, graph: &Graph, landing: &Landing, tip: &Tip, commits: usize, tags: usize) -> String {
+        let from = self.asked.window.from.strftime("%Y-%m-%d %H:%MZ");
+        let newest = landing.tip.and_then(|tip| graph.node(tip)).map(|node| node.oid.to_string());
+        let up_to = match newest.as_deref().and_then(|sha| sha.get(..7)) {
+            Some(sha) => format!("to {sha}"),
+            None => format!("to {}", self.asked.window.until.strftime("%Y-%m-%d %H:%MZ")),
+        };
+        let commits = counted(commits, "commit", "commits");
+        let tags = if tags == 0 { String::new() } else { format!(" and {}", counted(tags, "tag", "tags")) };
+        let called: String = tip.called.chars().filter(|c| !c.is_control()).take(80).collect();
+        format!("{commits}{tags} on {called} from {from} {up_to}")
+    }
+
+    fn missing(&self, graph: &Graph, items: &[Item], files: &[Option<Files>], from_s: i64) -> Vec<String> {
+        let mut missing = Vec::new();
+        let inside = || graph.nodes.iter().filter(|node| node.header.committed_s >= from_s);
+        if let Some(stopped_at_s) = graph.stopped_at_s {
+            missing.push(format!(
+                "time was up after {}: commits before {} were not looked at",
+                format_length(self.asked.budget),
+                hearback_core::time::format_time(at(stopped_at_s)),
+            ));
+        }
+        let cut_at_s = inside().filter(|n| n.past == Past::CutOff).map(|n| n.header.committed_s).max();
+        if let Some(cut_at_s) = cut_at_s {
+            missing.push(format!(
+                "history is cut at {} by a shallow clone; run `git fetch --unshallow`",
+                hearback_core::time::format_time(at(cut_at_s)),
+            ));
+        }
+        let no_parent = inside().filter(|n| n.past == Past::Absent).count();
+        if no_parent > 0 {
+            missing.push(format!(
+                "{} absent, and what lies behind; run `git fsck`",
+                counted(no_parent, "commit's parent is", "commits' parents are")
+            ));
+        }
+        let mut blobs = 0;
+        let mut large = 0;
+        let mut trees = 0;
+        let mut late = 0;
+        for (item, files) in items.iter().zip(files) {
+            match files {
+                Some(Files::Known { absent, too_large, .. }) => {
+                    blobs += absent;
+                    large += too_large;
+                }
+                Some(Files::Unknown) => {
+                    trees += usize::from(graph.node(item.index).is_some_and(|n| n.past == Past::Followed));
+                }
+                None => late += 1,
+            }
+        }
+        if late > 0 && graph.stopped_at_s.is_none() {
+            missing.push(format!(
+                "time was up after {}: the files of {} were not read",
+                format_length(self.asked.budget),
+                counted(late, "commit", "commits")
+            ));
+        }
+        if trees > 0 {
+            missing.push(format!(
+                "the files of {} are not known because trees are absent (partial clone)",
+                counted(trees, "commit", "commits")
+            ));
+        }
+        if blobs > 0 {
+            missing.push(format!(
+                "the content of {} is absent (partial clone); lines were not counted there",
+                counted(blobs, "file", "files")
+            ));
+        }
+        if large > 0 {
+            missing.push(format!("{} too large to be counted", counted(large, "file is", "files are")));
+        }
+        missing
+    }
+}
+
+struct Job {
+    place: usize,
+    commit: Oid,
+    old: Option<Oid>,
+    new: Oid,
+}
+
+/// When a commit took effect: when the main line brought it.
+fn effect(graph: &Graph, landing: &Landing, index: usize) -> (Timestamp, Landed) {
+    let date = |index: usize| at(graph.node(index).map_or(0, |node| node.header.committed_s));
+    match landing.landed_by(index) {
+        Some(by) => (date(by), Landed::Yes),
+        None => (date(index), Landed::NotYet),
+    }
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// The first whole second not before `at`. Git's dates are whole seconds, so a half-open window of instants is a
+/// half-open window of these.
+fn ceil_s(at: Timestamp) -> i64 {
+    at.as_second() + i64::from(at.subsec_nanosecond() > 0)
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

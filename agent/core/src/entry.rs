@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::happening::Happening;
 use crate::hash::{Digest, NotCanonical, canonical_json};
 use crate::ids::IncidentId;
+use crate::sealing::Sealing;
 use crate::text::ExternalText;
 
 /// The version of the entry form that this program writes.
@@ -220,7 +221,7 @@ struct HashedHeader<'a> {
 }
 
 impl Entry {
-    /// Gives `draft` its place after `prev` in the chain of `incident`.
+    /// Gives `draft` its place after `prev` in the chain of `incident`. [`Sealing`] does the same in two steps.
     ///
     /// # Errors
     /// [`NotCanonical`] if the body has no JSON form, which no [`Happening`] of this version is.
@@ -230,27 +231,9 @@ impl Entry {
         prev: Option<Head>,
         salt: Salt,
     ) -> Result<Entry, NotCanonical> {
-        let mut what = serde_json::to_value(&draft.what)?;
-        let json = what.get_mut("body").map(Value::take).unwrap_or_default();
-        let kind = what.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
-        let body_digest = body_digest(&salt, &json)?;
-        let mut entry = Entry {
-            schema_version: SCHEMA_VERSION,
-            seq: prev.map_or(1, |head| head.seq + 1),
-            incident: incident.clone(),
-            happened_at: draft.happened_at,
-            known_at: draft.known_at,
-            recorded_at: draft.recorded_at,
-            by: draft.by.clone(),
-            kind,
-            body: Body::Kept { salt, json },
-            body_digest,
-            prev: prev.map_or(Digest::NONE, |head| head.hash),
-            hash: Digest::NONE,
-        };
-        entry.hash = entry.header_hash()?;
-        Ok(entry)
+        let sealing = Sealing::prepare(draft, incident, salt)?;
+        let place = sealing.place_after(prev)?;
+        Ok(sealing.into_entry(place))
     }
 
     /// The place of this entry, for the next one.
@@ -316,7 +299,7 @@ impl Entry {
     }
 }
 
-fn body_digest(salt: &str, json: &Value) -> Result<Digest, NotCanonical> {
+pub(crate) fn body_digest(salt: &str, json: &Value) -> Result<Digest, NotCanonical> {
     Ok(Digest::of_parts(&[salt.as_bytes(), canonical_json(json)?.as_bytes()]))
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::change::Change;
@@ -203,6 +204,19 @@ pub enum Happening {
         /// What ended it.
         how: ExternalText,
     },
+}
+
+impl Happening {
+    /// The name of the kind, and the body's JSON.
+    pub(crate) fn to_kind_and_body(&self) -> Result<(String, Value), serde_json::Error> {
+        let mut what = serde_json::to_value(self)?;
+        let body = what.get_mut("body").map(Value::take).unwrap_or_default();
+        let kind = match what.get_mut("kind").map(Value::take) {
+            Some(Value::String(kind)) => kind,
+            _ => String::new(),
+        };
+        Ok((kind, body))
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,17 @@ impl Digest {
             hasher.update((part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
+        Digest::from_hasher(hasher)
+    }
+
+    /// The digest of what `hasher` has taken in.
+    pub(crate) fn from_hasher(hasher: Sha256) -> Self {
         Digest(hasher.finalize().into())
+    }
+
+    /// Appends the 64 digits to `text`.
+    pub(crate) fn push_to(&self, text: &mut String) {
+        push_hex(&self.0, text);
     }
 
     /// The first eight hexadecimal digits, for people.
@@ -38,7 +48,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&String::from(*self))
     }
 }
 
@@ -80,7 +90,17 @@ impl TryFrom<String> for Digest {
 
 impl From<Digest> for String {
     fn from(digest: Digest) -> Self {
-        digest.to_string()
+        let mut text = String::with_capacity(64);
+        digest.push_to(&mut text);
+        text
+    }
+}
+
+/// Appends `bytes` to `text`, two lower-case hexadecimal digits each. Several digests are written for every entry;
+/// the formatting machinery would take longer over them than the hashing does.
+pub(crate) fn push_hex(bytes: &[u8], text: &mut String) {
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.push(char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 }));
     }
 }
 

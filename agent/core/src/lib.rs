@@ -16,6 +16,7 @@ pub mod ids;
 pub mod incident;
 pub mod ports;
 pub mod redaction;
+pub mod sealing;
 pub mod text;
 pub mod time;
 

@@ -10,7 +10,7 @@ use hearback_core::{Change, EvidenceId, ExternalText, IncidentId};
 use jiff::Timestamp;
 
 use crate::pool::Pool;
-use crate::secrets::{without_secrets, without_secrets_in_draft};
+use crate::secrets::without_secrets;
 use crate::tables;
 use crate::writer::Writer;
 use crate::writes::{Append, ClaimAlert, Import, Keep, LogChange, ReceiveAlert, Redact, ResolveAlert};
@@ -29,8 +29,9 @@ impl RecordStore for Store {
         expect: Expect,
         drafts: Vec<Draft>,
     ) -> Result<Vec<Entry>, RecordError> {
-        let drafts = drafts.into_iter().map(without_secrets_in_draft).collect::<Result<Vec<_>, _>>()?;
-        self.writer.submit(Append { incident: incident.clone(), expect, drafts }).await
+        let append = Append::new(incident, expect, drafts)?;
+        let (append, places) = self.writer.submit_and_take_back(append).await?;
+        Ok(append.into_entries(places))
     }
 
     async fn read(&self, incident: &IncidentId, after: u64, limit: usize) -> Result<Vec<Entry>, RecordError> {
@@ -54,7 +55,6 @@ impl RecordStore for Store {
         why: &ExternalText,
         redaction: Draft,
     ) -> Result<Entry, RecordError> {
-        let redaction = without_secrets_in_draft(redaction)?;
         self.writer.submit(Redact::new(incident.clone(), seq, why, redaction)?).await
     }
 

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use hearback_core::entry::{Body, Broken, Draft, Entry, Head, Salt};
+use hearback_core::entry::{Body, Broken, Entry, Head};
 use hearback_core::evidence::{Evidence, Known};
 use hearback_core::happening::Alert;
 use hearback_core::ports::{InboxAlert, RecordError, Recorded};
+use hearback_core::sealing::{Place, Sealing};
 use hearback_core::time::Window;
 use hearback_core::{Change, Digest, EvidenceId, IncidentId};
 use jiff::Timestamp;
@@ -69,32 +70,42 @@ impl<'s> Ledger<'s> {
         Ok(head)
     }
 
-    /// Seals `drafts` after the incident's head.
-    pub fn append(&mut self, incident: &IncidentId, drafts: &[Draft]) -> Result<Vec<Entry>, Fault> {
+    /// Gives entries of `incident` their places after its head.
+    pub fn append(&mut self, incident: &IncidentId, entries: &[Sealing]) -> Result<Vec<Place>, Fault> {
         let mut head = self.head(incident)?;
-        let mut entries = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let entry = Entry::seal(draft, incident, head, fresh_salt()?)
-                .map_err(|error| Fault::Failed(error.to_string()))?;
-            head = Some(entry.head());
-            entries.push(entry);
+        let mut places = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let place = entry.place_after(head).map_err(|error| Fault::Failed(error.to_string()))?;
+            let evidence = evidence_cell(entry.kind(), entry.body());
+            self.hold_back(incident, place.head().seq, evidence, entry.json_at(&place));
+            head = Some(place.head());
+            places.push(place);
         }
-        self.add(&entries)?;
-        Ok(entries)
+        self.set_head(incident, head);
+        Ok(places)
     }
 
     /// Adds entries of one incident that are sealed already, the last of them its new head.
     pub fn add(&mut self, entries: &[Entry]) -> Result<(), Fault> {
         for entry in entries {
-            let evidence = named_evidence(entry).map_or(Cell::Null, |id| Cell::Text(id.to_string()));
-            let row =
-                vec![entry.incident.as_str().into(), entry.seq.into(), evidence, to_json(entry)?.into()];
-            self.held_back.push(row);
+            let evidence = evidence_cell(&entry.kind, &entry.body);
+            self.hold_back(&entry.incident, entry.seq, evidence, to_json(entry)?.0);
         }
         if let Some(last) = entries.last() {
-            self.heads.insert(last.incident.clone(), Some(last.head()));
+            self.set_head(&last.incident, Some(last.head()));
         }
         Ok(())
+    }
+
+    fn hold_back(&mut self, incident: &IncidentId, seq: u64, evidence: Cell, json: String) {
+        self.held_back.push(vec![incident.as_str().into(), seq.into(), evidence, Cell::Text(json)]);
+    }
+
+    fn set_head(&mut self, incident: &IncidentId, head: Option<Head>) {
+        match self.heads.get_mut(incident) {
+            Some(known) => *known = head,
+            None => drop(self.heads.insert(incident.clone(), head)),
+        }
     }
 
     /// Writes what was held back. To be called before the commit.
@@ -236,12 +247,20 @@ pub(crate) fn alerts(session: &mut dyn Session, window: &Window) -> Result<Vec<I
 
 /// The snapshot an entry names.
 pub(crate) fn named_evidence(entry: &Entry) -> Option<EvidenceId> {
-    match &entry.body {
-        Body::Kept { json, .. } if entry.kind == GATHERED => {
+    evidence_in(&entry.kind, &entry.body)
+}
+
+fn evidence_in(kind: &str, body: &Body) -> Option<EvidenceId> {
+    match body {
+        Body::Kept { json, .. } if kind == GATHERED => {
             json.get("evidence")?.as_str()?.parse().ok().map(EvidenceId)
         }
         _ => None,
     }
+}
+
+fn evidence_cell(kind: &str, body: &Body) -> Cell {
+    evidence_in(kind, body).map_or(Cell::Null, |id| Cell::Text(id.to_string()))
 }
 
 /// An entry without its body, for the many places that need no more.
@@ -320,11 +339,4 @@ fn key(fingerprint: &str) -> Cell {
 
 fn recorded(rows: u64) -> Recorded {
     if rows > 0 { Recorded::New } else { Recorded::AlreadyThere }
-}
-
-fn fresh_salt() -> Result<Salt, Fault> {
-    let mut salt = Salt::default();
-    getrandom::fill(&mut salt)
-        .map_err(|error| Fault::Failed(format!("the system gives no random numbers: {error}")))?;
-    Ok(salt)
 }

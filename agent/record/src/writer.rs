@@ -37,6 +37,11 @@ impl Writer {
 
     /// Writes and waits until it is durable. A caller that goes away before may or may not have written.
     pub async fn submit<W: Write>(&self, write: W) -> Result<W::Done, RecordError> {
+        self.submit_and_take_back(write).await.map(|(_, done)| done)
+    }
+
+    /// As [`Writer::submit`]; the write comes back too, so that what it holds need not be copied for the result.
+    pub async fn submit_and_take_back<W: Write>(&self, write: W) -> Result<(W, W::Done), RecordError> {
         let stopped = || RecordError::Store("the record's writer has stopped; start hearback again".into());
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
@@ -70,7 +75,7 @@ trait Job: Send {
 struct Pending<W: Write> {
     write: W,
     tried: Option<Result<W::Done, RecordError>>,
-    reply: oneshot::Sender<Result<W::Done, RecordError>>,
+    reply: oneshot::Sender<Result<(W, W::Done), RecordError>>,
 }
 
 impl<W: Write> Job for Pending<W> {
@@ -84,7 +89,7 @@ impl<W: Write> Job for Pending<W> {
     }
 
     fn proof(&self) -> Option<(IncidentId, Head)> {
-        self.tried.as_ref()?.as_ref().ok().and_then(W::proof)
+        self.tried.as_ref()?.as_ref().ok().and_then(|done| self.write.proof(done))
     }
 
     fn leaves(&self) -> Leaves {
@@ -96,8 +101,8 @@ impl<W: Write> Job for Pending<W> {
 
     fn finish(self: Box<Self>, committed: Result<(), RecordError>) {
         let never_tried = || Err(RecordError::Store("it was not tried".into()));
-        let Pending { tried, reply, .. } = *self;
-        let result = committed.and_then(|()| tried.unwrap_or_else(never_tried));
+        let Pending { write, tried, reply } = *self;
+        let result = committed.and_then(|()| tried.unwrap_or_else(never_tried)).map(|done| (write, done));
         // The caller may have gone away.
         let _ = reply.send(result);
     }

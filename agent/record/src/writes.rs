@@ -4,14 +4,16 @@
 
 use std::collections::HashSet;
 
-use hearback_core::entry::{Body, Draft, Entry, Head, verify_chain};
+use hearback_core::entry::{Body, Draft, Entry, Head, Salt, verify_chain};
 use hearback_core::evidence::{Evidence, Known};
 use hearback_core::happening::{Alert, Happening};
 use hearback_core::ports::{Expect, RecordError, Recorded};
 use hearback_core::redaction::redact_external;
+use hearback_core::sealing::{Place, Sealing};
 use hearback_core::{Change, ExternalText, IncidentId};
 use jiff::Timestamp;
 
+use crate::secrets::without_secrets_in_draft;
 use crate::session::Fault;
 use crate::tables::{Ledger, named_evidence};
 
@@ -39,7 +41,7 @@ pub(crate) trait Write: Send + 'static {
     fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Self::Done, Fault>;
 
     /// The entry whose presence proves that the transaction was committed, if this write made one.
-    fn proof(_done: &Self::Done) -> Option<(IncidentId, Head)> {
+    fn proof(&self, _done: &Self::Done) -> Option<(IncidentId, Head)> {
         None
     }
 
@@ -47,28 +49,49 @@ pub(crate) trait Write: Send + 'static {
     const LEAVES: Leaves = Leaves::Nothing;
 }
 
-/// Appends entries. The drafts hold no secrets.
+/// Appends entries.
 pub(crate) struct Append {
-    pub incident: IncidentId,
-    pub expect: Expect,
-    pub drafts: Vec<Draft>,
+    incident: IncidentId,
+    expect: Expect,
+    entries: Vec<Sealing>,
+}
+
+impl Append {
+    /// Takes the secrets out of `drafts` and does all that needs no predecessor, so that the writer need not.
+    pub fn new(incident: &IncidentId, expect: Expect, drafts: Vec<Draft>) -> Result<Self, RecordError> {
+        let entries = drafts.into_iter().map(|draft| prepare(incident, draft)).collect::<Result<_, _>>()?;
+        Ok(Append { incident: incident.clone(), expect, entries })
+    }
+
+    /// The entries at the places they were given.
+    pub fn into_entries(self, places: Vec<Place>) -> Vec<Entry> {
+        self.entries.into_iter().zip(places).map(|(entry, place)| entry.into_entry(place)).collect()
+    }
+}
+
+fn prepare(incident: &IncidentId, draft: Draft) -> Result<Sealing, RecordError> {
+    let mut salt = Salt::default();
+    getrandom::fill(&mut salt)
+        .map_err(|error| RecordError::Store(format!("the system gives no random numbers: {error}")))?;
+    Sealing::prepare(&without_secrets_in_draft(draft)?, incident, salt)
+        .map_err(|error| RecordError::Refused(error.to_string()))
 }
 
 impl Write for Append {
-    type Done = Vec<Entry>;
+    type Done = Vec<Place>;
 
-    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Vec<Entry>, Fault> {
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Vec<Place>, Fault> {
         let head = ledger.head(&self.incident)?;
         match self.expect {
             Expect::Head(expected) if expected != head => {
                 Err(RecordError::Conflict { incident: self.incident.clone(), head }.into())
             }
-            _ => ledger.append(&self.incident, &self.drafts),
+            _ => ledger.append(&self.incident, &self.entries),
         }
     }
 
-    fn proof(done: &Vec<Entry>) -> Option<(IncidentId, Head)> {
-        done.last().map(|entry| (entry.incident.clone(), entry.head()))
+    fn proof(&self, done: &Vec<Place>) -> Option<(IncidentId, Head)> {
+        done.last().map(|place| (self.incident.clone(), place.head()))
     }
 }
 
@@ -76,8 +99,9 @@ impl Write for Append {
 pub(crate) struct Redact {
     incident: IncidentId,
     seq: u64,
+    at: Timestamp,
     why: ExternalText,
-    redaction: Draft,
+    redaction: Sealing,
 }
 
 impl Redact {
@@ -90,7 +114,9 @@ impl Redact {
     ) -> Result<Self, RecordError> {
         match &redaction.what {
             Happening::Redacted { seq: named, .. } if *named == seq => {
-                Ok(Redact { incident, seq, why: redact_external(why), redaction })
+                let (at, why) = (redaction.recorded_at, redact_external(why));
+                let redaction = prepare(&incident, redaction)?;
+                Ok(Redact { incident, seq, at, why, redaction })
             }
             _ => Err(RecordError::Refused(format!(
                 "the entry that records a redaction must be of kind \"redacted\" and name entry {seq}"
@@ -119,14 +145,15 @@ impl Write for Redact {
         if let Some(id) = named_evidence(&entry) {
             ledger.forget_snapshot(id, incident, seq)?;
         }
-        let body = Body::Redacted { at: self.redaction.recorded_at, why: self.why.clone() };
+        let body = Body::Redacted { at: self.at, why: self.why.clone() };
         ledger.replace(&Entry { body, ..entry })?;
-        let mut appended = ledger.append(incident, std::slice::from_ref(&self.redaction))?;
-        appended.pop().ok_or_else(|| Fault::Failed("the redaction was not appended".into()))
+        let mut places = ledger.append(incident, std::slice::from_ref(&self.redaction))?;
+        let place = places.pop().ok_or_else(|| Fault::Failed("the redaction was not appended".into()))?;
+        Ok(self.redaction.clone().into_entry(place))
     }
 
-    fn proof(done: &Entry) -> Option<(IncidentId, Head)> {
-        Some((done.incident.clone(), done.head()))
+    fn proof(&self, done: &Entry) -> Option<(IncidentId, Head)> {
+        Some((self.incident.clone(), done.head()))
     }
 }
 

@@ -110,9 +110,9 @@ async fn count_lost(record: &dyn RecordStore, acks: &[(IncidentId, Head)]) -> us
     acks.iter().filter(|ack| !is_there(ack)).count()
 }
 
-/// Kills at a moment that differs from round to round, by the number of acknowledgements seen.
+/// Kills at a moment that differs from round to round, by the number of acknowledgements seen: at least `appends`.
 fn moment(round: u64, appends: u64) -> u64 {
-    1 + appends / 2 + (round * 7919) % (appends / 2 + 1)
+    appends + (round * 7919) % (appends / 4 + 1)
 }
 
 fn report(store: &str, rounds: u64, acked: usize, lost: usize, began: Instant) {

@@ -3,7 +3,12 @@
 //!
 //! `cargo bench -p hearback-e2e`; the binary must be built with the same profile (`make bench` does).
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench may stop anywhere")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a bench may stop anywhere"
+)]
 
 use std::fmt::Write as _;
 use std::io::Write as _;

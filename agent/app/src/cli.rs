@@ -50,7 +50,7 @@ pub enum Command {
   pbpaste | hearback ask --repo . --symptom -      # a stack trace from the clipboard
   hearback ask --incident INC-3")]
 pub struct Ask {
-    /// The question; words beyond \"what changed\" count as symptom
+    /// The question; words beyond "what changed" count as symptom
     #[arg(default_value = "what changed?")]
     pub question: String,
     /// A git repository; may be given several times [default: those of the configuration, else this folder]
@@ -59,7 +59,7 @@ pub struct Ask {
     /// Ask inside this incident: its services, alerts and changes count, and the answer goes into its record
     #[arg(long, value_name = "INC")]
     pub incident: Option<String>,
-    /// Answer as of then; everything later is hidden: 2026-11-23T14:05:00Z, \"2h ago\" [default: now]
+    /// Answer as of then; everything later is hidden: 2026-11-23T14:05:00Z, "2h ago" [default: now]
     #[arg(long, value_name = TIME)]
     pub as_of: Option<String>,
     /// How far back to look: 24h, 7d, or a time [default: 24h]

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use hearback_core::ExternalText;
 use serde::Serialize;
 
 /// The user can mend it: wrong option value, wrong file, wrong configuration. Exit code 2.
@@ -45,6 +46,8 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
             sentence.push_str(&cause);
         }
     }
+    // A sentence may quote a file or a server.
+    let sentence = ExternalText::new(sentence).for_people(2000);
     let _ = writeln!(io::stderr(), "hearback: {sentence}");
     if error.downcast_ref::<Usage>().is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

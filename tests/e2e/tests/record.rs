@@ -133,3 +133,14 @@ fn tampering_in_the_database_itself_is_noticed() -> Result<()> {
     assert!(run.out.contains("\"intact\": false"), "{}", run.out);
     Ok(())
 }
+
+#[test]
+fn what_a_file_says_never_reaches_the_terminal_raw() -> Result<()> {
+    let home = Home::new()?;
+    std::fs::write(home.path("evil.jsonl"), r#"{"\u001b[2J": {}}"#)?;
+    let run = home.run(["record", "import", "evil.jsonl"])?;
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("evil.jsonl: line 1 is not a line of an exported record"), "{:?}", run.err);
+    assert!(run.err.contains("\u{fffd}[2J") && !run.err.contains('\u{1b}'), "{:?}", run.err);
+    Ok(())
+}

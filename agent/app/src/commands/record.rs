@@ -117,7 +117,8 @@ fn write_new(path: &Path, text: &str) -> Result<()> {
 pub fn one_line(entry: &Entry) -> String {
     let what = match entry.happening() {
         Ok(what) => describe(&what),
-        Err(error) => error.to_string(),
+        // The kind of an entry nobody knows is text from outside.
+        Err(error) => ExternalText::new(error.to_string()).for_people(200),
     };
     format!("{:>4}  {}  {:<16}  {what}", entry.seq, format_time(entry.happened_at), entry.by.for_people())
 }

@@ -4,6 +4,7 @@
 use hearback_core::answer::{Claim, Onset};
 use hearback_core::evidence::Citation;
 use hearback_core::ids::EvidenceId;
+use hearback_core::incident::SeenAlert;
 use hearback_core::time::format_time;
 use hearback_core::{Incident, ServiceName};
 use jiff::{SignedDuration, Timestamp};
@@ -19,8 +20,8 @@ pub struct Stated {
     pub question: EvidenceId,
 }
 
-/// The onset: the asker's word first, then the earliest of the declared start of impact and the alerts of an
-/// affected service, then the declaration itself. `None` if there is nothing to go by.
+/// The onset: the asker's word first, then the declared start of impact, then the earliest live alert of an affected
+/// service, then the declaration itself. `None` if there is nothing to go by.
 pub fn onset(
     stated: Option<Stated>,
     incident: Option<&Incident>,
@@ -31,22 +32,25 @@ pub fn onset(
         return exact(at, "the asker says so", question);
     }
     let incident = incident?;
-    let declared_start = incident.impact_since.map(|(at, evidence)| (at, evidence, None));
+    if let Some((at, evidence)) = incident.impact_since {
+        return exact(at, "declared start of impact", evidence);
+    }
+    // An alert that was over before anybody declared is of another day.
+    let declared_at = incident.declared_at.map(|(at, _)| at);
+    let is_live = |seen: &SeenAlert| {
+        seen.resolved_at.is_none_or(|over| declared_at.is_some_and(|declared| over >= declared))
+    };
     let own = |service: &Option<ServiceName>| {
         services.is_empty() || service.as_ref().is_some_and(|service| services.contains(service))
     };
-    let alerts = incident
-        .alerts
-        .iter()
-        .filter(|seen| own(&seen.alert.service))
-        .map(|seen| (seen.alert.started_at, seen.evidence, Some(&seen.alert)));
+    let alerts = incident.alerts.iter().filter(|seen| own(&seen.alert.service) && is_live(seen));
     let lag = SignedDuration::from_mins(rule.alert_lag_minutes);
-    match alerts.chain(declared_start).min_by_key(|(at, ..)| *at) {
-        Some((at, evidence, Some(alert))) => {
+    match alerts.min_by_key(|seen| seen.alert.started_at) {
+        Some(SeenAlert { alert, evidence, .. }) => {
+            let at = alert.started_at;
             let says = format!("alert {} since {}", alert.name.for_people(60), format_time(at));
-            interval(at, lag, says, evidence)
+            interval(at, lag, says, *evidence)
         }
-        Some((at, evidence, None)) => exact(at, "declared start of impact", evidence),
         None => {
             let (at, evidence) = incident.declared_at?;
             interval(at, lag, format!("declared at {}", format_time(at)), evidence)

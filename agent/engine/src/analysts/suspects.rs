@@ -101,9 +101,9 @@ pub fn rank(inputs: &Inputs<'_>) -> Ranking {
     Ranking { suspects: score(inputs, &candidates), ruled_out, considered }
 }
 
-/// A rollout is told through the commits it brought, a merge through those it merged, a tag only names.
+/// A rollout all of whose commits are here is told through them, a merge through those it merged, a tag only names.
 fn stands_alone(change: &Change, rollouts: &BTreeMap<&ChangeId, &Change>) -> bool {
-    let told_by_commits = is_rollout(change) && rollouts.values().any(|deploy| deploy.id == change.id);
+    let told_by_commits = is_rollout(change) && change.delivers.iter().all(|id| rollouts.contains_key(id));
     let is_tag = change.kind == hearback_core::ChangeKind::Deploy
         && change.environment.is_none()
         && change.id.as_str().starts_with("git:");
@@ -195,7 +195,9 @@ fn kinds(inputs: &Inputs<'_>, measured: &[Measured], candidate: &Candidate<'_>) 
 fn standing_clear(scores: &[f64], lead: f64) -> usize {
     let clear = |count: &usize| match (scores.get(count - 1), scores.get(*count)) {
         (Some(last), Some(next)) => last - next >= lead,
-        (last, _) => last.is_some(),
+        // Nobody follows: only a single candidate stands clear then.
+        (last, None) => last.is_some() && *count == 1,
+        (None, _) => false,
     };
     (1..=3).find(clear).unwrap_or(0)
 }

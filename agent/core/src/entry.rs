@@ -4,6 +4,7 @@
 //! redacted (a tombstone stays) and the chain still verifies. The digest is salted, so that a redacted body
 //! can't be guessed back from it; the salt goes with the body.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -172,6 +173,12 @@ pub enum Broken {
         /// Its sequence number.
         seq: u64,
     },
+    /// A body is gone and no later entry says that it was redacted.
+    #[error("entry {seq} was erased: its body is gone and no entry of the record says so")]
+    Erased {
+        /// Its sequence number.
+        seq: u64,
+    },
     /// The chain ends before, or differs at, an exported head.
     #[error(
         "the record was cut short or rewritten: it should hold entry {seq} with the exported head's hash"
@@ -316,13 +323,22 @@ pub fn verify_chain<'a>(
 ) -> Result<Option<Head>, Broken> {
     let mut head = None;
     let mut matched = exported.is_none();
+    let mut erased = BTreeSet::new();
     for entry in entries {
         entry.verify(incident, head)?;
         head = Some(entry.head());
         matched |= head == exported;
+        if let Body::Redacted { .. } = entry.body {
+            erased.insert(entry.seq);
+        } else if let (true, Ok(Happening::Redacted { seq, .. })) =
+            (entry.kind == "redacted", entry.happening())
+        {
+            erased.remove(&seq);
+        }
     }
     match exported {
         Some(exported) if !matched => Err(Broken::Truncated { seq: exported.seq }),
+        _ if !erased.is_empty() => Err(Broken::Erased { seq: erased.first().copied().unwrap_or_default() }),
         _ => Ok(head),
     }
 }
@@ -381,6 +397,12 @@ mod tests {
     fn a_redacted_body_leaves_the_chain_whole() {
         let (incident, mut entries) = chain(&["a", "secret", "c"]);
         entries[1].body = Body::Redacted { at: Timestamp::UNIX_EPOCH, why: "a key".into() };
+        let unsaid = verify_chain(&incident, &entries, None);
+        assert_eq!(unsaid, Err(Broken::Erased { seq: 2 }), "a tombstone nobody recorded is tampering");
+        let at = Timestamp::UNIX_EPOCH;
+        let what = Happening::Redacted { seq: 2, why: "a key".into() };
+        let draft = Draft { happened_at: at, known_at: at, recorded_at: at, by: Actor::hearback(), what };
+        entries.push(Entry::seal(&draft, &incident, Some(entries[2].head()), [7; 16]).unwrap());
         assert!(verify_chain(&incident, &entries, None).is_ok());
         assert!(matches!(entries[1].happening(), Err(Unreadable::Redacted(2))));
     }

@@ -42,7 +42,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
     let mut checks = Vec::new();
     match config {
         Err(error) => {
-            let check = Check::new("configuration", Health::Broken, error.to_string());
+            let check = Check::new("configuration", Health::Broken, format!("{error:#}"));
             checks.push(check.fix("mend the line it names; config/default.toml lists every key"));
         }
         Ok(config) => {

@@ -60,7 +60,8 @@ async fn open_incident(record: &Arc<dyn Record>, draft: Draft) -> Result<Entry> 
     let taken = record.incidents().await?;
     let mut number = taken.iter().filter_map(|(id, _)| id.number()).max().unwrap_or(0);
     loop {
-        number += 1;
+        number =
+            number.checked_add(1).ok_or_else(|| anyhow::anyhow!("the numbers of incidents are used up"))?;
         match record.append(&IncidentId::numbered(number), Expect::Head(None), vec![draft.clone()]).await {
             Ok(entries) => {
                 return entries.into_iter().next().ok_or_else(|| anyhow::anyhow!("nothing was written"));
@@ -121,6 +122,7 @@ pub async fn read_all(record: &dyn RecordStore, id: &IncidentId) -> Result<Vec<E
 pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
     let record = wiring::record(config).await?;
     let now = Timestamp::now();
+    let mut code = ExitCode::SUCCESS;
     match command {
         cli::Incident::List { json } => {
             let incidents = record.incidents().await?;
@@ -130,7 +132,15 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
                 )?;
             }
             for (id, _) in incidents {
-                let (entries, _) = load(record.as_ref(), &id).await?;
+                let entries = match load(record.as_ref(), &id).await {
+                    Ok((entries, _)) => entries,
+                    // One broken record must not hide the others.
+                    Err(error) => {
+                        output::failure(&error.context(format!("{id} can't be told")));
+                        code = ExitCode::FAILURE;
+                        continue;
+                    }
+                };
                 let incident = Incident::as_of(id, &entries, now);
                 output::line(if json { as_json(&incident).to_string() } else { one_line(&incident, now) })?;
             }
@@ -148,7 +158,7 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 fn state(incident: &Incident, now: Timestamp) -> String {

@@ -28,7 +28,10 @@ pub fn purpose(path: &RepoPath) -> Purpose {
         || (stem.starts_with("test_") && ending == "py")
         || (stem.len() > 4 && ending == "java" && (stem.ends_with("test") || stem.ends_with("tests")))
         || file == "conftest.py";
-    if in_folder(&["test", "tests", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"])
+    // A specification or a fixture may be what runs: a manifest, a schema.
+    let is_setting = matches!(ending, "yaml" | "yml" | "json" | "toml" | "conf" | "ini" | "cfg" | "tf");
+    if in_folder(&["test", "tests", "testing", "__tests__", "testdata"])
+        || (in_folder(&["spec", "specs", "fixtures"]) && !is_setting)
         || is_test_name
     {
         return Purpose::Test;
@@ -43,10 +46,8 @@ pub fn purpose(path: &RepoPath) -> Purpose {
         || matches!(file, ".mailmap" | ".gitreview" | ".gitignore");
     // A page of a documentation site may be code there; a folder called doc holding code is not prose.
     let in_docs = in_folder(&["doc", "docs", "documentation", "releasenotes"])
-        && matches!(
-            ending,
-            "txt" | "html" | "png" | "svg" | "jpg" | "gif" | "cue" | "yaml" | "yml" | "puml" | ""
-        );
+        && matches!(ending, "txt" | "png" | "svg" | "jpg" | "gif" | "puml");
+    let in_docs = in_docs || in_folder(&["releasenotes"]);
     if is_prose || in_docs { Purpose::Documentation } else { Purpose::Runs }
 }
 
@@ -71,6 +72,8 @@ mod tests {
         check("src/contest.py", Purpose::Runs);
         check("modules/latest/init.pp", Purpose::Runs);
         check("LICENSE", Purpose::Documentation);
+        check("deploy/specs/checkout.yaml", Purpose::Runs);
+        check("docs/openapi.yaml", Purpose::Runs);
         check("releasenotes/notes/x.yaml", Purpose::Documentation);
     }
 }

@@ -31,5 +31,8 @@ pub fn rollouts(changes: &[Sighted]) -> BTreeMap<&ChangeId, &Change> {
 }
 
 fn is_production(deploy: &Change) -> bool {
-    deploy.environment.as_deref().is_some_and(|name| name.to_ascii_lowercase().contains("prod"))
+    deploy.environment.as_deref().is_some_and(|name| {
+        let mut words = name.split(|c: char| !c.is_alphanumeric());
+        words.any(|word| ["prod", "production", "live"].iter().any(|name| word.eq_ignore_ascii_case(name)))
+    })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hearback_core::answer::Claim;
+use hearback_core::answer::{Claim, Onset};
 use hearback_core::change::{Landed, Lines, Nature, Paths, Says, Side};
 use hearback_core::evidence::Citation;
 use hearback_core::time::{format_length, format_time};
@@ -347,8 +347,8 @@ fn reverts(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Vec<Measured> {
     } else if revert.says == Says::Reverts {
         seen.extend(says(candidate, Feature::IsRevert, 1.0, "is itself a revert".into()));
     }
-    // What was reverted before the onset is ruled out, so any revert seen here came after it.
-    if let (Some(_), Some(by)) = (inputs.onset, revert.reverted_by.first()) {
+    let after = |onset: &Onset| revert.reverted_by.iter().find(|by| by.at > onset.latest);
+    if let Some(by) = inputs.onset.and_then(after) {
         let citation = Citation { change: Some(by.by.clone()), ..candidate.citation() };
         let text = format!("rolled back at {}, after the onset", format_time(by.at));
         seen.extend(cites(Feature::RolledBackSince, 1.0, text, vec![citation]));

@@ -132,18 +132,20 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         parse_length(&text).map_err(|error| Usage(error.to_string()).into())
     };
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let base = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let from_file = record.is_none();
     let record = match record.map(str::to_owned).or(given(user.record.url)) {
+        Some(url) if from_file => RecordPlace::Named(beside(base, url)),
         Some(url) => RecordPlace::Named(url),
         None => RecordPlace::Default(in_home("XDG_DATA_HOME", ".local/share")?),
     };
     let cache = match given(user.cache.path).as_deref() {
         Some("off") => Cache::Off,
-        Some(path) => Cache::At(path.into()),
+        Some(path) => Cache::At(base.join(path)),
         None => {
             in_home("XDG_CACHE_HOME", ".cache").map_or(Cache::Off, |home| Cache::At(home.join("git.sqlite")))
         }
     };
-    let base = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
     let repositories = user
         .repository
         .into_iter()
@@ -159,6 +161,11 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
         file,
     })
+}
+
+/// A record's place in a configuration file: a plain path is relative to the file, a URL stays as it is.
+fn beside(base: &Path, url: String) -> String {
+    if url.contains(':') { url } else { base.join(url).to_string_lossy().into_owned() }
 }
 
 fn find(named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {

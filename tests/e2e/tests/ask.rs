@@ -219,3 +219,15 @@ fn a_closed_pipe_is_no_failure() -> Result<()> {
     assert_eq!(home.shell(&script)?.err, "0\n");
     Ok(())
 }
+
+#[test]
+fn a_question_about_an_older_onset_looks_at_what_came_before_it() -> Result<()> {
+    let (home, shop) = (Home::new()?, shop()?);
+    let path = shop.repository.path();
+    let asked = ["ask", "--repo", path, "--as-of", "2026-03-04T14:00Z", "--onset", "2026-03-02T14:00Z"];
+    let out = home.run(asked.iter().chain(&["--symptom", "cart totals are wrong"]))?.ok()?;
+    let first = out.lines().nth(2).unwrap_or_default();
+    assert!(first.starts_with("1 ") && first.contains(&shop.culprit[..10]), "{out}");
+    assert!(out.contains("1 after the onset"), "the revert: {out}");
+    Ok(())
+}

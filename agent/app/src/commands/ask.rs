@@ -4,12 +4,12 @@ use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hearback_core::entry::Actor;
 use hearback_core::happening::Question;
 use hearback_core::ports::{Expect, RecordStore};
 use hearback_core::{Draft, ExternalText, Happening, Incident, IncidentId, Window};
-use hearback_engine::driver::{self, Answered, Context};
+use hearback_engine::driver::{self, Answered};
 use hearback_engine::render::{self, Cost};
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,7 +26,7 @@ const SYMPTOM_BYTES: usize = 64 * 1024;
 
 pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     let now = Timestamp::now();
-    let question = question(&arguments, config, now)?;
+    let mut question = question(&arguments, config, now)?;
     let onset = arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?;
     if onset.is_some_and(|onset| onset > question.window.until) {
         return Err(
@@ -44,10 +44,15 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         }
         None => None,
     };
+    // Without --since the window reaches back from the onset, not from now: an hour-old outage has older causes.
+    let began = onset.or(incident.as_ref().and_then(|incident| incident.impact_since).map(|(at, _)| at));
+    if let (None, Some(began)) = (&arguments.since, began) {
+        question.window.from = question.window.from.min(Window::before(began, config.window).from);
+    }
     let progress = Progress::start();
     let sources = wiring::change_sources(&arguments, config, &progress)?;
     let started = Instant::now();
-    let context = Context {
+    let context = driver::Context {
         ranker: &config.ranker,
         catalog: &config.catalog,
         sources: &sources,
@@ -57,9 +62,16 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     let Answered { answer, snapshots } = driver::answer(context, &question, onset).await?;
     drop(progress);
     let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
+    let top = usize::from(arguments.top);
+    match if arguments.json { Format::Json } else { arguments.format } {
+        Format::Json => output::json(&answer)?,
+        Format::Text => output::print(&render::text(&answer, top, Some(cost)))?,
+        Format::Markdown => output::print(&render::markdown(&answer, top, Some(cost)))?,
+    }
+    // Shown first: an answer is never lost because it can't be written down.
     if let Some((id, record)) = asked_in {
         for snapshot in &snapshots {
-            record.keep(snapshot).await?;
+            record.keep(snapshot).await.context("the answer above was not recorded")?;
         }
         let gathered = snapshots.iter().map(|snapshot| Happening::EvidenceGathered {
             evidence: snapshot.id,
@@ -69,13 +81,9 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         });
         let asked = [Happening::Asked(question)];
         let whats = asked.into_iter().chain(gathered).chain([Happening::Answered(answer.clone())]);
-        write(record.as_ref(), &id, now, whats.collect()).await?;
-    }
-    let top = usize::from(arguments.top);
-    match if arguments.json { Format::Json } else { arguments.format } {
-        Format::Json => output::json(&answer)?,
-        Format::Text => output::print(&render::text(&answer, top, Some(cost)))?,
-        Format::Markdown => output::print(&render::markdown(&answer, top, Some(cost)))?,
+        write(record.as_ref(), &id, now, whats.collect())
+            .await
+            .context("the answer above was not recorded")?;
     }
     Ok(if answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

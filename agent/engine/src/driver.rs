@@ -89,7 +89,7 @@ async fn answer_inside(
     }
     gathered.gaps.extend(unknown_services(&inputs, &ranking));
     let Ranking { mut suspects, ruled_out, considered } = ranking;
-    let verdict = verdict(&suspects, &scope);
+    let verdict = verdict(&suspects, &scope, &gathered.gaps);
     suspects.truncate(ranker.listed);
     let answer = Answer {
         schema_version: ANSWER_VERSION,
@@ -106,8 +106,11 @@ async fn answer_inside(
     Ok(Answered { answer, snapshots: gathered.snapshots })
 }
 
-fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope) -> Verdict {
-    if suspects.is_empty() {
+fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope, gaps: &[Gap]) -> Verdict {
+    if suspects.is_empty() && !gaps.is_empty() {
+        // What was not seen may be what fits.
+        Verdict::CantTell
+    } else if suspects.is_empty() {
         Verdict::NothingFits
     } else if !scope.says_nothing() && suspects.iter().any(|suspect| suspect.strength == Strength::Strong) {
         Verdict::LookHere

@@ -397,3 +397,10 @@ async fn an_answer_is_at_most_ten_lines_and_reads_like_this() {
     insta::assert_snapshot!("text", text);
     insta::assert_snapshot!("markdown", render::markdown(&answer, TOP, Some(cost)));
 }
+
+#[tokio::test]
+async fn nothing_found_in_what_could_be_seen_is_not_nothing_fits() {
+    let others = vec![("flags:x", Source::Fails)];
+    let answer = Asked { changes: vec![], others, ..Asked::default() }.answer().await;
+    assert_eq!(answer.verdict, Verdict::CantTell);
+}

@@ -1,5 +1,7 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -125,5 +127,7 @@ pub fn cache(config: &Config) -> Option<Arc<CommitCache>> {
         // If the folder can't be made the cache stays empty, and `doctor` says so.
         let _ = std::fs::create_dir_all(folder);
     }
+    // It holds diffs, so it is its owner's alone. If it can't be made, the cache stays empty.
+    let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     Some(Arc::new(CommitCache::open(path)))
 }

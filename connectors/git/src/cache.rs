@@ -15,6 +15,9 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 const SCHEMA: i64 = 1;
 /// Marks the file as ours ("hbgc"), so that no other program's database is ever emptied.
 const APPLICATION: i64 = 0x6862_6763;
+/// How often and how far apart opening is tried while the file is busy.
+const TRIES: u32 = 100;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 const BUSY: Duration = Duration::from_millis(2000);
 
 /// Facts of commits, kept in one SQLite file. Share one between sources.
@@ -126,7 +129,23 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
+/// Connects, again and again while another process is making the file: SQLite does not wait by itself when two turn
+/// on the write-ahead log at once.
 fn connect(path: &Path) -> Result<Connection, Refusal> {
+    for _ in 0..TRIES {
+        match connect_once(path) {
+            Err(Refusal::Failed(error)) if is_busy(&error) => std::thread::sleep(BETWEEN_TRIES),
+            other => return other,
+        }
+    }
+    connect_once(path)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn connect_once(path: &Path) -> Result<Connection, Refusal> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

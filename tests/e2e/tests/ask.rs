@@ -1,5 +1,7 @@
 //! `hearback ask` on real repositories, as a user runs it.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::Result;
 use hearback_core::Answer;
 use hearback_e2e::{Home, Repository};
@@ -127,7 +129,8 @@ fn the_second_question_gives_the_same_answer_from_the_cache() -> Result<()> {
         .ok()
     };
     let first = ask()?;
-    assert!(home.path(".cache/hearback/git.sqlite").is_file());
+    let cache = std::fs::metadata(home.path(".cache/hearback/git.sqlite"))?;
+    assert_eq!(cache.permissions().mode() & 0o777, 0o600, "it holds diffs");
     assert_eq!(first, ask()?);
     Ok(())
 }

@@ -1,8 +1,12 @@
-//! The service catalog: which paths of which repositories belong to which service.
+//! The service catalog: which services there are, who owns them, what they need, and where their code, graphs and
+//! runbooks are.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ServiceName;
+use crate::signal::SignalKind;
 
 /// A service and where its code lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,30 @@ pub struct Service {
     /// repository only. A prefix that ends in `/` or names a file matches whole components.
     #[serde(default)]
     pub paths: Vec<String>,
+    /// The team or person that answers for it.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// How much depends on it, 1 the most.
+    #[serde(default)]
+    pub tier: Option<u8>,
+    /// The services it calls.
+    #[serde(default)]
+    pub depends_on: Vec<ServiceName>,
+    /// Its repositories, by the name the source of changes has for them.
+    #[serde(default)]
+    pub repositories: Vec<String>,
+    /// Where its graphs are.
+    #[serde(default)]
+    pub dashboards: Vec<String>,
+    /// What to do when it fails.
+    #[serde(default)]
+    pub runbook: Option<String>,
+    /// Who is on call for it: a schedule's name or link.
+    #[serde(default)]
+    pub on_call: Option<String>,
+    /// Queries for its golden signals, where they differ from the configured templates.
+    #[serde(default)]
+    pub signals: BTreeMap<SignalKind, String>,
 }
 
 /// The services that are known. Unknown ones are allowed everywhere.
@@ -40,6 +68,23 @@ impl Catalog {
 }
 
 impl Service {
+    /// A service of which only the name is known.
+    pub fn named(name: ServiceName) -> Self {
+        Service {
+            name,
+            aliases: Vec::new(),
+            paths: Vec::new(),
+            owner: None,
+            tier: None,
+            depends_on: Vec::new(),
+            repositories: Vec::new(),
+            dashboards: Vec::new(),
+            runbook: None,
+            on_call: None,
+            signals: BTreeMap::new(),
+        }
+    }
+
     /// Whether `path` of `repository` belongs to this service.
     pub fn owns(&self, repository: &str, path: &str) -> bool {
         self.paths.iter().any(|pattern| {
@@ -61,9 +106,9 @@ mod tests {
     #[test]
     fn a_prefix_owns_whole_components() {
         let service = Service {
-            name: ServiceName::new("checkout").unwrap(),
             aliases: vec!["checkoutservice".into()],
             paths: vec!["services/checkout".into(), "web:cart/".into()],
+            ..Service::named(ServiceName::new("checkout").unwrap())
         };
         for (repository, path, expect) in [
             ("any", "services/checkout/main.go", true),

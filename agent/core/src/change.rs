@@ -210,6 +210,25 @@ pub enum Landed {
     NotYet,
 }
 
+/// Whether somebody other than its author looked at a change before it took effect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Review {
+    /// The source does not say.
+    #[default]
+    Unknown,
+    /// Somebody approved it: a pull request, a change ticket.
+    Approved,
+    /// The source knows of reviews, and there is none.
+    Missing,
+}
+
+impl Review {
+    fn is_unknown(&self) -> bool {
+        *self == Review::Unknown
+    }
+}
+
 /// Anything that made production different from what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -247,6 +266,9 @@ pub struct Change {
     /// Reverts and relands.
     #[serde(default)]
     pub revert: Revert,
+    /// Whether it was approved.
+    #[serde(default, skip_serializing_if = "Review::is_unknown")]
+    pub review: Review,
     /// Where a person can see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,

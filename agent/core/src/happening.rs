@@ -112,6 +112,12 @@ pub struct Alert {
     /// Where a person can see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// What to do about it, where the alert's annotations or the catalog say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// How bad the alerting system says it is: `critical`, `page`, `warning`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
 }
 
 /// What somebody asked the copilot.
@@ -127,6 +133,9 @@ pub struct Question {
     pub services: Vec<ServiceName>,
     /// The window of changes to look at.
     pub window: Window,
+    /// When it began, by the asker's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Timestamp>,
 }
 
 /// What happened. Written as `{"kind": …, "body": …}`.

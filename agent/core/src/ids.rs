@@ -129,6 +129,16 @@ impl IncidentId {
     }
 }
 
+impl ServiceName {
+    /// The name nearest to `text`: what can't stand in a name becomes `_`, and what is too long is cut. `None` if
+    /// nothing is left. For systems that let services call themselves anything.
+    pub fn nearest(text: &str) -> Option<Self> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let name: String = text.trim().chars().take(100).map(|c| if fits(c) { c } else { '_' }).collect();
+        Self::new(name).ok()
+    }
+}
+
 impl ChangeId {
     /// The id of a commit in the repository called `repository`; `sha` in full.
     pub fn commit(repository: &str, sha: &str) -> Result<Self, BadName> {
@@ -170,6 +180,8 @@ mod tests {
         for bad in ["", "a b", "..", "-", "a/b", "x\u{1b}[31m"] {
             assert!(ServiceName::new(bad).is_err(), "{bad:?}");
         }
+        assert_eq!(ServiceName::nearest(" pay roll/é ").map(String::from).as_deref(), Some("pay_roll__"));
+        assert_eq!(ServiceName::nearest("///"), None);
         assert_eq!(
             ServiceName::new("pay\u{7}roll!").unwrap_err().to_string(),
             "\"payroll!\" is not a service name (letters, digits, '-', '_', '.')"

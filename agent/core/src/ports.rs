@@ -6,8 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::change::{Change, Diff};
 use crate::entry::{Broken, Draft, Entry, Head};
 use crate::evidence::{Evidence, Fetched, Known};
+use crate::freeze::Freeze;
 use crate::happening::Alert;
-use crate::ids::{ChangeId, EvidenceId, IncidentId, SourceName};
+use crate::ids::{ChangeId, EvidenceId, IncidentId, ServiceName, SourceName};
+use crate::signal::Series;
+use crate::telemetry::{LogRecord, LogSeverity, LogTemplate, SpanRecord, TemplateId, TraceId};
 use crate::text::ExternalText;
 use crate::time::Window;
 
@@ -48,6 +51,129 @@ pub trait ChangeSource: Send + Sync {
         let _ = (changes, budget);
         Ok(Vec::new())
     }
+}
+
+/// Which series are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesQuery {
+    /// The services whose golden signals are wanted.
+    pub services: Vec<ServiceName>,
+    /// The time they cover.
+    pub window: Window,
+    /// How long the source may take.
+    pub budget: SignedDuration,
+}
+
+/// Something that measures services.
+#[async_trait]
+pub trait SignalSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// The golden signals of services over a window. A signal that is not measured is no series and no error.
+    async fn series(&self, query: &SeriesQuery) -> Result<Fetched<Series>, ConnectorError>;
+}
+
+/// Which log records are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogQuery {
+    /// Written inside this window.
+    pub window: Window,
+    /// Written by one of these; empty for all.
+    pub services: Vec<ServiceName>,
+    /// At least this bad.
+    pub severity: LogSeverity,
+    /// Of this trace only.
+    pub trace: Option<TraceId>,
+    /// Of this wording only.
+    pub template: Option<TemplateId>,
+    /// At most so many; the newest of them.
+    pub limit: usize,
+    /// How long the source may take.
+    pub budget: SignedDuration,
+}
+
+/// Something that keeps log records.
+#[async_trait]
+pub trait LogSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// Log records, by time.
+    async fn logs(&self, query: &LogQuery) -> Result<Fetched<LogRecord>, ConnectorError>;
+
+    /// The wordings of log records, the most frequent first.
+    async fn templates(&self, query: &LogQuery) -> Result<Fetched<LogTemplate>, ConnectorError>;
+}
+
+/// Which spans come first when there are more than wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanOrder {
+    /// The longest.
+    Slowest,
+    /// The latest.
+    Newest,
+}
+
+/// Which spans are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpanQuery {
+    /// Begun inside this window.
+    pub window: Window,
+    /// Of one of these; empty for all.
+    pub services: Vec<ServiceName>,
+    /// Of this trace only.
+    pub trace: Option<TraceId>,
+    /// Only those that ended with an error.
+    pub failed: bool,
+    /// Which first.
+    pub order: SpanOrder,
+    /// At most so many.
+    pub limit: usize,
+    /// How long the source may take.
+    pub budget: SignedDuration,
+}
+
+/// Something that keeps traces.
+#[async_trait]
+pub trait TraceSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// Spans in the order wanted.
+    async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError>;
+}
+
+/// Telemetry could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// There is more than can be written down just now; the sender should try again.
+    #[error("more telemetry than can be written down; try again in a moment")]
+    Busy,
+    /// The store is away or full.
+    #[error("telemetry can't be written down: {0}")]
+    Store(String),
+}
+
+/// Takes what services send of themselves. What is acknowledged survives `kill -9`; what is older than the retention,
+/// or more than fits, goes.
+#[async_trait]
+pub trait TelemetrySink: Send + Sync {
+    /// Takes log records.
+    async fn take_logs(&self, logs: Vec<LogRecord>) -> Result<(), IntakeError>;
+
+    /// Takes spans.
+    async fn take_spans(&self, spans: Vec<SpanRecord>) -> Result<(), IntakeError>;
+}
+
+/// Something that knows change freezes.
+#[async_trait]
+pub trait FreezeSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// The freezes that overlap a window.
+    async fn freezes(&self, window: Window) -> Result<Fetched<Freeze>, ConnectorError>;
 }
 
 /// What an append expects of the chain it extends.

@@ -9,7 +9,7 @@ use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource};
 use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, SourceName};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tracing::Instrument as _;
 
 use crate::analysts::onset::{Stated, onset};
@@ -42,30 +42,22 @@ pub struct Answered {
     pub snapshots: Vec<Evidence>,
 }
 
-/// Answers "what changed?". `stated_onset` is the asker's word on when it began.
+/// Answers "what changed?".
 ///
 /// # Errors
 /// [`NotCanonical`] never happens for these types; it is passed on rather than hidden. A source that fails is a
 /// gap in the answer, not an error.
-pub async fn answer(
-    context: Context<'_>,
-    question: &Question,
-    stated_onset: Option<Timestamp>,
-) -> Result<Answered, NotCanonical> {
+pub async fn answer(context: Context<'_>, question: &Question) -> Result<Answered, NotCanonical> {
     let span = tracing::info_span!("question", incident = context.incident.map(|i| i.id.as_str()));
-    answer_inside(context, question, stated_onset).instrument(span).await
+    answer_inside(context, question).instrument(span).await
 }
 
-async fn answer_inside(
-    context: Context<'_>,
-    question: &Question,
-    stated_onset: Option<Timestamp>,
-) -> Result<Answered, NotCanonical> {
+async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answered, NotCanonical> {
     let Context { ranker, catalog, sources, incident, budget } = context;
     let window = question.window;
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
-    let stated = stated_onset.map(|at| Stated { at, question: asked });
+    let stated = question.onset.map(|at| Stated { at, question: asked });
     let onset = onset(stated, incident, &scope.services, &ranker.onset);
 
     let mut gathered = gather::changes(sources, incident, &ChangeQuery { window, budget }).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hearback_core::catalog::Service;
 use hearback_core::change::{
-    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Says, Side,
+    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Says, Side,
 };
 use hearback_core::happening::Question;
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
@@ -48,6 +48,7 @@ fn commit(name: &str, minutes: i64, title: &str, paths: &[&str]) -> Change {
         body: "".into(),
         paths: Paths::Known(paths.iter().map(path).collect()),
         revert: Revert::default(),
+        review: Review::default(),
         link: None,
     }
 }
@@ -143,6 +144,7 @@ impl Asked<'_> {
             symptom: self.symptom.into(),
             services: self.services.iter().map(|name| ServiceName::new(*name).unwrap()).collect(),
             window: Window::before(before(0), SignedDuration::from_hours(24)),
+            onset: self.onset,
         };
         let ranker = Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap();
         let context = Context {
@@ -152,7 +154,7 @@ impl Asked<'_> {
             incident: None,
             budget: SignedDuration::from_secs(2),
         };
-        driver::answer(context, &question, self.onset).await.unwrap()
+        driver::answer(context, &question).await.unwrap()
     }
 
     async fn answer(self) -> Answer {
@@ -276,9 +278,8 @@ async fn what_came_after_the_onset_can_not_have_caused_it() {
 #[tokio::test]
 async fn another_service_lowers_a_suspect_but_never_rules_it_out() {
     let service = |name: &str, path: &str| Service {
-        name: ServiceName::new(name).unwrap(),
-        aliases: vec![],
         paths: vec![path.into()],
+        ..Service::named(ServiceName::new(name).unwrap())
     };
     let catalog = Catalog { services: vec![service("checkout", "checkout/"), service("search", "search/")] };
     let answer = Asked { services: &["checkout"], catalog, ..Asked::default() }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use git2::{ObjectType, Oid, Repository};
 use hearback_core::change::{
-    Author, Change, ChangeKind, Landed, Nature, PathChange, Paths, Revert, RevertedBy,
+    Author, Change, ChangeKind, Landed, Nature, PathChange, Paths, Revert, RevertedBy, Review,
 };
 use hearback_core::evidence::{Coverage, Fetched};
 use hearback_core::ids::{ChangeId, SourceName};
@@ -280,6 +280,7 @@ impl Question<'_> {
                 body: ExternalText::new(item.words.body.as_str()),
                 paths: files.map_or(Paths::Unknown, Files::into_paths),
                 revert: self.revert(links, &ids, &effects, mentions.says),
+                review: Review::default(),
                 link: self.shared.forge.as_ref().map(|forge| forge.commit(&sha)),
             });
         }
@@ -360,6 +361,7 @@ impl Question<'_> {
             body: ExternalText::capped(body.trim(), object::BODY_BYTES),
             paths: Paths::Known(Vec::<PathChange>::new()),
             revert: Revert::default(),
+            review: Review::default(),
             link: self.shared.forge.as_ref().map(|forge| forge.commit(&release.commit.to_string())),
         })
     }

@@ -27,8 +27,7 @@ const SYMPTOM_BYTES: usize = 64 * 1024;
 pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     let now = Timestamp::now();
     let mut question = question(&arguments, config, now)?;
-    let onset = arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?;
-    if onset.is_some_and(|onset| onset > question.window.until) {
+    if question.onset.is_some_and(|onset| onset > question.window.until) {
         return Err(
             Usage("--onset: it lies after --as-of; nothing after the as-of can be seen".into()).into()
         );
@@ -45,7 +44,8 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         None => None,
     };
     // Without --since the window reaches back from the onset, not from now: an hour-old outage has older causes.
-    let began = onset.or(incident.as_ref().and_then(|incident| incident.impact_since).map(|(at, _)| at));
+    let began =
+        question.onset.or(incident.as_ref().and_then(|incident| incident.impact_since).map(|(at, _)| at));
     if let (None, Some(began)) = (&arguments.since, began) {
         question.window.from = question.window.from.min(Window::before(began, config.window).from);
     }
@@ -59,7 +59,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         incident: incident.as_ref(),
         budget: config.budget,
     };
-    let Answered { answer, snapshots } = driver::answer(context, &question, onset).await?;
+    let Answered { answer, snapshots } = driver::answer(context, &question).await?;
     drop(progress);
     let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
     let top = usize::from(arguments.top);
@@ -122,5 +122,6 @@ fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question
         symptom: ExternalText::capped(&symptom, SYMPTOM_BYTES),
         services: times::services(&arguments.services)?,
         window: Window { from, until },
+        onset: arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?,
     })
 }

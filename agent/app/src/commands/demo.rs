@@ -79,7 +79,7 @@ async fn answer(
     let started = Instant::now();
     let budget = SignedDuration::from_secs(2);
     let context = Context { ranker, catalog, sources: &[], incident: Some(incident), budget };
-    let answered = driver::answer(context, question, None).await?;
+    let answered = driver::answer(context, question).await?;
     let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
     output::print(&format!("\n{}\n", render::text(&answered.answer, TOP, Some(cost))))
 }

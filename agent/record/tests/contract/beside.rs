@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hearback_core::change::{Author, Change, ChangeKind, Landed, Nature, Paths, Revert};
+use hearback_core::change::{Author, Change, ChangeKind, Landed, Nature, Paths, Revert, Review};
 use hearback_core::evidence::Known;
 use hearback_core::happening::Alert;
 use hearback_core::ports::{InboxAlert, Recorded};
@@ -27,6 +27,7 @@ fn change(id: &str, effective_at: Timestamp, known_at: Timestamp) -> Known<Chang
         body: "".into(),
         paths: Paths::Known(vec![]),
         revert: Revert::default(),
+        review: Review::default(),
         link: None,
     };
     Known { known_at, value }
@@ -40,6 +41,8 @@ fn alert(fingerprint: &str, second: i64) -> Known<Alert> {
         summary: "5xx".into(),
         started_at: at(second),
         link: None,
+        runbook: None,
+        level: None,
     };
     Known { known_at: at(second), value }
 }

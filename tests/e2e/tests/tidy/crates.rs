@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("agent/engine", &["agent/core", "prompts"]),
     ("agent/record", &["agent/core"]),
     ("agent/memory", &["agent/core"]),
+    ("agent/telemetry", &["agent/core"]),
     ("agent/app", &["*"]),
     ("prompts", &["agent/core"]),
     ("connectors/http", &["agent/core"]),

@@ -52,6 +52,8 @@ impl AlertSpec {
         let alert = Alert {
             fingerprint: Digest::of_parts(&identity).to_string().chars().take(16).collect(),
             link: Some(format!("https://alerts.shop.example/{}", self.name)),
+            runbook: None,
+            level: None,
             name: self.name.as_str().into(),
             service: self.service.map(|name| ServiceName::new(name).expect("a service's name")),
             summary: self.summary.as_str().into(),

@@ -1,7 +1,7 @@
 //! Changes of a story: one short function a kind, then what is worth saying about it.
 
 use hearback_core::Digest;
-use hearback_core::change::{Change, ChangeKind, Landed, Lines, PathChange, Paths, Revert, Says};
+use hearback_core::change::{Change, ChangeKind, Landed, Lines, PathChange, Paths, Revert, Review, Says};
 use hearback_core::ids::{ChangeId, ServiceName, SourceName};
 use hearback_core::text::ExternalText;
 use jiff::{SignedDuration, Timestamp};
@@ -207,6 +207,7 @@ impl ChangeSpec {
             body: ExternalText::new(self.body),
             paths: Paths::Known(self.paths),
             revert: self.revert,
+            review: Review::default(),
             link: Some(link),
         };
         (change, self.tells.after(effective_at))

@@ -167,6 +167,7 @@ impl Story {
             symptom: asked.symptom.into(),
             services: services(asked.services),
             window,
+            onset: None,
         });
         self.tell_now(at, who.actor(), what);
     }

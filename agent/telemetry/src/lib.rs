@@ -1,0 +1,1 @@
+//! Log records and spans on disk, bounded by age and size.

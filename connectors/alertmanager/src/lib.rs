@@ -1,0 +1,1 @@
+//! Alertmanager webhooks as alerts.

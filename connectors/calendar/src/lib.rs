@@ -1,0 +1,1 @@
+//! Change freezes from iCalendar files.

@@ -1,0 +1,1 @@
+//! Service catalogs: Backstage catalog-info.yaml and CODEOWNERS.

@@ -1,0 +1,1 @@
+//! GitHub as a source of changes: pull requests, deployments, releases, workflow runs.

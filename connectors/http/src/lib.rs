@@ -1,0 +1,1 @@
+//! The HTTP client that connectors share: deadlines, size limits, retries of reads.

@@ -46,7 +46,7 @@ impl Actor {
 }
 
 /// What is known of an entry before the store gives it its place in the chain.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     /// When it happened in the world.
     pub happened_at: Timestamp,

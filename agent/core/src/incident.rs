@@ -77,6 +77,8 @@ pub struct Incident {
     pub changes: Vec<SeenChange>,
     /// Messages and notes, in the order they became known.
     pub messages: Vec<SeenMessage>,
+    /// When the copilot first answered, and the entry that holds the answer.
+    pub first_answer: Option<(Timestamp, EvidenceId)>,
     /// Open or resolved.
     pub state: State,
     /// How many entries were folded.
@@ -99,6 +101,7 @@ impl Incident {
             alerts: Vec::new(),
             changes: Vec::new(),
             messages: Vec::new(),
+            first_answer: None,
             state: State::Open,
             entries: 0,
             unreadable: 0,
@@ -151,10 +154,10 @@ impl Incident {
                 self.changes.push(SeenChange { evidence, change });
             }
             Happening::Resolved { .. } => self.state = State::Resolved { at: entry.happened_at },
-            Happening::EvidenceGathered { .. }
-            | Happening::Asked(_)
-            | Happening::Answered(_)
-            | Happening::Redacted { .. } => {}
+            Happening::Answered(_) => {
+                self.first_answer.get_or_insert((entry.happened_at, evidence));
+            }
+            Happening::EvidenceGathered { .. } | Happening::Asked(_) | Happening::Redacted { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! Read [`entry`] first: an incident is a list of hash-chained [`Entry`] values, and [`Incident`] is their fold.
 
+pub mod access;
 pub mod answer;
 pub mod catalog;
 pub mod change;

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
+use crate::access::Token;
 use crate::change::{Change, Diff};
 use crate::entry::{Broken, Draft, Entry, Head};
 use crate::evidence::{Evidence, Fetched, Known};
@@ -302,4 +304,70 @@ pub trait AlertInbox: Send + Sync {
 
     /// Alerts known inside the window, by time.
     async fn alerts(&self, window: &Window) -> Result<Vec<InboxAlert>, RecordError>;
+
+    /// Keeps what was found out for a waiting alert, for the incident that will take it. What was kept for it before
+    /// is replaced.
+    async fn prepare(&self, alert: &Known<Alert>, found: &[Draft]) -> Result<(), RecordError>;
+
+    /// What was found out for an alert; none if nothing was.
+    async fn prepared(&self, alert: &Known<Alert>) -> Result<Vec<Draft>, RecordError>;
+}
+
+/// The tokens that open the service.
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    /// Keeps a new token. [`RecordError::Refused`] if its id is taken.
+    async fn add_token(&self, token: &Token) -> Result<(), RecordError>;
+
+    /// The token with this id.
+    async fn token(&self, id: &str) -> Result<Option<Token>, RecordError>;
+
+    /// All tokens, by id.
+    async fn tokens(&self) -> Result<Vec<Token>, RecordError>;
+
+    /// Ends a token. False if there is none, or it was ended before.
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, RecordError>;
+}
+
+/// Which deliveries were worked off, so that a repeated one does nothing.
+#[async_trait]
+pub trait DeliveryLog: Send + Sync {
+    /// Whether the delivery was worked off before.
+    async fn was_delivered(&self, sender: &SourceName, delivery: &str) -> Result<bool, RecordError>;
+
+    /// Marks a delivery as worked off. Marks older than `forget_before` may go.
+    async fn mark_delivered(
+        &self,
+        sender: &SourceName,
+        delivery: &str,
+        at: Timestamp,
+        forget_before: Timestamp,
+    ) -> Result<Recorded, RecordError>;
+}
+
+/// Something to be told to people outside an incident, once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What it is about; a second notice with the same key is the same notice.
+    pub key: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// One plain sentence.
+    pub text: ExternalText,
+    /// When it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
+}
+
+/// What is to be told, kept until it was.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Keeps a notice, unless one with its key was kept before.
+    async fn queue_notice(&self, notice: &Notice) -> Result<Recorded, RecordError>;
+
+    /// Those that were not told yet, oldest first, at most `limit`.
+    async fn untold_notices(&self, limit: usize) -> Result<Vec<Notice>, RecordError>;
+
+    /// Marks one as told. False if there is none.
+    async fn mark_told(&self, key: &str, at: Timestamp) -> Result<bool, RecordError>;
 }

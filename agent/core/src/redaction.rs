@@ -10,7 +10,7 @@ use crate::text::ExternalText;
 
 /// What is looked for, and its pattern, in the order in which they are applied. A group called `keep` or `tail` is
 /// left in place.
-const PATTERNS: [(&str, &str); 14] = [
+const PATTERNS: [(&str, &str); 15] = [
     ("private key", r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)"),
     ("AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     ("GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
@@ -20,6 +20,7 @@ const PATTERNS: [(&str, &str); 14] = [
     ("Google API key", r"\bAIza[A-Za-z0-9_-]{35}"),
     ("Stripe key", r"\b[rsp]k_(?:live|test)_[A-Za-z0-9]{16,}"),
     ("model API key", r"\bsk-[A-Za-z0-9_-]{20,}"),
+    ("Hearback token", r"\bhb_[A-Za-z0-9]{1,40}_[A-Za-z0-9]{20,}"),
     ("npm token", r"\bnpm_[A-Za-z0-9]{36}\b"),
     ("JSON web token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
     ("authorization header", r"(?i)(?P<keep>\b(?:bearer|basic)\s+)[A-Za-z0-9+/._~-]{16,}=*"),
@@ -133,6 +134,7 @@ mod tests {
             format!("AIza{}", &long[..35]),
             format!("sk_live_{long}"),
             format!("sk-{long}"),
+            format!("hb_ana1_{long}"),
             format!("npm_{}", &long[..36]),
             format!("eyJ{long}.eyJ{long}.x"),
             format!("bAsic {long}=="),

@@ -3,9 +3,14 @@
 //!
 //! The main flow is [`driver::answer`]: scope → gather → analysts → answer. Analysts are pure functions.
 
+pub mod alerts;
 pub mod analysts;
+pub mod asking;
 pub mod driver;
 pub mod gather;
+pub mod incidents;
+pub mod logged;
+pub mod placing;
 pub mod ranker;
 pub mod render;
 pub mod scope;

@@ -5,13 +5,14 @@
 //! store    the ports                       writer   one thread, group commit
 //! writes   what can be written, the rules  pool     connections of readers
 //! tables   every SQL statement, row forms  migrate  numbered steps
-//! session  one connection: sqlite, postgres
+//! desk     small papers beside them: tokens ...   session  one connection: sqlite, postgres
 //! ```
 //!
 //! Everything above `session` is written once for both databases and blocks; the writer's thread and the readers'
 //! threads are where it may. This crate must not know who calls it, what is asked of an incident, or any
 //! environment variable.
 
+mod desk;
 mod migrate;
 mod pool;
 mod postgres;
@@ -29,7 +30,9 @@ mod writes;
 
 use std::sync::Arc;
 
-use hearback_core::ports::{AlertInbox, ChangeLog, RecordError, RecordStore};
+use hearback_core::ports::{
+    AlertInbox, ChangeLog, DeliveryLog, Outbox, RecordError, RecordStore, TokenStore,
+};
 
 pub use crate::url::{BadRecordUrl, Deadlines, RecordUrl};
 pub use crate::whole::{export, verify};
@@ -43,9 +46,9 @@ use crate::url::Place;
 use crate::writer::Writer;
 
 /// A record with all that is kept beside it.
-pub trait Record: RecordStore + ChangeLog + AlertInbox {}
+pub trait Record: RecordStore + ChangeLog + AlertInbox + TokenStore + DeliveryLog + Outbox {}
 
-impl<T: RecordStore + ChangeLog + AlertInbox> Record for T {}
+impl<T: RecordStore + ChangeLog + AlertInbox + TokenStore + DeliveryLog + Outbox> Record for T {}
 
 /// Opens the record at `url`, makes it if it is not there, and brings it to the form of this version.
 ///

@@ -6,10 +6,14 @@ use hearback_core::ports::RecordError;
 use crate::session::{Cell, Fault, Session};
 
 /// The steps for SQLite, from version 1.
-pub(crate) const SQLITE: &[&str] = &[include_str!("../migrations/sqlite/001_record.sql")];
+pub(crate) const SQLITE: &[&str] =
+    &[include_str!("../migrations/sqlite/001_record.sql"), include_str!("../migrations/sqlite/002_desk.sql")];
 
 /// The steps for PostgreSQL, from version 1.
-pub(crate) const POSTGRES: &[&str] = &[include_str!("../migrations/postgres/001_record.sql")];
+pub(crate) const POSTGRES: &[&str] = &[
+    include_str!("../migrations/postgres/001_record.sql"),
+    include_str!("../migrations/postgres/002_desk.sql"),
+];
 
 const CREATE_VERSIONS: &str =
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY)";

@@ -9,9 +9,10 @@ use hearback_core::time::Window;
 use hearback_core::{Change, EvidenceId, ExternalText, IncidentId};
 use jiff::Timestamp;
 
+use crate::desk::{PutPaper, SetPaper, json};
 use crate::pool::Pool;
-use crate::secrets::without_secrets;
-use crate::tables;
+use crate::secrets::{without_secrets, without_secrets_in_draft};
+use crate::tables::{self, PaperKind};
 use crate::writer::Writer;
 use crate::writes::{Append, ClaimAlert, Import, Keep, LogChange, ReceiveAlert, Redact, ResolveAlert};
 
@@ -100,8 +101,26 @@ impl AlertInbox for Store {
         self.writer.submit(ClaimAlert { fingerprint, incident }).await
     }
 
+    async fn prepare(&self, alert: &Known<Alert>, found: &[Draft]) -> Result<(), RecordError> {
+        let found = found.iter().cloned().map(without_secrets_in_draft).collect::<Result<Vec<_>, _>>()?;
+        let (name, at, json) = (prepared_name(alert), alert.known_at, json(&found)?);
+        self.writer.submit(SetPaper(PutPaper { kind: PaperKind::Prepared, name, at, json })).await
+    }
+
+    async fn prepared(&self, alert: &Known<Alert>) -> Result<Vec<Draft>, RecordError> {
+        let name = prepared_name(alert);
+        let found =
+            self.readers.read(move |session| tables::paper(session, PaperKind::Prepared, &name)).await?;
+        Ok(found.unwrap_or_default())
+    }
+
     async fn alerts(&self, window: &Window) -> Result<Vec<InboxAlert>, RecordError> {
         let window = *window;
         self.readers.read(move |session| tables::alerts(session, &window)).await
     }
+}
+
+/// One occurrence of an alert: the same fingerprint may fire again another day.
+fn prepared_name(alert: &Known<Alert>) -> String {
+    format!("{}\n{}", alert.value.fingerprint, alert.known_at)
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use hearback_core::entry::{Body, Broken, Entry, Head};
 use hearback_core::evidence::{Evidence, Known};
 use hearback_core::happening::Alert;
-use hearback_core::ports::{InboxAlert, RecordError, Recorded};
+use hearback_core::ports::{InboxAlert, Notice, RecordError, Recorded};
 use hearback_core::sealing::{Place, Sealing};
 use hearback_core::time::Window;
 use hearback_core::{Change, Digest, EvidenceId, IncidentId};
@@ -41,6 +41,13 @@ const RESOLVE_ALERT: &str =
     "UPDATE inbox_alert SET resolved_at = $1 WHERE fingerprint = $2 AND resolved_at IS NULL";
 const CLAIM_ALERT: &str = "UPDATE inbox_alert SET incident = $1 \
      WHERE fingerprint = $2 AND resolved_at IS NULL AND incident IS NULL";
+const INSERT_PAPER: &str =
+    "INSERT INTO paper (kind, key, at_us, json) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const REPLACE_PAPER: &str = "UPDATE paper SET json = $1 WHERE kind = $2 AND key = $3";
+const ONE_PAPER: &str = "SELECT json FROM paper WHERE kind = $1 AND key = $2";
+const PAPERS: &str = "SELECT json FROM paper WHERE kind = $1 ORDER BY at_us, key";
+const DROP_PAPER: &str = "DELETE FROM paper WHERE kind = $1 AND key = $2";
+const OLD_PAPERS: &str = "DELETE FROM paper WHERE kind = $1 AND at_us < $2";
 const ALERTS_BETWEEN: &str =
     "SELECT json, incident, resolved_at FROM inbox_alert WHERE known_us BETWEEN $1 AND $2";
 
@@ -163,11 +170,90 @@ impl<'s> Ledger<'s> {
         self.session.execute(RESOLVE_ALERT, &values).map(|rows| rows > 0)
     }
 
+    /// Puts a paper on the desk, unless one of its kind and name lies there.
+    pub fn put_paper(
+        &mut self,
+        kind: PaperKind,
+        name: &str,
+        at: Timestamp,
+        json: &str,
+    ) -> Result<Recorded, Fault> {
+        let row = [kind.name(), key(name), Cell::Int(at.as_microsecond()), json.into()];
+        self.session.execute(INSERT_PAPER, &row).map(recorded)
+    }
+
+    /// Writes a paper anew. False if there is none.
+    pub fn replace_paper(&mut self, kind: PaperKind, name: &str, json: &str) -> Result<bool, Fault> {
+        self.session.execute(REPLACE_PAPER, &[json.into(), kind.name(), key(name)]).map(|rows| rows > 0)
+    }
+
+    /// The paper of this kind and name.
+    pub fn paper<T: DeserializeOwned>(&mut self, kind: PaperKind, name: &str) -> Result<Option<T>, Fault> {
+        paper(self.session, kind, name)
+    }
+
+    /// Takes papers away that are older than `before`.
+    pub fn drop_papers(&mut self, kind: PaperKind, before: Timestamp) -> Result<(), Fault> {
+        self.session.execute(OLD_PAPERS, &[kind.name(), Cell::Int(before.as_microsecond())]).map(drop)
+    }
+
+    /// Moves a notice to those that were told.
+    pub fn mark_told(&mut self, name: &str, at: Timestamp) -> Result<bool, Fault> {
+        let Some(mut notice) = self.paper::<Notice>(PaperKind::Notice, name)? else { return Ok(false) };
+        notice.told_at = Some(at);
+        self.put_paper(PaperKind::Told, name, notice.at, &to_json(&notice)?.0)?;
+        self.session.execute(DROP_PAPER, &[PaperKind::Notice.name(), key(name)]).map(|rows| rows > 0)
+    }
+
     /// Gives the open alert to an incident, if none has it.
     pub fn claim_alert(&mut self, fingerprint: &str, incident: &IncidentId) -> Result<bool, Fault> {
         let values = [incident.as_str().into(), key(fingerprint)];
         self.session.execute(CLAIM_ALERT, &values).map(|rows| rows > 0)
     }
+}
+
+/// A kind of paper on the desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PaperKind {
+    Token,
+    Delivery,
+    /// A notice that is to be told.
+    Notice,
+    /// A notice that was told: kept so that it is not told again.
+    Told,
+    /// What was found out for an alert that waits.
+    Prepared,
+}
+
+impl PaperKind {
+    fn name(self) -> Cell {
+        Cell::from(match self {
+            PaperKind::Token => "token",
+            PaperKind::Delivery => "delivery",
+            PaperKind::Notice => "notice",
+            PaperKind::Told => "told",
+            PaperKind::Prepared => "prepared",
+        })
+    }
+}
+
+/// The paper of this kind and name.
+pub(crate) fn paper<T: DeserializeOwned>(
+    session: &mut dyn Session,
+    kind: PaperKind,
+    name: &str,
+) -> Result<Option<T>, Fault> {
+    let rows = session.query(ONE_PAPER, &[kind.name(), key(name)])?;
+    rows.first().map(|row| from_json(row.text(0), "a paper on the desk")).transpose()
+}
+
+/// All papers of a kind, oldest first.
+pub(crate) fn papers<T: DeserializeOwned>(
+    session: &mut dyn Session,
+    kind: PaperKind,
+) -> Result<Vec<T>, Fault> {
+    let rows = session.query(PAPERS, &[kind.name()])?;
+    rows.iter().map(|row| from_json(row.text(0), "a paper on the desk")).collect()
 }
 
 /// The incident's last entry.

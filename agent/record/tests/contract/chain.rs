@@ -233,6 +233,6 @@ pub async fn a_record_of_a_newer_version_is_refused(place: Place) {
     let refused = hearback_record::open(&place.url()).await.err().unwrap();
     assert_eq!(
         refused.to_string(),
-        "the record was written by a newer hearback (its form is version 99, this one knows 1): update hearback"
+        "the record was written by a newer hearback (its form is version 99, this one knows 2): update hearback"
     );
 }

@@ -13,6 +13,7 @@ mod place;
 
 mod beside;
 mod chain;
+mod desk;
 mod removal;
 mod tampering;
 
@@ -62,4 +63,8 @@ contract![
     beside::an_alert_waits_until_exactly_one_incident_takes_it,
     beside::an_alert_that_comes_back_after_it_was_over_is_new,
     beside::secrets_in_changes_and_alerts_are_taken_out,
+    desk::a_token_is_kept_until_it_is_revoked,
+    desk::a_delivery_is_marked_once_and_forgotten_in_time,
+    desk::a_notice_is_told_once,
+    desk::what_was_found_out_waits_for_the_incident,
 ];

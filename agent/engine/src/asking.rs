@@ -1,0 +1,85 @@
+//! A question and its answer as entries of a record: what is written down when somebody asks, and what the copilot
+//! asks by itself when an alert fires. It must not know who shows the answer.
+
+use hearback_core::entry::Actor;
+use hearback_core::happening::{Alert, Question};
+use hearback_core::ports::{Expect, RecordError, RecordStore};
+use hearback_core::{Draft, Evidence, ExternalText, Happening, Incident, IncidentId, Window};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::driver::Answered;
+
+/// The words of every question the copilot asks by itself.
+pub const WHAT_CHANGED: &str = "what changed?";
+
+/// The entries of a question, asked by `by` and answered at `now`.
+pub fn drafts(question: Question, by: Actor, now: Timestamp, answered: &Answered) -> Vec<Draft> {
+    let at_now = |by: Actor, what| Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
+    let gathered = answered.snapshots.iter().map(|snapshot| {
+        let what = Happening::EvidenceGathered {
+            evidence: snapshot.id,
+            source: snapshot.source.clone(),
+            what: format!("{} bytes for \"what changed?\"", snapshot.text.as_untrusted().len()),
+            window: snapshot.window,
+        };
+        at_now(Actor::hearback(), what)
+    });
+    let mut drafts = vec![at_now(by, Happening::Asked(question))];
+    drafts.extend(gathered);
+    drafts.push(at_now(Actor::hearback(), Happening::Answered(answered.answer.clone())));
+    drafts
+}
+
+/// Keeps the snapshots, then appends the entries: an entry never names a snapshot that is not kept.
+///
+/// # Errors
+/// The record could not take them; then no entry was written.
+pub async fn write_down(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    expect: Expect,
+    snapshots: &[Evidence],
+    drafts: Vec<Draft>,
+) -> Result<(), RecordError> {
+    for snapshot in snapshots {
+        record.keep(snapshot).await?;
+    }
+    record.append(id, expect, drafts).await.map(drop)
+}
+
+/// The window of a question asked at `now` in `incident` when the asker names none: it reaches back from the onset, not
+/// from now, since an hour-old outage has older causes.
+pub fn window(
+    now: Timestamp,
+    length: SignedDuration,
+    onset: Option<Timestamp>,
+    incident: Option<&Incident>,
+) -> Window {
+    let declared = || incident.and_then(|incident| incident.impact_since).map(|(at, _)| at);
+    let first_alert = || incident.and_then(|i| i.alerts.iter().map(|seen| seen.alert.started_at).min());
+    let began = onset.or_else(declared).or_else(first_alert).map_or(now, |at| at.min(now));
+    Window { from: Window::before(began, length).from, until: now }
+}
+
+/// What the copilot asks by itself in an incident that an alert opened or joined.
+pub fn question_of_incident(incident: &Incident, now: Timestamp, length: SignedDuration) -> Question {
+    Question {
+        text: WHAT_CHANGED.into(),
+        symptom: ExternalText::default(),
+        services: Vec::new(),
+        window: window(now, length, None, Some(incident)),
+        onset: None,
+    }
+}
+
+/// What the copilot asks by itself about an alert that waits for an incident.
+pub fn question_of_alert(alert: &Alert, now: Timestamp, length: SignedDuration) -> Question {
+    let symptom = format!("{} {}", alert.name.as_untrusted(), alert.summary.as_untrusted());
+    Question {
+        text: WHAT_CHANGED.into(),
+        symptom: ExternalText::capped(&symptom, 16 * 1024),
+        services: alert.service.iter().cloned().collect(),
+        window: window(now, length, Some(alert.started_at), None),
+        onset: None,
+    }
+}

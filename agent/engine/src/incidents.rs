@@ -1,0 +1,128 @@
+//! Incidents as they stand now, folded from a record that others write to as well. Only what is new is read. It must
+//! not decide anything.
+
+use std::collections::BTreeMap;
+
+use hearback_core::entry::{Entry, Head, verify_chain};
+use hearback_core::incident::State;
+use hearback_core::ports::{RecordError, RecordStore};
+use hearback_core::{Incident, IncidentId};
+
+/// How many entries are read at a time.
+const PAGE: usize = 1000;
+
+/// All entries of an incident, as they are.
+///
+/// # Errors
+/// [`RecordError::NoSuchIncident`] if it has none.
+pub async fn read_all(record: &dyn RecordStore, id: &IncidentId) -> Result<Vec<Entry>, RecordError> {
+    let entries = read_after(record, id, 0).await?;
+    if entries.is_empty() { Err(RecordError::NoSuchIncident(id.clone())) } else { Ok(entries) }
+}
+
+/// All entries of an incident, verified, and its head.
+///
+/// # Errors
+/// As [`read_all`]; [`RecordError::Broken`] if the chain does not verify.
+pub async fn load(record: &dyn RecordStore, id: &IncidentId) -> Result<(Vec<Entry>, Head), RecordError> {
+    let entries = read_all(record, id).await?;
+    let head = verify_chain(id, &entries, None)?;
+    Ok((entries, head.ok_or_else(|| RecordError::NoSuchIncident(id.clone()))?))
+}
+
+async fn read_after(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    after: u64,
+) -> Result<Vec<Entry>, RecordError> {
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let page = record.read(id, entries.last().map_or(after, |entry| entry.seq), PAGE).await?;
+        let is_last = page.len() < PAGE;
+        entries.extend(page);
+        if is_last {
+            return Ok(entries);
+        }
+    }
+}
+
+/// The incidents of a record, folded up to a head.
+#[derive(Debug, Default)]
+pub struct Incidents {
+    folded: BTreeMap<IncidentId, Folded>,
+}
+
+#[derive(Debug)]
+struct Folded {
+    head: Head,
+    /// None if the record of this incident is broken: nothing is told from it.
+    incident: Option<Incident>,
+}
+
+impl Incidents {
+    /// Folds what was written since the last time.
+    ///
+    /// # Errors
+    /// The record is away. A broken record of one incident hides that incident alone.
+    pub async fn refresh(&mut self, record: &dyn RecordStore) -> Result<(), RecordError> {
+        for (id, head) in record.incidents().await? {
+            let known = self.folded.get(&id);
+            if known.is_none_or(|known| known.head != head) {
+                let incident = match fold(record, &id, known).await {
+                    Ok(incident) => Some(incident),
+                    Err(RecordError::Broken(why)) => {
+                        tracing::error!(incident = %id, %why, "the record of an incident is broken");
+                        None
+                    }
+                    Err(error) => return Err(error),
+                };
+                self.folded.insert(id, Folded { head, incident });
+            }
+        }
+        Ok(())
+    }
+
+    /// An incident, if there is one and its record is whole.
+    pub fn get(&self, id: &IncidentId) -> Option<&Incident> {
+        self.folded.get(id)?.incident.as_ref()
+    }
+
+    /// The open ones, by id.
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.all().filter(|incident| incident.state == State::Open)
+    }
+
+    /// All of them, by id.
+    pub fn all(&self) -> impl Iterator<Item = &Incident> {
+        self.folded.values().filter_map(|folded| folded.incident.as_ref())
+    }
+
+    /// The ids of those whose record is broken.
+    pub fn broken(&self) -> impl Iterator<Item = &IncidentId> {
+        self.folded.iter().filter(|(_, folded)| folded.incident.is_none()).map(|(id, _)| id)
+    }
+}
+
+/// Only new entries are read, unless one of them says that an older one was changed.
+async fn fold(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    known: Option<&Folded>,
+) -> Result<Incident, RecordError> {
+    if let Some(Folded { head, incident: Some(incident) }) = known {
+        let news = read_after(record, id, head.seq).await?;
+        if news.iter().all(|entry| entry.kind != "redacted") {
+            let (mut head, mut incident) = (*head, incident.clone());
+            for entry in &news {
+                entry.verify(id, Some(head))?;
+                head = entry.head();
+                incident.apply(entry);
+            }
+            return Ok(incident);
+        }
+    }
+    let (entries, _) = load(record, id).await?;
+    let mut incident = Incident::new(id.clone());
+    entries.iter().for_each(|entry| incident.apply(entry));
+    Ok(incident)
+}

@@ -35,6 +35,11 @@ pub enum Command {
     /// Show, verify, redact, export and import records
     #[command(subcommand)]
     Record(Record),
+    /// Run the service: it takes changes, alerts and telemetry, and answers before anybody asks
+    Serve(Serve),
+    /// Make, list and revoke the tokens that open the service
+    #[command(subcommand)]
+    Token(Token),
     /// Check the configuration and each part's health
     Doctor(Doctor),
     /// Replay a bundled incident: no key, no account, no network
@@ -89,6 +94,10 @@ pub struct Ask {
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    #[command(flatten)]
+    pub who: Who,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,6 +125,8 @@ pub struct Declare {
     pub impact_since: Option<String>,
     #[command(flatten)]
     pub who: Who,
+    #[command(flatten)]
+    pub server: Server,
     /// Print the entry as JSON
     #[arg(long)]
     pub json: bool,
@@ -146,6 +157,17 @@ pub struct Who {
     /// Who says so
     #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown", hide_env_values = true)]
     pub by: String,
+}
+
+/// A service that does the work in place of this program.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Ask a running `hearback serve` instead of reading repositories and record here
+    #[arg(long, value_name = "URL", env = "HEARBACK_SERVER", hide_env_values = true)]
+    pub server: Option<String>,
+    /// The file that holds your token for it [default: $HEARBACK_TOKEN is the token]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -228,6 +250,59 @@ pub enum Record {
     Import {
         /// The file; - reads standard input
         file: PathBuf,
+    },
+}
+
+/// Serves HTTP until it is told to stop (Ctrl-C, SIGTERM). At the first start it makes a token and prints it once.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback serve
+  hearback serve --listen 127.0.0.1:7433 --config /etc/hearback/hearback.toml
+  curl -H \"Authorization: Bearer $HEARBACK_TOKEN\" http://127.0.0.1:7433/v1/incidents")]
+pub struct Serve {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7433]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token and print it; it is not shown again
+    #[command(after_help = "Examples:
+  hearback token add ana --right read,respond
+  hearback token add prometheus --program --right send --expires 365d
+  hearback token add vendor --right read --incident INC-3")]
+    Add {
+        /// Whose it is; everything done with it is said to be theirs
+        holder: String,
+        /// A program's, not a person's
+        #[arg(long)]
+        program: bool,
+        /// What it may do: read, respond, send, administer
+        #[arg(long = "right", value_name = "RIGHT", value_delimiter = ',', default_value = "read")]
+        rights: Vec<hearback_core::access::Right>,
+        /// An incident it may see; may be given several times [default: all]
+        #[arg(long = "incident", value_name = "INC")]
+        incidents: Vec<String>,
+        /// How long it holds: 12h, 90d [default: until it is revoked]
+        #[arg(long, value_name = "LENGTH")]
+        expires: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// All tokens, without their secrets
+    #[command(after_help = "Example:\n  hearback token list --json")]
+    List {
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a token, at once
+    #[command(after_help = "Example:\n  hearback token revoke x7Kq2mPz")]
+    Revoke {
+        /// Its id, as `token list` shows it
+        id: String,
     },
 }
 

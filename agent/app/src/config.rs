@@ -1,6 +1,8 @@
 //! The user's configuration: where it is found, how it is read, and what a mistake in it is called. Only the
 //! program reads files and the environment; the libraries get values.
 
+pub mod serve;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +14,10 @@ use hearback_engine::ranker::{Ranker, position};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use self::serve::{
+    AlertsSection, GithubSection, LeadershipSection, PrometheusSection, Sections, ServeConfig, ServeSection,
+    TelemetrySection,
+};
 use crate::output::Usage;
 
 const DEFAULT: &str = include_str!("../../../config/default.toml");
@@ -78,6 +84,8 @@ pub struct Config {
     pub repositories: Vec<Repository>,
     /// The services.
     pub catalog: Catalog,
+    /// What only the service needs.
+    pub serve: ServeConfig,
     /// Weights and thresholds.
     pub ranker: Ranker,
 }
@@ -91,6 +99,12 @@ struct File {
     ranker: PathSection,
     repository: Vec<Repository>,
     service: Vec<Service>,
+    serve: ServeSection,
+    alerts: AlertsSection,
+    telemetry: TelemetrySection,
+    prometheus: Vec<PrometheusSection>,
+    github: Vec<GithubSection>,
+    leadership: LeadershipSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,6 +160,22 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
             in_home("XDG_CACHE_HOME", ".cache").map_or(Cache::Off, |home| Cache::At(home.join("git.sqlite")))
         }
     };
+    let serve = Sections {
+        serve: user.serve,
+        alerts: user.alerts,
+        telemetry: user.telemetry,
+        prometheus: user.prometheus,
+        github: user.github,
+        leadership: user.leadership,
+    };
+    let default_serve = Sections {
+        serve: defaults.serve,
+        alerts: defaults.alerts,
+        telemetry: defaults.telemetry,
+        prometheus: Vec::new(),
+        github: Vec::new(),
+        leadership: LeadershipSection::default(),
+    };
     let repositories = user
         .repository
         .into_iter()
@@ -158,6 +188,7 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         cache,
         repositories,
         catalog: Catalog { services: user.service },
+        serve: serve.over(default_serve, base)?,
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
         file,
     })

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod output;
 mod progress;
+mod serve;
 mod telemetry;
 mod wiring;
 

@@ -30,6 +30,11 @@ pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
 }
 
+/// Says something beside the output, on standard error.
+pub fn aside(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Whether a person watches standard error, so that progress is worth drawing.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()

@@ -1,5 +1,7 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
+pub mod intake;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -7,6 +9,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use hearback_core::ports::{ChangeSource, ConnectorError};
+use hearback_engine::driver::Sources;
+use hearback_engine::logged::LoggedChanges;
 use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
 use hearback_record::{Record, RecordUrl};
 
@@ -14,6 +18,7 @@ use crate::cli::Ask;
 use crate::config::{Cache, Config, RecordPlace, Repository, Walk};
 use crate::output::Usage;
 use crate::progress::Progress;
+use crate::serve::Parts;
 
 /// The configured record, opened.
 pub async fn record(config: &Config) -> Result<Arc<dyn Record>> {
@@ -42,9 +47,26 @@ fn place(config: &Config) -> String {
     }
 }
 
+/// Everything the service is made of.
+pub async fn service(config: Config) -> Result<Parts> {
+    let record = record(&config).await?;
+    let mut changes: Vec<Arc<dyn ChangeSource>> = vec![Arc::new(LoggedChanges::new(record.clone())?)];
+    let cache = cache(&config);
+    for repository in &config.repositories {
+        changes.push(Arc::new(git(repository, &changes, cache.clone(), None)?));
+    }
+    let sources = Sources { changes, ..Sources::default() };
+    Ok(Parts { config, record, sources, telemetry: None, intake: intake::Intake {} })
+}
+
+/// What a question on the command line is asked of.
+pub fn sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Sources> {
+    Ok(Sources { changes: change_sources(arguments, config, progress)?, ..Sources::default() })
+}
+
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else
 /// (outside an incident) this folder.
-pub fn change_sources(
+fn change_sources(
     arguments: &Ask,
     config: &Config,
     progress: &Progress,
@@ -65,7 +87,7 @@ pub fn change_sources(
         if arguments.first_parent {
             repository.walk = Walk::FirstParent;
         }
-        sources.push(Arc::new(git(&repository, &sources, cache.clone(), progress)?));
+        sources.push(Arc::new(git(&repository, &sources, cache.clone(), Some(progress))?));
     }
     Ok(sources)
 }
@@ -75,10 +97,10 @@ fn git(
     repository: &Repository,
     others: &[Arc<dyn ChangeSource>],
     cache: Option<Arc<CommitCache>>,
-    progress: &Progress,
+    progress: Option<&Progress>,
 ) -> Result<GitChangeSource> {
     let options =
-        || GitOptions { cache: cache.clone(), progress: Some(listener(progress)), ..options(repository) };
+        || GitOptions { cache: cache.clone(), progress: progress.map(listener), ..options(repository) };
     let source = open_git(&repository.path, repository.name.as_deref(), options())?;
     let is_taken = |name: &str| others.iter().any(|other| other.name().as_str() == name);
     let first = source.name().as_str().to_owned();

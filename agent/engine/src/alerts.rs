@@ -7,7 +7,7 @@ use hearback_core::evidence::Known;
 use hearback_core::happening::Alert;
 use hearback_core::incident::State;
 use hearback_core::ports::{AlertInbox, Expect, InboxAlert, RecordError, RecordStore};
-use hearback_core::{Catalog, Draft, ExternalText, Happening, Incident, IncidentId, Severity, Window};
+use hearback_core::{Catalog, Draft, Entry, ExternalText, Happening, Incident, IncidentId, Severity, Window};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::incidents::Incidents;
@@ -167,14 +167,14 @@ async fn declare(
         impact_since: None,
     };
     let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
-    open_incident(store, draft).await
+    open_incident(store, draft).await.map(|entry| entry.incident)
 }
 
 /// Declares an incident under the next free number. Whoever loses a race takes the one after.
 ///
 /// # Errors
 /// The record is away, or the numbers are used up.
-pub async fn open_incident(store: &dyn RecordStore, draft: Draft) -> Result<IncidentId, RecordError> {
+pub async fn open_incident(store: &dyn RecordStore, draft: Draft) -> Result<Entry, RecordError> {
     let taken = store.incidents().await?;
     let mut number = taken.iter().filter_map(|(id, _)| id.number()).max().unwrap_or(0);
     loop {
@@ -182,7 +182,10 @@ pub async fn open_incident(store: &dyn RecordStore, draft: Draft) -> Result<Inci
         number = next.ok_or_else(|| RecordError::Refused("the numbers of incidents are used up".into()))?;
         let id = IncidentId::numbered(number);
         match store.append(&id, Expect::Head(None), vec![draft.clone()]).await {
-            Ok(_) => return Ok(id),
+            Ok(entries) => {
+                let nothing = || RecordError::Store("nothing was written".into());
+                return entries.into_iter().next().ok_or_else(nothing);
+            }
             Err(RecordError::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hearback_core::answer::{ANSWER_VERSION, Answer, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
-use hearback_core::ports::{ChangeQuery, ChangeSource};
+use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
 use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, SourceName};
 use jiff::SignedDuration;
 use tracing::Instrument as _;
@@ -18,15 +18,30 @@ use crate::gather;
 use crate::ranker::Ranker;
 use crate::scope::{Scope, scope};
 
-/// What a question is asked of.
+/// The sources a question is asked of. Any of them may be missing: a question needs none in particular.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// Those that know changes.
+    pub changes: Vec<Arc<dyn ChangeSource>>,
+    /// Those that measure services.
+    pub signals: Vec<Arc<dyn SignalSource>>,
+    /// Those that keep log records.
+    pub logs: Vec<Arc<dyn LogSource>>,
+    /// Those that keep traces.
+    pub traces: Vec<Arc<dyn TraceSource>>,
+    /// Those that know change freezes.
+    pub freezes: Vec<Arc<dyn FreezeSource>>,
+}
+
+/// What a question is asked with.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// Weights and thresholds.
     pub ranker: &'a Ranker,
     /// The services that are known.
     pub catalog: &'a Catalog,
-    /// The sources of changes.
-    pub sources: &'a [Arc<dyn ChangeSource>],
+    /// What is asked.
+    pub sources: &'a Sources,
     /// The incident in which it is asked, folded as of the question's time.
     pub incident: Option<&'a Incident>,
     /// How long the sources may take.
@@ -60,7 +75,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let stated = question.onset.map(|at| Stated { at, question: asked });
     let onset = onset(stated, incident, &scope.services, &ranker.onset);
 
-    let mut gathered = gather::changes(sources, incident, &ChangeQuery { window, budget }).await?;
+    let mut gathered = gather::changes(&sources.changes, incident, &ChangeQuery { window, budget }).await?;
     // The likeliest are found without their diffs, and only those diffs are read.
     let no_diffs = BTreeMap::new();
     let inputs = Inputs {
@@ -76,7 +91,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let likeliest: Vec<ChangeId> =
         ranking.suspects.iter().take(ranker.diffs).map(|suspect| suspect.change.id.clone()).collect();
     if !scope.words.is_empty() && !likeliest.is_empty() {
-        let diffs = gather::diffs(sources, &likeliest, budget, &mut gathered).await?;
+        let diffs = gather::diffs(&sources.changes, &likeliest, budget, &mut gathered).await?;
         ranking = rank(&Inputs { diffs: &diffs, ..inputs });
     }
     gathered.gaps.extend(unknown_services(&inputs, &ranking));

@@ -15,7 +15,7 @@ use hearback_core::{
     Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Fetched, PathChange, ServiceName, SourceName,
     Strength, Verdict, Window,
 };
-use hearback_engine::driver::{self, Answered, Context};
+use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
 use jiff::{SignedDuration, Timestamp};
@@ -150,7 +150,7 @@ impl Asked<'_> {
         let context = Context {
             ranker: &ranker,
             catalog: &self.catalog,
-            sources: &sources,
+            sources: &Sources { changes: sources, ..Sources::default() },
             incident: None,
             budget: SignedDuration::from_secs(2),
         };

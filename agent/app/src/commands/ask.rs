@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use hearback_core::entry::Actor;
 use hearback_core::happening::Question;
-use hearback_core::ports::{Expect, RecordStore};
-use hearback_core::{Draft, ExternalText, Happening, Incident, IncidentId, Window};
-use hearback_engine::driver::{self, Answered};
+use hearback_core::ports::Expect;
+use hearback_core::{ExternalText, Incident, Window};
+use hearback_engine::asking;
+use hearback_engine::driver;
+use hearback_engine::incidents::load;
 use hearback_engine::render::{self, Cost};
 use jiff::{SignedDuration, Timestamp};
 
-use super::incident::load;
 use super::times;
 use crate::cli::{Ask, Format};
 use crate::config::Config;
@@ -50,7 +50,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         question.window.from = question.window.from.min(Window::before(began, config.window).from);
     }
     let progress = Progress::start();
-    let sources = wiring::change_sources(&arguments, config, &progress)?;
+    let sources = wiring::sources(&arguments, config, &progress)?;
     let started = Instant::now();
     let context = driver::Context {
         ranker: &config.ranker,
@@ -59,45 +59,24 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         incident: incident.as_ref(),
         budget: config.budget,
     };
-    let Answered { answer, snapshots } = driver::answer(context, &question).await?;
+    let answered = driver::answer(context, &question).await?;
     drop(progress);
     let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
     let top = usize::from(arguments.top);
     match if arguments.json { Format::Json } else { arguments.format } {
-        Format::Json => output::json(&answer)?,
-        Format::Text => output::print(&render::text(&answer, top, Some(cost)))?,
-        Format::Markdown => output::print(&render::markdown(&answer, top, Some(cost)))?,
+        Format::Json => output::json(&answered.answer)?,
+        Format::Text => output::print(&render::text(&answered.answer, top, Some(cost)))?,
+        Format::Markdown => output::print(&render::markdown(&answered.answer, top, Some(cost)))?,
     }
     // Shown first: an answer is never lost because it can't be written down.
     if let Some((id, record)) = asked_in {
-        for snapshot in &snapshots {
-            record.keep(snapshot).await.context("the answer above was not recorded")?;
-        }
-        let gathered = snapshots.iter().map(|snapshot| Happening::EvidenceGathered {
-            evidence: snapshot.id,
-            source: snapshot.source.clone(),
-            what: format!("{} bytes for \"what changed?\"", snapshot.text.as_untrusted().len()),
-            window: snapshot.window,
-        });
-        let asked = [Happening::Asked(question)];
-        let whats = asked.into_iter().chain(gathered).chain([Happening::Answered(answer.clone())]);
-        write(record.as_ref(), &id, now, whats.collect())
+        let by = times::person(&arguments.who.by);
+        let drafts = asking::drafts(question, by, now, &answered);
+        asking::write_down(record.as_ref(), &id, Expect::Any, &answered.snapshots, drafts)
             .await
             .context("the answer above was not recorded")?;
     }
-    Ok(if answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-async fn write(
-    record: &dyn RecordStore,
-    id: &IncidentId,
-    now: Timestamp,
-    whats: Vec<Happening>,
-) -> Result<()> {
-    let draft =
-        |what| Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
-    record.append(id, Expect::Any, whats.into_iter().map(draft).collect()).await?;
-    Ok(())
+    Ok(if answered.answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question> {

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use hearback_core::export::Export;
 use hearback_core::{Catalog, Happening, Incident};
-use hearback_engine::driver::{self, Context};
+use hearback_engine::driver::{self, Context, Sources};
+use hearback_engine::incidents::load;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
 use jiff::SignedDuration;
 
-use super::incident::load;
 use super::record::one_line;
 use crate::cli::Demo;
 use crate::output;
@@ -78,7 +78,7 @@ async fn answer(
 ) -> Result<()> {
     let started = Instant::now();
     let budget = SignedDuration::from_secs(2);
-    let context = Context { ranker, catalog, sources: &[], incident: Some(incident), budget };
+    let context = Context { ranker, catalog, sources: &Sources::default(), incident: Some(incident), budget };
     let answered = driver::answer(context, question).await?;
     let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
     output::print(&format!("\n{}\n", render::text(&answered.answer, TOP, Some(cost))))

@@ -1,16 +1,15 @@
 //! `hearback declare`, `note` and `incident`: what people say of an incident, and what is known of it.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Result;
-use hearback_core::entry::{Head, verify_chain};
 use hearback_core::happening::Severity;
 use hearback_core::incident::State;
-use hearback_core::ports::{Expect, RecordError, RecordStore};
+use hearback_core::ports::{Expect, RecordError};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Draft, Entry, ExternalText, Happening, Incident, IncidentId};
-use hearback_record::Record;
+use hearback_core::{Draft, Entry, ExternalText, Happening, Incident};
+use hearback_engine::alerts::open_incident;
+use hearback_engine::incidents::load;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -19,9 +18,6 @@ use crate::cli::{self, Declare, Note};
 use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::wiring;
-
-/// How many entries are read at a time.
-const PAGE: usize = 1000;
 
 pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
     let now = Timestamp::now();
@@ -45,7 +41,7 @@ pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
         what,
     };
     let record = wiring::record(config).await?;
-    let entry = open_incident(&record, draft).await?;
+    let entry = open_incident(record.as_ref(), draft).await?;
     if arguments.json {
         output::json(&entry)?;
     } else {
@@ -53,23 +49,6 @@ pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
         output::line(format!("{id} declared, {severity}. Next: hearback ask --incident {id} --repo PATH"))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes the next free number. Whoever loses a race takes the one after.
-async fn open_incident(record: &Arc<dyn Record>, draft: Draft) -> Result<Entry> {
-    let taken = record.incidents().await?;
-    let mut number = taken.iter().filter_map(|(id, _)| id.number()).max().unwrap_or(0);
-    loop {
-        number =
-            number.checked_add(1).ok_or_else(|| anyhow::anyhow!("the numbers of incidents are used up"))?;
-        match record.append(&IncidentId::numbered(number), Expect::Head(None), vec![draft.clone()]).await {
-            Ok(entries) => {
-                return entries.into_iter().next().ok_or_else(|| anyhow::anyhow!("nothing was written"));
-            }
-            Err(RecordError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 pub async fn note(arguments: Note, config: &Config) -> Result<ExitCode> {
@@ -94,31 +73,6 @@ pub async fn note(arguments: Note, config: &Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All entries of an incident, verified.
-///
-/// # Errors
-/// The incident does not exist, the chain does not verify, or the store is away.
-pub async fn load(record: &dyn RecordStore, id: &IncidentId) -> Result<(Vec<Entry>, Head)> {
-    let entries = read_all(record, id).await?;
-    let head = verify_chain(id, &entries, None)?;
-    Ok((entries, head.ok_or_else(|| RecordError::NoSuchIncident(id.clone()))?))
-}
-
-/// All entries of an incident, as they are.
-pub async fn read_all(record: &dyn RecordStore, id: &IncidentId) -> Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = Vec::new();
-    loop {
-        let after = entries.last().map_or(0, |entry| entry.seq);
-        let page = record.read(id, after, PAGE).await?;
-        let is_last = page.len() < PAGE;
-        entries.extend(page);
-        if is_last {
-            break;
-        }
-    }
-    if entries.is_empty() { Err(RecordError::NoSuchIncident(id.clone()).into()) } else { Ok(entries) }
-}
-
 pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
     let record = wiring::record(config).await?;
     let now = Timestamp::now();
@@ -136,7 +90,7 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
                     Ok((entries, _)) => entries,
                     // One broken record must not hide the others.
                     Err(error) => {
-                        output::failure(&error.context(format!("{id} can't be told")));
+                        output::failure(&anyhow::Error::new(error).context(format!("{id} can't be told")));
                         code = ExitCode::FAILURE;
                         continue;
                     }
@@ -209,7 +163,8 @@ fn shown(incident: &Incident, entries: &[Entry], as_of: Timestamp) -> String {
     lines.join("\n") + "\n"
 }
 
-fn as_json(incident: &Incident) -> serde_json::Value {
+/// An incident as JSON.
+pub fn as_json(incident: &Incident) -> serde_json::Value {
     let (state, resolved_at) = match incident.state {
         State::Open => ("open", None),
         State::Resolved { at } => ("resolved", Some(at)),

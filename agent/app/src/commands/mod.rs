@@ -3,9 +3,11 @@
 mod ask;
 mod demo;
 mod doctor;
-mod incident;
+pub mod incident;
 mod record;
-mod times;
+mod serve;
+pub mod times;
+pub mod token;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Note(arguments) => incident::note(arguments, &load()?).await,
         Command::Incident(command) => incident::run(command, &load()?).await,
         Command::Record(command) => record::run(command, &load()?).await,
+        Command::Serve(arguments) => serve::run(arguments, load()?).await,
+        Command::Token(command) => token::run(command, &load()?).await,
         Command::Doctor(arguments) => doctor::run(arguments, load()).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

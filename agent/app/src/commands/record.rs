@@ -12,11 +12,11 @@ use hearback_core::entry::{Body, Head, verify_chain};
 use hearback_core::export::Export;
 use hearback_core::time::format_time;
 use hearback_core::{Draft, Entry, ExternalText, Happening};
+use hearback_engine::incidents::read_all;
 use hearback_record::{Record, export};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::incident::read_all;
 use super::times;
 use crate::cli;
 use crate::config::Config;

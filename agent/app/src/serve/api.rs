@@ -1,0 +1,155 @@
+//! The routes, with what each is for, and the OpenAPI 3.1 description that is made from them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aide::axum::ApiRouter;
+use aide::axum::routing::{get_with, post_with};
+use aide::openapi::{Info, MediaType, OpenApi, ReferenceOr, RequestBody, SecurityScheme};
+use aide::transform::TransformOperation;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::doors::SCHEME;
+use super::metrics::Request as Counted;
+use super::problem::Problem;
+use super::routes::{changes, entries, health, inbox, incidents, questions, telemetry, webhooks};
+use super::service::Service;
+
+/// The longest a request may take, its body included. Event streams answer at once and go on.
+const REQUEST_WITHIN: Duration = Duration::from_secs(30);
+
+/// All routes of the service.
+pub fn router(service: Arc<Service>) -> Router {
+    let (router, api) = described();
+    router
+        .route("/openapi.json", axum::routing::get(openapi))
+        .fallback(|| async { Problem::missing("there is no such page; /openapi.json lists those there are") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this page does not take that; see /openapi.json")
+        })
+        .layer(Extension(Arc::new(api)))
+        .layer(DefaultBodyLimit::max(service.config.serve.max_body))
+        .layer(RequestDecompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
+        .layer(from_fn_with_state(Arc::clone(&service), count))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + std::marker::Send>| {
+            tracing::error!("a handler panicked");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "this failed here; the service's log says why")
+                .into_response()
+        }))
+        .with_state(service)
+}
+
+/// The OpenAPI 3.1 description.
+pub fn description() -> OpenApi {
+    described().1
+}
+
+fn described() -> (Router<Arc<Service>>, OpenApi) {
+    let mut api = OpenApi {
+        info: Info {
+            title: "Hearback".into(),
+            description: Some(
+                "The incident copilot's service: declare, ask, follow, and send changes, alerts and telemetry. \
+                 Every refusal is one plain sentence."
+                    .into(),
+            ),
+            version: env!("CARGO_PKG_VERSION").into(),
+            ..Info::default()
+        },
+        ..OpenApi::default()
+    };
+    const OTLP: &[&str] = &["application/x-protobuf", "application/json"];
+    const LOGS: &[&str] = &["application/x-protobuf", "application/json", "application/x-ndjson"];
+    const CHANGES: &[&str] =
+        &["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
+    const JSON: &[&str] = &["application/json"];
+    let router = ApiRouter::new()
+        .api_route(
+            "/v1/incidents",
+            get_with(incidents::list, says("All incidents, oldest first"))
+                .post_with(incidents::declare, says("Declare an incident")),
+        )
+        .api_route("/v1/incidents/{id}", get_with(incidents::show, says("What is known of an incident")))
+        .api_route(
+            "/v1/incidents/{id}/ask",
+            post_with(questions::ask_inside, says("Ask inside an incident; the answer goes into its record")),
+        )
+        .api_route(
+            "/v1/incidents/{id}/entries",
+            get_with(entries::read, |operation| {
+                says("Entries in pages, or as events with Accept: text/event-stream")(operation)
+                    .response::<200, Json<entries::Page>>()
+            })
+            .post_with(entries::note, says("Write a note into the record")),
+        )
+        .api_route("/v1/ask", post_with(questions::ask, says("Ask outside any incident; nothing is written")))
+        .api_route("/v1/inbox", get_with(inbox::list, says("Alerts that wait for an incident")))
+        .api_route(
+            "/v1/changes",
+            post_with(changes::take, raw("Send changes: CDEvents 0.5 or plain", CHANGES)),
+        )
+        .api_route("/v1/logs", post_with(telemetry::logs, raw("Send log records: OTLP or JSON Lines", LOGS)))
+        .api_route("/v1/traces", post_with(telemetry::traces, raw("Send spans: OTLP", OTLP)))
+        .api_route(
+            "/v1/webhooks/alertmanager",
+            post_with(webhooks::alertmanager, raw("Send a notification of Alertmanager, version 4", JSON)),
+        )
+        .api_route(
+            "/v1/webhooks/github/{name}",
+            post_with(webhooks::github, raw("Send a delivery of GitHub, signed with SHA-256", JSON)),
+        )
+        .api_route("/healthz", get_with(health::healthz, says("The process runs")))
+        .api_route("/readyz", get_with(health::readyz, says("The record answers")))
+        .api_route("/metrics", get_with(health::metrics, says("Counts in the OpenMetrics format")));
+    let router = router.finish_api_with(&mut api, |api| {
+        let bearer = SecurityScheme::Http {
+            scheme: "bearer".into(),
+            bearer_format: None,
+            description: Some("A token of `hearback token add`".into()),
+            extensions: Default::default(),
+        };
+        api.security_scheme(SCHEME, bearer)
+    });
+    (router, api)
+}
+
+/// Says what a route is for.
+fn says(summary: &'static str) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
+    move |operation| operation.summary(summary)
+}
+
+/// Says what a route is for, and in which forms its body may come.
+fn raw(
+    summary: &'static str,
+    kinds: &'static [&'static str],
+) -> impl FnOnce(TransformOperation<'_>) -> TransformOperation<'_> {
+    move |mut operation| {
+        let content = kinds.iter().map(|kind| ((*kind).to_owned(), MediaType::default()));
+        let body = RequestBody { content: content.collect(), required: true, ..RequestBody::default() };
+        operation.inner_mut().request_body = Some(ReferenceOr::Item(body));
+        operation.summary(summary)
+    }
+}
+
+async fn openapi(Extension(api): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
+    Json(OpenApi::clone(&api))
+}
+
+/// Counts a request under its route's pattern; what matches no route is one count.
+async fn count(State(service): State<Arc<Service>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let began = Instant::now();
+    let response = next.run(request).await;
+    service.metrics.request_seconds.observe(began.elapsed().as_secs_f64());
+    let status = response.status().as_u16();
+    service.metrics.requests.get_or_create(&Counted { route, status }).inc();
+    response
+}

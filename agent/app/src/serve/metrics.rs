@@ -1,0 +1,120 @@
+//! Counts for Prometheus: names and numbers, never a word of an incident.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// A request by route and status.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Request {
+    /// The route with its placeholders, never the path itself.
+    pub route: String,
+    /// The status.
+    pub status: u16,
+}
+
+/// An answer by its verdict and who asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Asked {
+    /// `person` or `alert`.
+    pub by: &'static str,
+    /// The verdict in one word.
+    pub verdict: String,
+}
+
+/// A source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfSource {
+    /// Its name.
+    pub source: String,
+}
+
+/// Something that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Taken {
+    /// `change`, `alert`, `log`, `span`.
+    pub what: &'static str,
+    /// `new`, `repeated`, `refused`.
+    pub outcome: &'static str,
+}
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests.
+    pub requests: Family<Request, Counter>,
+    /// Seconds a request took.
+    pub request_seconds: Histogram,
+    /// Answers.
+    pub answers: Family<Asked, Counter>,
+    /// Seconds an answer took.
+    pub answer_seconds: Histogram,
+    /// Gaps in answers.
+    pub gaps: Family<OfSource, Counter>,
+    /// What was sent.
+    pub taken: Family<Taken, Counter>,
+    /// Open incidents.
+    pub open_incidents: Gauge,
+    /// Incidents whose record does not verify.
+    pub broken_incidents: Gauge,
+    /// Event streams that are followed.
+    pub followers: Gauge,
+    /// Bytes of telemetry on disk.
+    pub telemetry_bytes: Gauge<i64>,
+    /// The worker's failures.
+    pub worker_failures: Counter<u64, AtomicU64>,
+}
+
+const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0, 10.0];
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("hearback");
+        let metrics = Metrics {
+            requests: Family::default(),
+            request_seconds: Histogram::new(SECONDS),
+            answers: Family::default(),
+            answer_seconds: Histogram::new(SECONDS),
+            gaps: Family::default(),
+            taken: Family::default(),
+            open_incidents: Gauge::default(),
+            broken_incidents: Gauge::default(),
+            followers: Gauge::default(),
+            telemetry_bytes: Gauge::default(),
+            worker_failures: Counter::default(),
+            registry: Registry::default(),
+        };
+        let m = &metrics;
+        registry.register("http_requests", "Requests by route and status", m.requests.clone());
+        registry.register("http_request_seconds", "Seconds a request took", m.request_seconds.clone());
+        registry.register("answers", "Answers by verdict and who asked", m.answers.clone());
+        registry.register("answer_seconds", "Seconds an answer took", m.answer_seconds.clone());
+        registry.register("gaps", "Sources that failed or saw a part, in answers", m.gaps.clone());
+        registry.register("taken", "Changes, alerts, log records and spans that were sent", m.taken.clone());
+        registry.register("open_incidents", "Incidents that are open", m.open_incidents.clone());
+        registry.register(
+            "broken_incidents",
+            "Incidents whose record does not verify",
+            m.broken_incidents.clone(),
+        );
+        registry.register("followers", "Event streams that are followed", m.followers.clone());
+        registry.register("telemetry_bytes", "Bytes of telemetry on disk", m.telemetry_bytes.clone());
+        registry.register("worker_failures", "Failures of the worker beside HTTP", m.worker_failures.clone());
+        Metrics { registry, ..metrics }
+    }
+
+    /// In the text format of OpenMetrics.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string can't fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,23 @@
+//! The service: HTTP on one socket, a worker beside it, both ended by one cancellation. It must not decide what an
+//! answer says; it lets people in, hands over what they send, and keeps time.
+//!
+//! ```text
+//! doors      who may come in        problem   what a refusal looks like
+//! connections the accept loop       service   what all routes share
+//! routes/    one file a resource    worker    alerts, notices, incidents, by itself
+//! metrics    counts for Prometheus  api       the routes and their OpenAPI description
+//! ```
+
+pub mod api;
+mod connections;
+mod doors;
+mod metrics;
+mod problem;
+mod routes;
+mod service;
+mod worker;
+
+pub use self::connections::serve_connections;
+pub use self::problem::Problem;
+pub use self::service::{Parts, Service};
+pub use self::worker::work;

@@ -1,0 +1,11 @@
+//! The routes: one file a resource. A handler turns a request into values, calls the libraries and answers; it decides
+//! nothing.
+
+pub mod changes;
+pub mod entries;
+pub mod health;
+pub mod inbox;
+pub mod incidents;
+pub mod questions;
+pub mod telemetry;
+pub mod webhooks;

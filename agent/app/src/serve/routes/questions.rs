@@ -1,0 +1,101 @@
+//! `/v1/ask` and `/v1/incidents/{id}/ask`: the same question and the same answer as on the command line.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use hearback_core::happening::Question;
+use hearback_core::ports::Expect;
+use hearback_core::time::parse_time;
+use hearback_core::{Answer, ExternalText, Incident};
+use hearback_engine::asking;
+use hearback_engine::incidents::load;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::commands::times;
+use crate::serve::doors::{Allowed, InIncident, Read, Respond, Sent};
+use crate::serve::problem::Problem;
+use crate::serve::service::Service;
+
+/// The longest text of a question that is read, in bytes; more is cut.
+const TEXT_BYTES: usize = 64 * 1024;
+
+/// A question. All fields may be left out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ask {
+    /// The words; beyond "what changed" they count as symptom.
+    question: Option<String>,
+    /// What is seen to fail: an error message, a stack trace.
+    symptom: String,
+    /// The services that fail.
+    services: Vec<String>,
+    /// Answer as of then; everything later is hidden.
+    as_of: Option<String>,
+    /// How far back to look: "24h", or a time.
+    since: Option<String>,
+    /// When it began.
+    onset: Option<String>,
+}
+
+/// Asks outside any incident. Nothing is written down.
+pub async fn ask(
+    State(service): State<Arc<Service>>,
+    _allowed: Allowed<Read>,
+    Sent(ask): Sent<Ask>,
+) -> Result<Json<Answer>, Problem> {
+    let question = question(&service, &ask, None, Timestamp::now())?;
+    let answered = service.ask(&question, None, "person").await?;
+    Ok(Json(answered.answer))
+}
+
+/// Asks inside an incident. Question, snapshots and answer go into its record.
+pub async fn ask_inside(
+    State(service): State<Arc<Service>>,
+    caller: InIncident<Respond>,
+    Sent(ask): Sent<Ask>,
+) -> Result<Json<Answer>, Problem> {
+    let now = Timestamp::now();
+    let incident = match &ask.as_of {
+        None => service.incident(&caller.id).await?,
+        Some(text) => {
+            let as_of = times::past("as_of", text, now)?;
+            let (entries, _) = load(service.record.as_ref(), &caller.id).await?;
+            Incident::as_of(caller.id.clone(), &entries, as_of)
+        }
+    };
+    let question = question(&service, &ask, Some(&incident), now)?;
+    let answered = service.ask(&question, Some(&incident), "person").await?;
+    let drafts = asking::drafts(question, caller.token.holder, now, &answered);
+    let record = service.record.as_ref();
+    asking::write_down(record, &caller.id, Expect::Any, &answered.snapshots, drafts).await?;
+    service.wrote();
+    Ok(Json(answered.answer))
+}
+
+fn question(
+    service: &Service,
+    ask: &Ask,
+    incident: Option<&Incident>,
+    now: Timestamp,
+) -> Result<Question, Problem> {
+    let until = ask.as_of.as_deref().map_or(Ok(now), |text| times::past("as_of", text, now))?;
+    let onset = ask.onset.as_deref().map(|text| parse_time(text, now)).transpose();
+    let onset = onset.map_err(|error| Problem::bad(format!("onset: {error}")))?;
+    if onset.is_some_and(|onset| onset > until) {
+        return Err(Problem::bad("onset: it lies after as_of; nothing after the as-of can be seen"));
+    }
+    let mut window = asking::window(until, service.config.window, onset, incident);
+    if let Some(since) = &ask.since {
+        window.from = times::since("since", since, until, now)?;
+    }
+    Ok(Question {
+        text: ExternalText::capped(ask.question.as_deref().unwrap_or(asking::WHAT_CHANGED), TEXT_BYTES),
+        symptom: ExternalText::capped(&ask.symptom, TEXT_BYTES),
+        services: times::services(&ask.services)?,
+        window,
+        onset,
+    })
+}

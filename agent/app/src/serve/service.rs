@@ -1,0 +1,171 @@
+//! What all routes and the worker share: the record, the sources, the configuration, and how a question is asked of
+//! them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use hearback_core::happening::Question;
+use hearback_core::ports::{LogSource, TelemetrySink, TraceSource};
+use hearback_core::{Incident, IncidentId};
+use hearback_engine::alerts::AlertDesk;
+use hearback_engine::driver::{self, Answered, Context, Sources};
+use hearback_engine::incidents::Incidents;
+use hearback_record::Record;
+use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::metrics::{Asked, Metrics, OfSource};
+use super::problem::Problem;
+use crate::config::Config;
+use crate::wiring::intake::Intake;
+
+/// How many questions are worked on at once; others wait.
+const QUESTIONS_AT_ONCE: usize = 4;
+/// How long a question waits for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(2);
+/// How many event streams may be followed at once.
+const FOLLOWERS: usize = 256;
+
+/// Where telemetry goes and is read.
+#[derive(Clone)]
+pub struct Telemetry {
+    /// Takes it.
+    pub sink: Arc<dyn TelemetrySink>,
+    /// Its log records.
+    pub logs: Arc<dyn LogSource>,
+    /// Its spans.
+    pub traces: Arc<dyn TraceSource>,
+    /// How many bytes it has on disk.
+    pub bytes: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// What the service is made of.
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The record.
+    pub record: Arc<dyn Record>,
+    /// What questions are asked of.
+    pub sources: Sources,
+    /// Telemetry, unless it is off.
+    pub telemetry: Option<Telemetry>,
+    /// How what is sent is read.
+    pub intake: Intake,
+}
+
+/// What all routes share.
+pub struct Service {
+    /// The configuration.
+    pub config: Config,
+    /// The record.
+    pub record: Arc<dyn Record>,
+    /// What questions are asked of.
+    pub sources: Sources,
+    /// Telemetry, unless it is off.
+    pub telemetry: Option<Telemetry>,
+    /// How what is sent is read.
+    pub intake: Intake,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Tells the worker that there is something to do.
+    pub work: Notify,
+    /// Tells followers that something was written.
+    pub news: tokio::sync::watch::Sender<u64>,
+    /// Places for followers.
+    pub followers: Arc<Semaphore>,
+    /// Ends everything.
+    pub stop: CancellationToken,
+    incidents: Mutex<Incidents>,
+    turns: Semaphore,
+}
+
+impl Service {
+    /// A service of these parts, which ends with `stop`.
+    pub fn new(parts: Parts, stop: CancellationToken) -> Self {
+        let Parts { config, record, sources, telemetry, intake } = parts;
+        Service {
+            config,
+            record,
+            sources,
+            telemetry,
+            intake,
+            metrics: Metrics::new(),
+            work: Notify::new(),
+            news: tokio::sync::watch::Sender::new(0),
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            stop,
+            incidents: Mutex::default(),
+            turns: Semaphore::new(QUESTIONS_AT_ONCE),
+        }
+    }
+
+    /// Says that something was written: followers look, and the worker too.
+    pub fn wrote(&self) {
+        self.news.send_modify(|count| *count = count.wrapping_add(1));
+        self.work.notify_one();
+    }
+
+    /// How alerts are placed here.
+    pub fn alert_desk(&self) -> AlertDesk<'_> {
+        AlertDesk {
+            record: self.record.as_ref(),
+            inbox: self.record.as_ref(),
+            catalog: &self.config.catalog,
+            rule: &self.config.serve.placing,
+        }
+    }
+
+    /// The incidents, to bring up to date.
+    pub fn incidents(&self) -> &Mutex<Incidents> {
+        &self.incidents
+    }
+
+    /// The incident as it stands now.
+    ///
+    /// # Errors
+    /// 404, or the record is away.
+    pub async fn incident(&self, id: &IncidentId) -> Result<Incident, Problem> {
+        let mut incidents = self.incidents.lock().await;
+        incidents.refresh(self.record.as_ref()).await?;
+        if incidents.broken().any(|broken| broken == id) {
+            let says = format!("the record of {id} does not verify; see: hearback record verify {id}");
+            return Err(Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, says));
+        }
+        let incident = incidents.get(id).cloned();
+        incident.ok_or_else(|| Problem::missing(format!("there is no incident {id}")))
+    }
+
+    /// Asks. `by` is `person` or `alert`, for the counts.
+    ///
+    /// # Errors
+    /// 503 when too many ask at once.
+    pub async fn ask(
+        &self,
+        question: &Question,
+        incident: Option<&Incident>,
+        by: &'static str,
+    ) -> Result<Answered, Problem> {
+        let turn = tokio::time::timeout(TURN_WITHIN, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Problem::busy("too many questions at once; ask again in a moment"));
+        };
+        let began = Instant::now();
+        let context = Context {
+            ranker: &self.config.ranker,
+            catalog: &self.config.catalog,
+            sources: &self.sources,
+            incident,
+            budget: self.config.serve.budget,
+        };
+        let answered = driver::answer(context, question).await.map_err(anyhow::Error::new)?;
+        self.metrics.answer_seconds.observe(began.elapsed().as_secs_f64());
+        let verdict = serde_json::to_value(answered.answer.verdict).ok();
+        let verdict = verdict.and_then(|verdict| verdict.as_str().map(str::to_owned)).unwrap_or_default();
+        self.metrics.answers.get_or_create(&Asked { by, verdict }).inc();
+        for gap in &answered.answer.gaps {
+            self.metrics.gaps.get_or_create(&OfSource { source: gap.source.to_string() }).inc();
+        }
+        Ok(answered)
+    }
+}

@@ -1,6 +1,7 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
 pub mod intake;
+pub mod server;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;

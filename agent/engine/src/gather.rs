@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use hearback_core::change::Diff;
+use hearback_core::change::{Diff, Paths, RepoPath};
 use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
-use hearback_core::redaction::redact_external;
+use hearback_core::redaction::{redact, redact_external};
 use hearback_core::{
     Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident, Origin,
     SourceName,
@@ -101,7 +101,12 @@ pub async fn diffs(
             Ok(mut diffs) => {
                 diffs.iter_mut().for_each(redact_diff);
                 diffs.sort_by(|a, b| a.change.cmp(&b.change));
-                let evidence = snapshot(&name, &diffs, None)?;
+                let evidence = snapshot(&name, Origin::Member, &diffs, None)?;
+                let cut = diffs.iter().filter(|diff| diff.left_out.is_some()).count();
+                if cut > 0 {
+                    let why = format!("{cut} of {} diffs were read in part: they are large", diffs.len());
+                    gathered.gaps.push(Gap { source: name.clone(), why });
+                }
                 found.extend(
                     diffs
                         .into_iter()
@@ -115,7 +120,7 @@ pub async fn diffs(
     Ok(found)
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     budget: SignedDuration,
     call: impl Future<Output = Result<T, ConnectorError>>,
 ) -> Result<T, ConnectorError> {
@@ -123,7 +128,7 @@ async fn within<T>(
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(ConnectorError::TimedOut(budget)))
 }
 
-fn gap(source: SourceName, error: &ConnectorError) -> Gap {
+pub(crate) fn gap(source: SourceName, error: &ConnectorError) -> Gap {
     tracing::warn!(%source, "a source could not answer");
     Gap { source, why: ExternalText::new(error.to_string()).for_people(300) }
 }
@@ -155,7 +160,7 @@ fn add_fetched(
     let Fetched { mut items, coverage } = fetched;
     items.sort_by(|a, b| a.id.cmp(&b.id));
     items.iter_mut().for_each(redact_change);
-    let evidence = snapshot(&name, &items, Some(query.window))?;
+    let evidence = snapshot(&name, Origin::Member, &items, Some(query.window))?;
     for change in items {
         match by_id.entry(change.id.clone()) {
             // The record may hold a change without its files; the source that made it knows more.
@@ -176,22 +181,41 @@ fn add_fetched(
     Ok(())
 }
 
-fn snapshot<T: serde::Serialize>(
+pub(crate) fn snapshot<T: serde::Serialize>(
     source: &SourceName,
+    origin: Origin,
     items: &T,
     window: Option<hearback_core::Window>,
 ) -> Result<Evidence, NotCanonical> {
     let text = ExternalText::new(canonical_json(items)?);
-    Evidence::new(source.clone(), Origin::Member, None, window, text)
+    Evidence::new(source.clone(), origin, None, window, text)
 }
 
+/// Everything that people wrote. Ids, times and shas are the source's own.
 fn redact_change(change: &mut Change) {
     change.title = redact_external(&change.title);
     change.body = redact_external(&change.body);
+    change.author.name = redact_external(&change.author.name);
+    change.author.email = change.author.email.as_ref().map(redact_external);
+    change.link = change.link.as_deref().map(|link| redact(link).0.into_owned());
+    if let Paths::Known(paths) = &mut change.paths {
+        for path in paths {
+            redact_path(&mut path.path);
+            path.moved_from.iter_mut().for_each(redact_path);
+        }
+    }
+}
+
+/// Left as it is unless there is something to take out: a path is escaped, and must not be escaped twice.
+fn redact_path(path: &mut RepoPath) {
+    if let (clean, 1..) = redact(path.as_str()) {
+        *path = RepoPath::from(clean.as_ref());
+    }
 }
 
 fn redact_diff(diff: &mut Diff) {
-    for line in diff.files.iter_mut().flat_map(|file| file.lines.iter_mut()) {
-        line.text = redact_external(&line.text);
+    for file in &mut diff.files {
+        redact_path(&mut file.path);
+        file.lines.iter_mut().for_each(|line| line.text = redact_external(&line.text));
     }
 }

@@ -7,12 +7,13 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use hearback_core::happening::Question;
 use hearback_core::ports::Expect;
-use hearback_core::{ExternalText, Incident, Window};
+use hearback_core::{Answer, ExternalText, Incident, Window};
 use hearback_engine::asking;
 use hearback_engine::driver;
 use hearback_engine::incidents::load;
 use hearback_engine::render::{self, Cost};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::times;
 use crate::cli::{Ask, Format};
@@ -20,11 +21,15 @@ use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::progress::Progress;
 use crate::wiring;
+use crate::wiring::server::{ServerClient, fields};
 
 /// The longest symptom that is read; more is cut, since the first lines of a trace tell.
 const SYMPTOM_BYTES: usize = 64 * 1024;
 
 pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
+    if let Some(server) = ServerClient::named(&arguments.server)? {
+        return ask_server(&arguments, &server).await;
+    }
     let now = Timestamp::now();
     let mut question = question(&arguments, config, now)?;
     if question.onset.is_some_and(|onset| onset > question.window.until) {
@@ -61,13 +66,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     };
     let answered = driver::answer(context, &question).await?;
     drop(progress);
-    let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
-    let top = usize::from(arguments.top);
-    match if arguments.json { Format::Json } else { arguments.format } {
-        Format::Json => output::json(&answered.answer)?,
-        Format::Text => output::print(&render::text(&answered.answer, top, Some(cost)))?,
-        Format::Markdown => output::print(&render::markdown(&answered.answer, top, Some(cost)))?,
-    }
+    show(&arguments, &answered.answer, started)?;
     // Shown first: an answer is never lost because it can't be written down.
     if let Some((id, record)) = asked_in {
         let by = times::person(&arguments.who.by);
@@ -79,6 +78,49 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     Ok(if answered.answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Asks a running service: its repositories, its record, its words.
+async fn ask_server(arguments: &Ask, server: &ServerClient) -> Result<ExitCode> {
+    if !arguments.repositories.is_empty() || arguments.revision.is_some() || arguments.first_parent {
+        let says = "--repo, --revision and --first-parent are about repositories here; a service asks its own: \
+                    leave them out, or leave out --server";
+        return Err(Usage(says.into()).into());
+    }
+    let incident = arguments.incident.as_deref().map(times::incident).transpose()?;
+    let ask = fields([
+        ("question", json!(arguments.question)),
+        ("symptom", json!(symptom(arguments)?)),
+        ("services", json!(arguments.services)),
+        ("as_of", json!(arguments.as_of)),
+        ("since", json!(arguments.since)),
+        ("onset", json!(arguments.onset)),
+    ]);
+    let started = Instant::now();
+    let answer = server.ask(incident.as_ref().map(|id| id.as_str()), ask).await?;
+    show(arguments, &answer, started)?;
+    Ok(if answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn show(arguments: &Ask, answer: &Answer, started: Instant) -> Result<()> {
+    let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
+    let top = usize::from(arguments.top);
+    match if arguments.json { Format::Json } else { arguments.format } {
+        Format::Json => output::json(answer),
+        Format::Text => output::print(&render::text(answer, top, Some(cost))),
+        Format::Markdown => output::print(&render::markdown(answer, top, Some(cost))),
+    }
+}
+
+fn symptom(arguments: &Ask) -> Result<String> {
+    Ok(match arguments.symptom.as_str() {
+        "-" => {
+            let mut text = Vec::new();
+            std::io::stdin().take(SYMPTOM_BYTES as u64).read_to_end(&mut text)?;
+            String::from_utf8_lossy(&text).into_owned()
+        }
+        text => text.to_owned(),
+    })
+}
+
 fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question> {
     let until = match &arguments.as_of {
         Some(text) => times::past("--as-of", text, now)?,
@@ -88,17 +130,9 @@ fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question
         Some(text) => times::since("--since", text, until, now)?,
         None => Window::before(until, config.window).from,
     };
-    let symptom = match arguments.symptom.as_str() {
-        "-" => {
-            let mut text = Vec::new();
-            std::io::stdin().take(SYMPTOM_BYTES as u64).read_to_end(&mut text)?;
-            String::from_utf8_lossy(&text).into_owned()
-        }
-        text => text.to_owned(),
-    };
     Ok(Question {
         text: ExternalText::capped(&arguments.question, SYMPTOM_BYTES),
-        symptom: ExternalText::capped(&symptom, SYMPTOM_BYTES),
+        symptom: ExternalText::capped(&symptom(arguments)?, SYMPTOM_BYTES),
         services: times::services(&arguments.services)?,
         window: Window { from, until },
         onset: arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?,

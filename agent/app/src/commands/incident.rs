@@ -18,6 +18,7 @@ use crate::cli::{self, Declare, Note};
 use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::wiring;
+use crate::wiring::server::{ServerClient, fields};
 
 pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
     let now = Timestamp::now();
@@ -33,15 +34,24 @@ pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
         services: times::services(&arguments.services)?,
         impact_since: impact.map(|text| times::past("--impact-since", text, now)).transpose()?,
     };
-    let draft = Draft {
-        happened_at: now,
-        known_at: now,
-        recorded_at: now,
-        by: times::person(&arguments.who.by),
-        what,
+    let entry = match ServerClient::named(&arguments.server)? {
+        // The token says who declares.
+        Some(server) => {
+            let declaration = fields([
+                ("title", json!(arguments.title)),
+                ("severity", json!(arguments.severity)),
+                ("services", json!(arguments.services)),
+                ("impact_since", json!(arguments.impact_since)),
+            ]);
+            server.declare(declaration).await?
+        }
+        None => {
+            let by = times::person(&arguments.who.by);
+            let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
+            let record = wiring::record(config).await?;
+            open_incident(record.as_ref(), draft).await?
+        }
     };
-    let record = wiring::record(config).await?;
-    let entry = open_incident(record.as_ref(), draft).await?;
     if arguments.json {
         output::json(&entry)?;
     } else {

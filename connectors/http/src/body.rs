@@ -1,15 +1,20 @@
 //! The body of an answer: read up to a limit, of the type that was expected. It must not know what it says.
 
 use std::fmt;
+use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
+use crate::deadline::Limits;
 use crate::error::HttpError;
 use crate::trouble;
 
 /// The longest body of a refusal that is read; it explains, and is never the thing asked for.
 const LONGEST_EXPLANATION: usize = 64 * 1024;
+
+/// How long an explanation is waited for.
+const LONGEST_PAUSE_TO_EXPLAIN: Duration = Duration::from_secs(2);
 
 /// What a caller can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,9 +120,12 @@ pub(crate) async fn read(
     read_capped(response, host, max_bytes).await
 }
 
-/// Reads what explains a refusal, if it is JSON and short; else it is empty.
-pub(crate) async fn read_explanation(response: reqwest::Response, host: &str, max_bytes: usize) -> Body {
-    read(response, host, Wanted::Json, max_bytes.min(LONGEST_EXPLANATION)).await.unwrap_or_default()
+/// Reads what explains a refusal, if it is JSON and short; else it is empty. The refusal is known: it is not lost to an
+/// explanation that takes too long.
+pub(crate) async fn read_explanation(response: reqwest::Response, host: &str, limits: Limits) -> Body {
+    let patience = LONGEST_PAUSE_TO_EXPLAIN.min(limits.deadline.remaining() / 2);
+    let read = read(response, host, Wanted::Json, limits.max_bytes.min(LONGEST_EXPLANATION));
+    tokio::time::timeout(patience, read).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 async fn read_capped(

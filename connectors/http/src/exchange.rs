@@ -166,11 +166,11 @@ async fn sort(response: Response, host: &str, limits: Limits) -> Result<Response
         401 | 403 | 407 => Err(HttpError::Denied { host, status }),
         429 | 500..=599 => {
             let retry_after = backoff::parse_retry_after(response.headers());
-            let body = body::read_explanation(response, &host, limits.max_bytes).await;
+            let body = body::read_explanation(response, &host, limits).await;
             Err(HttpError::Busy { host, status, retry_after, body })
         }
         400..=499 => {
-            let body = body::read_explanation(response, &host, limits.max_bytes).await;
+            let body = body::read_explanation(response, &host, limits).await;
             Err(HttpError::Refused { host, status, body })
         }
         _ => {

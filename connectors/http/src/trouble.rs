@@ -23,7 +23,9 @@ pub(crate) fn in_sending(host: &str, error: &reqwest::Error) -> (HttpError, Sent
     let host = host.to_owned();
     let unreachable = |host: String, why: &str| HttpError::Unreachable { host, why: why.to_owned() };
     let error = match cause(error) {
-        Cause::Inside => HttpError::NotUsable(Inside { host }.to_string()),
+        Cause::Inside => HttpError::NotUsable(format!(
+            "{host} leads inside our network; a link from outside text is not followed there"
+        )),
         Cause::Tls(why) => HttpError::NotUsable(format!("TLS with {host} failed: {why}")),
         Cause::Io(kind) => unreachable(host, sentence(kind)),
         Cause::Other if error.is_builder() => {

@@ -15,12 +15,10 @@ async fn whatever_is_slow_is_cut_at_the_deadline() {
     let every_second = |head: String| Does::Trickles(head, Duration::from_secs(1));
     for does in [
         Does::Hangs,
-        every_50_ms(String::new()),
+        every_50_ms("HTTP/1.1 200 ".into()),
         every_50_ms(format!("{head}x-slow: ")),
         every_50_ms(format!("{head}content-length: 100000\r\n\r\n")),
         every_second(format!("{head}content-length: 100000\r\n\r\n")),
-        // The body of a refusal explains it; it is waited for no longer than anything else.
-        every_50_ms(format!("{}content-length: 100000\r\n\r\n", head.replace("200 OK", "400 Bad Request"))),
     ] {
         let server = Server::start(vec![does]).await;
         let client = server.client();
@@ -45,4 +43,17 @@ async fn retries_share_the_deadline() {
     assert_eq!(server.asked().len(), 2);
     let error = client.get(&client.at("x"), limits).await.unwrap_err();
     assert!(matches!(error, HttpError::TimedOut { .. }), "the deadline had passed: {error:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_though_its_explanation_does_not_come() {
+    let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n";
+    let server = Server::start(vec![Does::Trickles(head.into(), Duration::from_millis(50))]).await;
+    let client = server.client();
+    let limits = Limits::new(SignedDuration::from_millis(600), 1000);
+    let error = client.get(&client.at("x"), limits).await.unwrap_err();
+    assert!(
+        matches!(&error, HttpError::Refused { status: 400, body, .. } if body.as_bytes().is_empty()),
+        "{error:?}"
+    );
 }

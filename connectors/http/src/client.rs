@@ -1,5 +1,6 @@
 //! The client of one system: the address it was made for, and credentials that go nowhere else.
 
+use std::fmt;
 use std::time::Duration;
 
 use hearback_core::ports::ConnectorError;
@@ -15,8 +16,8 @@ use crate::error::HttpError;
 use crate::exchange::{Ask, Courier, Effect, host};
 use crate::tls;
 
-/// What a client is made of.
-#[derive(Debug, Clone)]
+/// What a client is made of. Its `Debug` leaves the address out: until it was checked it may hold a password.
+#[derive(Clone)]
 pub struct HttpOptions {
     /// Where the system is: `https://prometheus.example` or with a path it lives under.
     pub base_url: String,
@@ -37,6 +38,15 @@ impl HttpOptions {
             own_roots_pem: Vec::new(),
             first_pause: Duration::from_millis(200),
         }
+    }
+}
+
+impl fmt::Debug for HttpOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpOptions")
+            .field("credentials", &self.credentials)
+            .field("first_pause", &self.first_pause)
+            .finish_non_exhaustive()
     }
 }
 
@@ -219,6 +229,12 @@ fn parse_base(text: &str) -> Result<Url, String> {
 mod tests {
     use super::*;
     use crate::credentials::Secret;
+
+    #[test]
+    fn debug_shows_no_password_of_an_address() {
+        let options = HttpOptions::new("http://ada:hunter22@prom");
+        assert!(!format!("{options:?}").contains("hunter22"));
+    }
 
     #[test]
     fn a_path_is_put_under_the_base() {

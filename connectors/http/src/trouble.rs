@@ -88,3 +88,33 @@ fn sentence(kind: io::ErrorKind) -> &'static str {
         _ => "no connection",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use reqwest::dns::{Name, Resolve, Resolving};
+
+    use super::*;
+
+    struct NobodyKnows;
+
+    impl Resolve for NobodyKnows {
+        fn resolve(&self, _: Name) -> Resolving {
+            // What the standard library makes of a name that the resolver does not know.
+            Box::pin(async { Err(io::Error::other("failed to lookup address information").into()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_not_known_is_said_to_be_none() {
+        let http = crate::client::builder(&[]).unwrap().dns_resolver(Arc::new(NobodyKnows)).build().unwrap();
+        let error = http.get("http://prom.invalid/x?token=hunter22").send().await.unwrap_err();
+        let (error, sent) = in_sending("prom.invalid", &error);
+        assert_eq!(
+            error.to_string(),
+            "prom.invalid can't be reached: its name is not known; check the address"
+        );
+        assert_eq!(sent, Sent::No);
+    }
+}

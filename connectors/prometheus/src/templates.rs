@@ -92,12 +92,11 @@ fn opentelemetry() -> TemplateSet {
     let buckets = r#"http_server_request_duration_seconds_bucket{job=~"(.+/)?{{service_regex}}"}"#;
     let traffic = format!("sum(rate({requests}}}[{{{{range}}}}]))");
     let failed = format!(r#"sum(rate({requests},http_response_status_code=~"5.."}}[{{{{range}}}}]))"#);
-    let of_limit = r#"k8s_container_memory_limit_utilization_ratio{k8s_container_name="{{service}}"}"#;
     TemplateSet::from([
         (SignalKind::Errors, or_none_of(&failed, &traffic)),
         (SignalKind::Latency, slowest_5_percent(buckets)),
         (SignalKind::Traffic, traffic),
-        (SignalKind::Saturation, format!("max({of_limit}) or {}", containers())),
+        (SignalKind::Saturation, format!("{CONTAINERS_OF_COLLECTOR} or {CONTAINERS_OF_CADVISOR}")),
     ])
 }
 
@@ -106,7 +105,6 @@ fn opentelemetry() -> TemplateSet {
 fn classic() -> TemplateSet {
     let traffic = r#"sum(rate(http_requests_total{job="{{service}}"}[{{range}}]))"#;
     let failed = r#"sum(rate(http_requests_total{job="{{service}}",code=~"5.."}[{{range}}]))"#;
-    let files = r#"max(process_open_fds{job="{{service}}"} / process_max_fds{job="{{service}}"})"#;
     TemplateSet::from([
         (SignalKind::Errors, or_none_of(failed, traffic)),
         (
@@ -114,7 +112,7 @@ fn classic() -> TemplateSet {
             slowest_5_percent(r#"http_request_duration_seconds_bucket{job="{{service}}"}"#),
         ),
         (SignalKind::Traffic, traffic.to_owned()),
-        (SignalKind::Saturation, format!("{} or {files}", containers())),
+        (SignalKind::Saturation, format!("{CONTAINERS_OF_CADVISOR} or {FILES}")),
     ])
 }
 
@@ -122,7 +120,11 @@ fn either() -> TemplateSet {
     let (first, second) = (opentelemetry(), classic());
     let both =
         |kind: SignalKind| Some((kind, format!("({}) or ({})", first.get(&kind)?, second.get(&kind)?)));
-    SignalKind::ALL.into_iter().filter_map(both).collect()
+    let mut set: TemplateSet = SignalKind::ALL.into_iter().filter_map(both).collect();
+    // The two share a part, which is asked once.
+    let fullest = format!("{CONTAINERS_OF_COLLECTOR} or {CONTAINERS_OF_CADVISOR} or {FILES}");
+    set.insert(SignalKind::Saturation, fullest);
+    set
 }
 
 /// A service that has never failed has no series of failures. Where it has traffic, that is a zero and not a gap:
@@ -136,11 +138,19 @@ fn slowest_5_percent(buckets: &str) -> String {
     format!("histogram_quantile(0.95, sum by (le) (rate({buckets}[{{{{range}}}}])))")
 }
 
-/// How full the memory of the service's fullest container is, as cAdvisor tells it. A limit of 0 is none.
-fn containers() -> String {
-    let of = r#"{container="{{service}}"}"#;
-    format!("max(container_memory_working_set_bytes{of} / (container_spec_memory_limit_bytes{of} > 0))")
-}
+/// How full the memory of the service's fullest container is, as the receiver `kubeletstats` of OpenTelemetry's
+/// collector tells it.
+const CONTAINERS_OF_COLLECTOR: &str =
+    r#"max(k8s_container_memory_limit_utilization_ratio{k8s_container_name="{{service}}"})"#;
+
+/// The same, as cAdvisor tells it. A limit of 0 is none.
+const CONTAINERS_OF_CADVISOR: &str = concat!(
+    r#"max(container_memory_working_set_bytes{container="{{service}}"}"#,
+    r#" / (container_spec_memory_limit_bytes{container="{{service}}"} > 0))"#,
+);
+
+/// How many of the files that the service's fullest process may open are open.
+const FILES: &str = r#"max(process_open_fds{job="{{service}}"} / process_max_fds{job="{{service}}"})"#;
 
 impl Templates {
     /// Whether every template can be used.

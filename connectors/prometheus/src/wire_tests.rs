@@ -105,6 +105,8 @@ fn what_is_no_answer_is_not_understood() {
     check("<html>", not_understood("it is not JSON, or too deep (line 1, column 1)"));
     check(r#"{"status":"success"}"#, not_understood("it has no data"));
     check(r#"{"status":"fine"}"#, not_understood("it has another form (line 1, column 16)"));
+    let deep = format!(r#"{{"status":"success","data":{}"#, "[".repeat(100_000));
+    check(&deep, not_understood("it is not JSON, or too deep (line 1, column 29)"));
     check(&row(r#"[2,"1"],[1,"1"]"#), not_understood("its points are not in order"));
     check(&row(r#"[2,"1"],[2,"1"]"#), not_understood("its points are not in order"));
     check(&row(r#"[1e300,"1"]"#), not_understood("a point has no time that can be"));
@@ -120,7 +122,6 @@ fn what_is_no_answer_is_not_understood() {
         row(r#"[1,"1",2]"#),
         r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}"#
             .into(),
-        format!(r#"{{"status":"success","data":{}"#, "[".repeat(100_000)),
     ] {
         let error = parse_range_response(body.as_bytes(), LIMITS).unwrap_err();
         assert!(

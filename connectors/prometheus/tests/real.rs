@@ -126,14 +126,14 @@ async fn a_bad_query_is_told_in_the_words_of_the_server() {
     let asked = window("2026-11-23T13:10:00Z", "2026-11-23T14:00:00Z");
     let fetched = ask(options.clone(), &["checkout"], asked).await.unwrap();
     assert_eq!(fetched.items.len(), 2);
-    assert_eq!(
-        fetched.coverage.missing,
-        [
-            "latency of checkout: bad query: invalid parameter \"query\": 1:29: parse error: unclosed left parenthesis",
-            "saturation of checkout: bad query: invalid parameter \"query\": 1:27: parse error: unexpected end of \
-             input inside braces",
-        ]
-    );
+    // Newer ones put the name of the parameter before it.
+    for (told, name, error) in [
+        (&fetched.coverage.missing[0], "latency", "1:29: parse error: unclosed left parenthesis"),
+        (&fetched.coverage.missing[1], "saturation", ": parse error: unexpected end of input inside braces"),
+    ] {
+        assert!(told.starts_with(&format!("{name} of checkout: bad query: ")), "{told}");
+        assert!(told.ends_with(error), "{told}");
+    }
 
     let overrides = &mut options.templates.overrides;
     // Right, and can't be answered: two series that are the same once the name is gone.
@@ -151,7 +151,7 @@ async fn a_bad_query_is_told_in_the_words_of_the_server() {
 #[tokio::test]
 async fn a_window_too_long_for_the_limit_of_points_gets_a_longer_step() {
     let server = Prometheus::start(&history()).unwrap();
-    for (max_points, step_s) in [(2000, 47_337), (11_000, 8607), (usize::MAX, 8607)] {
+    for (max_points, step_s) in [(2000, 47_348), (11_000, 8609), (usize::MAX, 8609)] {
         let options = PrometheusOptions { max_points, ..options(&server) };
         let asked = window("2024-01-01T00:00:00Z", "2027-01-01T00:00:00Z");
         let fetched = ask(options, &["checkout"], asked).await.unwrap();
@@ -195,7 +195,13 @@ async fn a_link_opens_the_graph_page_of_the_server() {
     let link = of(&fetched, "checkout", SignalKind::Traffic).unwrap().link.clone().unwrap();
     let path = link.strip_prefix(&server.url()).unwrap();
     assert!(path.starts_with("/graph?g0.expr="), "{path}");
-    let page = server.get(path).unwrap();
+    let mut page = server.get(path).unwrap();
+    // Some builds send on to a page of another name; what is asked for must survive it.
+    for _ in 0..3 {
+        let Some(to) = page.lines().find_map(|line| line.strip_prefix("Location: ")) else { break };
+        assert_eq!(to.split_once('?').unwrap().1, path.split_once('?').unwrap().1);
+        page = server.get(to).unwrap();
+    }
     assert!(page.starts_with("HTTP/1.0 200 OK") && page.contains("Prometheus"), "{page:.300}");
 }
 

@@ -46,7 +46,7 @@ async fn a_source_that_can_be_mended_says_how() {
             "HOST sent text/html where JSON was expected; check the address: a login page or another server may answer",
         ),
         (200, json, cut, "the answer is not Prometheus's: it ends in the middle (line 1, column 84)"),
-        (200, json, &deep, "the answer is not Prometheus's: it has another form (line 1, column 28)"),
+        (200, json, &deep, "the answer is not Prometheus's: it is not JSON, or too deep (line 1, column 29)"),
         (200, json, "{}", "the answer is not Prometheus's: it has another form (line 1, column 2)"),
     ] {
         let fake = Fake::always(status, content_type, body).await;
@@ -167,7 +167,7 @@ async fn a_check_says_what_to_mend() {
     for (status, body, expect) in [
         (401, "", "HOST refuses the credentials (401); check the token or the password, and its rights"),
         (404, "", "HOST does not take the request (404); check the path of the address"),
-        (200, "[]", "HOST: the answer is not Prometheus's: it has another form (line 1, column 0)"),
+        (200, "[]", "HOST: the answer is not Prometheus's: it has another form (line 1, column 2)"),
     ] {
         let fake = Fake::always(status, "application/json", body).await;
         let error = fake.source().check(AMPLE).await.unwrap_err();

@@ -23,11 +23,11 @@ async fn whatever_is_slow_is_cut_at_the_deadline() {
         let server = Server::start(vec![does]).await;
         let client = server.client();
         let begun = Instant::now();
-        let budget = SignedDuration::from_millis(400);
+        let budget = SignedDuration::from_millis(800);
         let error = client.get(&client.at("x"), Limits::new(budget, 1 << 20)).await.unwrap_err();
         let took = begun.elapsed();
         assert!(matches!(error, HttpError::TimedOut { .. }), "{error:?}");
-        assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(4), "{took:?}");
+        assert!(took >= Duration::from_millis(800) && took < Duration::from_secs(8), "{took:?}");
         assert!(matches!(ConnectorError::from(error), ConnectorError::TimedOut(told) if told == budget));
         assert_eq!(server.asked().len(), 1);
     }
@@ -37,7 +37,7 @@ async fn whatever_is_slow_is_cut_at_the_deadline() {
 async fn retries_share_the_deadline() {
     let server = Server::start(vec![answer("503 Service Unavailable", "", ""), Does::Hangs]).await;
     let client = server.client();
-    let limits = Limits::new(SignedDuration::from_millis(400), 1000);
+    let limits = Limits::new(SignedDuration::from_secs(2), 1000);
     let error = client.get(&client.at("x"), limits).await.unwrap_err();
     assert!(matches!(error, HttpError::TimedOut { .. }), "{error:?}");
     assert_eq!(server.asked().len(), 2);
@@ -50,7 +50,7 @@ async fn a_refusal_is_told_though_its_explanation_does_not_come() {
     let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n";
     let server = Server::start(vec![Does::Trickles(head.into(), Duration::from_millis(50))]).await;
     let client = server.client();
-    let limits = Limits::new(SignedDuration::from_millis(600), 1000);
+    let limits = Limits::new(SignedDuration::from_secs(2), 1000);
     let error = client.get(&client.at("x"), limits).await.unwrap_err();
     assert!(
         matches!(&error, HttpError::Refused { status: 400, body, .. } if body.as_bytes().is_empty()),

@@ -9,7 +9,7 @@ use crate::server::{Does, Server, answer};
 
 async fn write(server: &Server) -> Result<Written, HttpError> {
     let client = server.client();
-    let limits = Limits::new(SignedDuration::from_millis(600), 1000);
+    let limits = Limits::new(SignedDuration::from_secs(2), 1000);
     client.post_json(&client.at("actions"), &json!({"do": "it"}), limits).await
 }
 

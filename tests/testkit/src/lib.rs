@@ -2,4 +2,5 @@
 //! decided or stored.
 
 pub mod postgres;
+pub mod prometheus;
 pub mod scenario;

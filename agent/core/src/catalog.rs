@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ServiceName;
 use crate::signal::SignalKind;
 
+mod coverage;
 mod graph;
 mod merge;
 mod problems;
 
+pub use coverage::{Tree, uncovered};
 pub use graph::Reached;
 pub use merge::{Conflict, Layer, Merged, merge};
 pub use problems::{Level, Problem, ProblemKind, listed, problems};

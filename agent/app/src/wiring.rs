@@ -1,5 +1,7 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
+pub mod catalog;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;

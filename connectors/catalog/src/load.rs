@@ -48,6 +48,8 @@ struct Wanted {
 /// of `checkouts`, is that service's code, unless it says where its code is.
 pub fn load(base: &Path, files: &[PathBuf], checkouts: &[Checkout]) -> Backstage {
     let mut read = Backstage::default();
+    // The folder of a file that is named alone is empty, and means the one we are in.
+    let base = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
     let checkouts: Vec<Checkout> = checkouts
         .iter()

@@ -240,6 +240,22 @@ fn a_bare_repository_and_a_broken_catalog_file_still_give_an_answer() -> Result<
 }
 
 #[test]
+fn the_example_has_no_error() -> Result<()> {
+    let home = Home::new()?;
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/catalog.example.toml");
+    std::fs::copy(example, home.path("catalog.toml"))?;
+    std::fs::write(home.path("hearback.toml"), "[catalog]\nfiles = [\"*.toml\"]\n")?;
+    // The pattern finds hearback.toml as well, which is no catalog.
+    let run = home.run(["catalog", "check"])?;
+    assert_eq!(run.code, Some(1));
+    assert!(run.out.contains("ERROR  hearback.toml, line 1, column "), "{}", run.out);
+    std::fs::write(home.path("hearback.toml"), "[catalog]\nfiles = [\"catalog.toml\"]\n")?;
+    let out = home.run(["catalog", "check"])?.ok()?;
+    assert!(out.contains("No errors, ") && out.contains("Checked: 4 services of catalog.toml"), "{out}");
+    Ok(())
+}
+
+#[test]
 fn an_empty_catalog_says_how_to_begin() -> Result<()> {
     let home = Home::new()?;
     for command in ["show", "check"] {

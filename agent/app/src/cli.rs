@@ -40,6 +40,9 @@ pub enum Command {
     /// Make, list and revoke the tokens that open the service
     #[command(subcommand)]
     Token(Token),
+    /// Show the service catalog, and check it
+    #[command(subcommand)]
+    Catalog(Catalog),
     /// Check the configuration and each part's health
     Doctor(Doctor),
     /// Replay a bundled incident: no key, no account, no network
@@ -303,6 +306,33 @@ pub enum Token {
     Revoke {
         /// Its id, as `token list` shows it
         id: String,
+    },
+}
+
+/// Services, their owners, tiers, dependencies, code and runbooks, and what the catalog lacks.
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Show all services as a table, or one in full: who owns its code, what needs it, what it needs
+    #[command(after_help = "Examples:
+  hearback catalog show
+  hearback catalog show checkout
+  hearback catalog show --json | jq '.services[] | select(.tier == 1) | .name'")]
+    Show {
+        /// A service, by name or alias
+        #[arg(value_name = "SERVICE")]
+        service: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what is wrong with the catalog and what is missing; exit code 1 if something is wrong
+    #[command(after_help = "Examples:
+  hearback catalog check
+  hearback catalog check --json | jq -r '.problems[] | select(.level == \"error\") | .says'")]
+    Check {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -19,6 +19,7 @@ use self::serve::{
     TelemetrySection,
 };
 use crate::output::Usage;
+use crate::wiring::catalog::{self, CatalogFiles};
 
 const DEFAULT: &str = include_str!("../../../config/default.toml");
 const SHIPPED_RANKER: &str = include_str!("../../../config/ranker.toml");
@@ -86,6 +87,8 @@ pub struct Config {
     pub catalog: Catalog,
     /// What only the service needs.
     pub serve: ServeConfig,
+    /// Where they were read, and what could not be.
+    pub catalog_files: CatalogFiles,
     /// Weights and thresholds.
     pub ranker: Ranker,
 }
@@ -97,6 +100,7 @@ struct File {
     record: RecordSection,
     cache: PathSection,
     ranker: PathSection,
+    catalog: CatalogSection,
     repository: Vec<Repository>,
     service: Vec<Service>,
     serve: ServeSection,
@@ -118,6 +122,12 @@ struct AskSection {
 #[serde(deny_unknown_fields, default)]
 struct RecordSection {
     url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CatalogSection {
+    files: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,18 +186,21 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         github: Vec::new(),
         leadership: LeadershipSection::default(),
     };
-    let repositories = user
+    let repositories: Vec<Repository> = user
         .repository
         .into_iter()
         .map(|repository| Repository { path: base.join(&repository.path), ..repository })
         .collect();
+    let (catalog, catalog_files) =
+        catalog::read(base, file.as_deref(), user.service, &user.catalog.files, &repositories);
     Ok(Config {
         window: length(user.ask.window, defaults.ask.window).context("ask.window")?,
         budget: length(user.ask.budget, defaults.ask.budget).context("ask.budget")?,
         record,
         cache,
         repositories,
-        catalog: Catalog { services: user.service },
+        catalog,
+        catalog_files,
         serve: serve.over(default_serve, base)?,
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
         file,

@@ -2,6 +2,7 @@
 
 pub mod intake;
 pub mod server;
+pub mod catalog;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -8,17 +8,42 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ServiceName;
 use crate::signal::SignalKind;
 
+mod coverage;
+mod graph;
+mod merge;
+mod problems;
+
+pub use coverage::{Tree, uncovered};
+pub use graph::Reached;
+pub use merge::{Conflict, Layer, Merged, merge};
+pub use problems::{Level, Problem, ProblemKind, listed, problems};
+
+/// What a service of the catalog is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceKind {
+    /// Something that runs our code.
+    #[default]
+    Service,
+    /// Something that services need and that runs no code of ours: a database, a queue, a bucket.
+    Resource,
+}
+
 /// A service and where its code lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Its name.
     pub name: ServiceName,
+    /// What it is.
+    #[serde(default)]
+    pub kind: ServiceKind,
     /// Other names people and alerts use for it.
     #[serde(default)]
     pub aliases: Vec<String>,
     /// Path prefixes that belong to it: `services/checkout/`, or `repository:services/checkout/` for one
-    /// repository only. A prefix that ends in `/` or names a file matches whole components.
+    /// repository only. A prefix that ends in `/` or names a file matches whole components; `repository:` alone is
+    /// the whole repository.
     #[serde(default)]
     pub paths: Vec<String>,
     /// The team or person that answers for it.
@@ -72,6 +97,7 @@ impl Service {
     pub fn named(name: ServiceName) -> Self {
         Service {
             name,
+            kind: ServiceKind::Service,
             aliases: Vec::new(),
             paths: Vec::new(),
             owner: None,
@@ -89,12 +115,23 @@ impl Service {
     pub fn owns(&self, repository: &str, path: &str) -> bool {
         self.paths.iter().any(|pattern| {
             let prefix = match pattern.split_once(':') {
+                Some((only, "")) => return only == repository,
                 Some((only, prefix)) if only == repository => prefix,
                 Some(_) => return false,
                 None => pattern,
             };
             path.strip_prefix(prefix)
                 .is_some_and(|rest| prefix.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// Whether `repository` is one of its repositories: by the whole name, or by what follows the last slash of
+    /// `organisation/repository`. Case does not matter.
+    pub fn is_in(&self, repository: &str) -> bool {
+        let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        self.repositories.iter().any(|known| {
+            known.eq_ignore_ascii_case(repository)
+                || (known.contains('/') != repository.contains('/') && last(known) == last(repository))
         })
     }
 }
@@ -107,7 +144,8 @@ mod tests {
     fn a_prefix_owns_whole_components() {
         let service = Service {
             aliases: vec!["checkoutservice".into()],
-            paths: vec!["services/checkout".into(), "web:cart/".into()],
+            paths: vec!["services/checkout".into(), "web:cart/".into(), "tools:".into()],
+            repositories: vec!["shop/web".into()],
             ..Service::named(ServiceName::new("checkout").unwrap())
         };
         for (repository, path, expect) in [
@@ -116,8 +154,13 @@ mod tests {
             ("any", "services/checkout-admin/main.go", false),
             ("web", "cart/total.js", true),
             ("api", "cart/total.js", false),
+            ("tools", "any/file.sh", true),
         ] {
             assert_eq!(service.owns(repository, path), expect, "{repository}:{path}");
+        }
+        for (repository, expect) in [("shop/web", true), ("Web", true), ("other/web", false), ("api", false)]
+        {
+            assert_eq!(service.is_in(repository), expect, "{repository}");
         }
         let catalog = Catalog { services: vec![service] };
         assert!(catalog.find("CheckoutService").is_some());

@@ -14,6 +14,7 @@ mod crew;
 mod diffs;
 mod encoding;
 mod files;
+mod head;
 mod landing;
 mod limits;
 mod lines;
@@ -33,5 +34,6 @@ mod walk;
 
 pub use cache::CommitCache;
 pub use diffs::DiffCaps;
+pub use head::Listing;
 pub use source::{GitChangeSource, GitOptions, OnProgress, Progress};
 pub use walk::WalkMode;

@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 
 use crate::cache::CommitCache;
 use crate::diffs::{self, DiffCaps};
+use crate::head::{self, Listing};
 use crate::question::{self, Asked, Shared};
 use crate::repositories::{self, Repositories};
 use crate::stop::Stop;
@@ -85,6 +86,36 @@ impl GitChangeSource {
             tags: Mutex::default(),
         };
         Ok(GitChangeSource { source, shared: Arc::new(shared) })
+    }
+
+    /// What the repository is called, without the system: `checkout` of `git:checkout`.
+    pub fn repository_name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The content of the file at `path` (from the top of the repository) in the commit that is looked at; none if
+    /// there is no such file, or it is a symbolic link.
+    ///
+    /// # Errors
+    /// [`ConnectorError::NotUsable`] if it is larger than 4 MB or the revision is gone; [`ConnectorError::Failed`] if
+    /// git's objects can't be read or `budget` is up.
+    pub async fn load_file_at_head(
+        &self,
+        path: &str,
+        budget: SignedDuration,
+    ) -> Result<Option<Vec<u8>>, ConnectorError> {
+        let (path, shared) = (path.to_owned(), Arc::clone(&self.shared));
+        blocking(budget, move |stop| head::load_file(&shared, &path, stop)).await
+    }
+
+    /// The files of the commit that is looked at, at most 200 000; what did not fit or is not here is said.
+    ///
+    /// # Errors
+    /// [`ConnectorError::NotUsable`] if the revision is gone; [`ConnectorError::Failed`] if git's objects can't be
+    /// read.
+    pub async fn load_paths_at_head(&self, budget: SignedDuration) -> Result<Listing, ConnectorError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(budget, move |stop| head::load_paths(&shared, stop)).await
     }
 }
 

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use hearback_core::catalog::Level;
 use hearback_core::ports::ChangeSource as _;
 use serde::Serialize;
 
+use super::catalog::problems_of_files;
 use crate::cli::Doctor;
 use crate::config::{Cache, Config, Repository};
 use crate::output;
@@ -105,11 +107,20 @@ fn cache(config: &Config) -> Check {
 }
 
 fn catalog(config: &Config) -> Check {
-    match config.catalog.services.len() {
-        0 => Check::new("catalog", Health::Off, "no services; names of paths are used instead")
-            .fix("Add [[service]] sections"),
-        1 => Check::new("catalog", Health::Ok, "1 service"),
-        count => Check::new("catalog", Health::Ok, format!("{count} services")),
+    let count = config.catalog.services.len();
+    let files = config.catalog_files.files.len();
+    let errors = problems_of_files(config).iter().filter(|problem| problem.level == Level::Error).count();
+    let services = if count == 1 { "1 service".to_owned() } else { format!("{count} services") };
+    let from = if files > 1 { format!(" of {files} files") } else { String::new() };
+    match (count, errors) {
+        (0, 0) => Check::new("catalog", Health::Off, "no services; names of paths are used instead")
+            .fix("Add [[service]] sections, or [catalog] files"),
+        (_, 0) => Check::new("catalog", Health::Ok, format!("{services}{from}")),
+        (_, errors) => {
+            let errors = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+            Check::new("catalog", Health::Broken, format!("{services}{from}, {errors}"))
+                .fix("`hearback catalog check` tells what to mend")
+        }
     }
 }
 

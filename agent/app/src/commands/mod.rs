@@ -1,6 +1,7 @@
 //! One file a command. A command turns arguments into values, calls the libraries and prints; it decides nothing.
 
 mod ask;
+mod catalog;
 mod demo;
 mod doctor;
 pub mod incident;
@@ -25,6 +26,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Record(command) => record::run(command, &load()?).await,
         Command::Serve(arguments) => serve::run(arguments, load()?).await,
         Command::Token(command) => token::run(command, &load()?).await,
+        Command::Catalog(command) => catalog::run(command, &load()?).await,
         Command::Doctor(arguments) => doctor::run(arguments, load()).await,
         Command::Demo(arguments) => demo::run(arguments).await,
     }

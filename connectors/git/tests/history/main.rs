@@ -7,4 +7,5 @@ mod generated;
 
 mod answers;
 mod clones;
+mod heads;
 mod shapes;

@@ -9,4 +9,5 @@ pub mod gather;
 pub mod ranker;
 pub mod render;
 pub mod scope;
+pub mod signals;
 pub mod words;

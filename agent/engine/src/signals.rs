@@ -83,9 +83,13 @@ pub struct ShapeRule {
     pub stair_share: f64,
     /// The least samples of a ramp.
     pub ramp_samples: usize,
+    /// What a ramp must explain better than steps, in squared deviations.
+    pub ramp_margin: f64,
     /// A spike has settled where less than this share of its height is left.
     pub settled_share: f64,
-    /// A problem that is over was a spike if its second half was lower than this share of its first.
+    /// A problem that is over was a spike if it was shorter than this many samples.
+    pub spike_samples: usize,
+    /// Or if its second half was lower than this share of its first.
     pub spike_decay: f64,
 }
 

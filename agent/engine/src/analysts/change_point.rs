@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::season::remove_season;
 use super::segments::{
-    Sums, cuts, deviation, drift, hold, mean, median, period, pieces, quantile, quiet_deviation, ramp,
-    running_median, spread, stickiness,
+    Noise, Sums, cuts, deviation, drift, hold, mean, median, period, pieces, quantile, quiet_deviation, ramp,
+    running_median, spread,
 };
 use crate::signals::Signals;
 
@@ -247,12 +247,11 @@ fn unstabilise(kind: SignalKind, value: f64) -> f64 {
     }
 }
 
-/// What is normal: the level, its noise, and the noise of sums.
+/// What is normal: the level and its noise.
 #[derive(Clone, Copy)]
 struct Normal {
     level: f64,
-    deviation: f64,
-    of_sums: f64,
+    noise: Noise,
 }
 
 struct Look<'a> {
@@ -268,23 +267,25 @@ impl Look<'_> {
         let threshold = self.rules.change.threshold;
         let quiet = quiet_deviation(&values).max(self.floor(&values, median(&values)));
         let held = hold(&values, self.rules.noise.clip * quiet);
-        let rough = cuts(&held, quiet * 1.2, threshold);
+        let rough = cuts(&held, Noise { deviation: quiet * 1.2, carry: 0.0 }, threshold);
         let mut normal = self.normal(&values, &held, &rough, quiet);
-        let mut held = hold(&values, self.rules.noise.clip * normal.deviation);
-        let mut at = cuts(&held, normal.of_sums, threshold);
+        let mut held = hold(&values, self.rules.noise.clip * normal.noise.deviation);
+        let mut at = cuts(&held, normal.noise, threshold);
         if !at.is_empty()
             && let Some(curve) = self.drift(&held, &at, normal)
         {
             values.iter_mut().zip(&curve).for_each(|(value, drift)| *value -= drift);
-            held = hold(&values, self.rules.noise.clip * normal.deviation);
-            at = cuts(&held, normal.of_sums, threshold);
+            held = hold(&values, self.rules.noise.clip * normal.noise.deviation);
+            at = cuts(&held, normal.noise, threshold);
+            normal = self.normal(&values, &held, &at, normal.noise.deviation);
+            at = cuts(&held, normal.noise, threshold);
         }
-        normal = self.normal(&values, &held, &at, normal.deviation);
+        normal = self.normal(&values, &held, &at, normal.noise.deviation);
         let found = self
             .swing(&values, &held, &at, normal)
-            .or_else(|| self.level(&held, &at, normal))
+            .or_else(|| self.level(&values, &held, &at, normal))
             .or_else(|| self.lone(&values, normal));
-        let away = (0..n).map(|k| (values[k] - normal.level) / normal.deviation).collect();
+        let away = (0..n).map(|k| (values[k] - normal.level) / normal.noise.deviation).collect();
         (away, found)
     }
 
@@ -311,14 +312,14 @@ impl Look<'_> {
             all.iter().filter(here).flat_map(|(from, until)| values[*from..*until].iter().copied()).collect();
         let floor = self.floor(values, level);
         let deviation = deviation(&samples).max(floor);
-        Normal { level, deviation, of_sums: deviation * stickiness(&values[first.0..first.1], deviation) }
+        Normal { level, noise: Noise::of(&values[first.0..first.1], deviation) }
     }
 
     /// A drift over the whole series, if it explains the cuts better than they do and no ramp does better still.
     fn drift(&self, held: &[f64], at: &[usize], normal: Normal) -> Option<Vec<f64>> {
         let n = held.len();
         let change = &self.rules.change;
-        let noise = normal.of_sums.powi(2);
+        let noise = normal.noise.of_sums();
         let a_cut = change.threshold.powi(2) * 2.0 * (n as f64).ln();
         let price = |cost: f64, cuts: usize| cost / noise + a_cut * cuts as f64;
         let steps = price(Sums::of(held).cost_of(at, n), at.len());
@@ -328,7 +329,7 @@ impl Look<'_> {
             for _ in 0..2 {
                 let curve = drift(held, &inside);
                 let rest: Vec<f64> = held.iter().zip(&curve).map(|(value, drift)| value - drift).collect();
-                inside = cuts(&rest, normal.of_sums, change.threshold);
+                inside = cuts(&rest, normal.noise, change.threshold);
                 let cost = price(Sums::of(&rest).cost_of(&inside, n), inside.len()) + 3.0 * change.drift_cost;
                 if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                     best = Some((cost, curve));
@@ -343,7 +344,7 @@ impl Look<'_> {
     /// Whether a level is abnormal: far enough, and on the bad side.
     fn is_abnormal(&self, level: f64, normal: Normal) -> bool {
         let change = &self.rules.change;
-        let height = (level - normal.level) / normal.deviation;
+        let height = (level - normal.level) / normal.noise.deviation;
         if height < 0.0 && self.kind != SignalKind::Traffic {
             return false;
         }
@@ -355,18 +356,28 @@ impl Look<'_> {
     }
 
     /// The latest run of abnormal levels; the one that holds, if one does.
-    fn level(&self, held: &[f64], at: &[usize], normal: Normal) -> Option<Found> {
+    fn level(&self, values: &[f64], held: &[f64], at: &[usize], normal: Normal) -> Option<Found> {
         let n = held.len();
         let sums = Sums::of(held);
         let all: Vec<(usize, usize, f64)> =
             pieces(at, n).map(|(from, until)| (from, until, sums.mean(from, until) - normal.level)).collect();
         let abnormal = |piece: &(usize, usize, f64)| self.is_abnormal(piece.2 + normal.level, normal);
-        let last = all.iter().rposition(abnormal)?;
-        let side = all[last].2.signum();
-        let mut first = last;
-        while first > 0 && abnormal(&all[first - 1]) && all[first - 1].2.signum() == side {
-            first -= 1;
-        }
+        let mut end = all.len();
+        let (first, last) = loop {
+            let last = all[..end].iter().rposition(abnormal)?;
+            let side = all[last].2.signum();
+            let mut first = last;
+            while first > 0 && abnormal(&all[first - 1]) && all[first - 1].2.signum() == side {
+                first -= 1;
+            }
+            // Held back or not, one sample among neighbours that lean the same way is no level.
+            let (from, until) = (all[first].0, all[last].1);
+            if until == n || self.is_abnormal(median(&values[from..until]), normal) {
+                break (first, last);
+            }
+            end = first;
+        };
+        let mut first = first;
         let highest = all[first..=last].iter().map(|piece| piece.2.abs()).fold(0.0, f64::max);
         while all[first].2.abs() < self.rules.change.before_share * highest {
             first += 1;
@@ -375,10 +386,11 @@ impl Look<'_> {
             // It was so before anything was measured: no onset to be seen.
             return None;
         }
-        let slack = self.rules.change.interval * normal.of_sums.powi(2);
+        let slack = self.rules.change.interval * normal.noise.of_sums();
         let (before, from, until) = (all[first - 1].0, all[first].0, all[last].1);
         let likely = sums.as_likely(before, from, all[first].1, slack);
-        let levels = all[first..=last].iter().map(|piece| (piece.0, piece.2 / normal.deviation)).collect();
+        let levels =
+            all[first..=last].iter().map(|piece| (piece.0, piece.2 / normal.noise.deviation)).collect();
         let stepped = Found { from, until, likely, form: Form::Levels(levels) };
         Some(self.ramp(held, &sums, before, &all[first - 1..=last], normal).unwrap_or(stepped))
     }
@@ -395,12 +407,14 @@ impl Look<'_> {
         let (change, shape) = (&self.rules.change, &self.rules.shape);
         let peak = (0..levels.len()).max_by(|a, b| levels[*a].2.abs().total_cmp(&levels[*b].2.abs()))?;
         let until = levels[peak].1;
-        let noise = normal.of_sums.powi(2);
+        let noise = normal.noise.of_sums();
         let ramp = ramp(&held[before..until], shape.ramp_samples, change.interval * noise)?;
-        let a_cut = change.threshold.powi(2) * 2.0 * (held.len() as f64).ln();
+        // That there is a change is settled; between two descriptions of it each parameter costs what Schwarz
+        // gives it (Annals of Statistics 6, 1978): a step has two, the place and the level, a ramp three.
+        let a_parameter = ((until - before) as f64).ln();
         let stepped: f64 = levels[..=peak].iter().map(|piece| sums.cost(piece.0, piece.1)).sum();
-        let stepped = stepped / noise + a_cut * peak as f64;
-        if ramp.cost / noise + a_cut + change.drift_cost >= stepped {
+        let stepped = stepped / noise + 2.0 * a_parameter * peak as f64;
+        if ramp.cost / noise + 3.0 * a_parameter + self.rules.shape.ramp_margin >= stepped {
             return None;
         }
         let likely = (ramp.likely.0 + before, ramp.likely.1 + before + shape.ramp_samples / 2);
@@ -417,11 +431,11 @@ impl Look<'_> {
         let movement: Vec<f64> = values
             .iter()
             .zip(&center)
-            .map(|(value, center)| ((value - center).abs() / normal.deviation).min(4.0))
+            .map(|(value, center)| ((value - center).abs() / normal.noise.deviation).min(4.0))
             .collect();
         let quiet = deviation(&movement[..(n / 8).max(8)]).clamp(0.3, 1.0);
-        let sticky = stickiness(&movement[..(n / 8).max(8)], quiet).min(1.6);
-        let livelier = cuts(&movement, quiet * sticky, change.threshold);
+        let carry = Noise::of(&movement[..(n / 8).max(8)], quiet).carry.min(0.45);
+        let livelier = cuts(&movement, Noise { deviation: quiet, carry }, change.threshold);
         let moves = Sums::of(&movement);
         let usual = moves.mean(0, livelier.first().copied().unwrap_or(n));
         let lively = |from: usize, until: usize| moves.mean(from, until) > 1.5 * usual.max(0.3);
@@ -430,18 +444,19 @@ impl Look<'_> {
         let sums = Sums::of(held);
         let by_level = pieces(at, n)
             .find(|(from, until)| {
-                (sums.mean(*from, *until) - normal.level).abs() >= change.height * normal.deviation
+                (sums.mean(*from, *until) - normal.level).abs() >= change.height * normal.noise.deviation
             })
             .map(|piece| piece.0);
         let mut best: Option<(f64, Found)> = None;
         for from in [by_movement, by_level].into_iter().flatten().filter(|from| *from > 0) {
-            let swinging = hold(&values[from..], 6.0 * normal.deviation);
+            let swinging = hold(&values[from..], 6.0 * normal.noise.deviation);
             let Some((period_samples, height)) = period(&swinging, shape.trough, shape.peak, shape.periods)
             else {
                 continue;
             };
-            let amplitude =
-                (quantile(&values[from..], 0.9) - quantile(&values[from..], 0.1)) / 2.0 / normal.deviation;
+            let amplitude = (quantile(&values[from..], 0.9) - quantile(&values[from..], 0.1))
+                / 2.0
+                / normal.noise.deviation;
             if amplitude < shape.amplitude {
                 continue;
             }
@@ -461,7 +476,7 @@ impl Look<'_> {
     /// One sample that dwarfs all others.
     fn lone(&self, values: &[f64], normal: Normal) -> Option<Found> {
         let n = values.len();
-        let height = |at: usize| (values[at] - normal.level).abs() / normal.deviation;
+        let height = |at: usize| (values[at] - normal.level).abs() / normal.noise.deviation;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| height(*b).total_cmp(&height(*a)).then(a.cmp(b)));
         let (farthest, next) = (*order.first()?, *order.get(1)?);

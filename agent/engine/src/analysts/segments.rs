@@ -71,18 +71,42 @@ pub(super) fn quiet_deviation(values: &[f64]) -> f64 {
     1.15 * quantile(&moving, 0.35)
 }
 
-/// How much wider sums of this noise spread than those of independent noise: sqrt((1 + r) / (1 - r)) of the
-/// autocorrelation r at distance one.
-pub(super) fn stickiness(values: &[f64], deviation: f64) -> f64 {
-    let center = median(values);
-    let held = |value: &f64| (value - center).clamp(-3.0 * deviation, 3.0 * deviation);
-    let (mut both, mut one) = (0.0, 0.0);
-    for pair in values.windows(2) {
-        both += held(&pair[0]) * held(&pair[1]);
-        one += held(&pair[0]).powi(2);
+/// The noise of a series: its deviation, and how much of it a sample carries on from the one before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Noise {
+    pub deviation: f64,
+    /// The autocorrelation at distance one, from 0 to 0.9.
+    pub carry: f64,
+}
+
+impl Noise {
+    /// The noise of `values`, whose deviation is known.
+    pub(super) fn of(values: &[f64], deviation: f64) -> Noise {
+        let center = median(values);
+        let held = |value: &f64| (value - center).clamp(-3.0 * deviation, 3.0 * deviation);
+        let (mut both, mut one) = (0.0, 0.0);
+        for pair in values.windows(2) {
+            both += held(&pair[0]) * held(&pair[1]);
+            one += held(&pair[0]).powi(2);
+        }
+        Noise { deviation, carry: if one > 0.0 { (both / one).clamp(0.0, 0.9) } else { 0.0 } }
     }
-    let r = if one > 0.0 { (both / one).clamp(0.0, 0.9) } else { 0.0 };
-    ((1.0 + r) / (1.0 - r)).sqrt()
+
+    /// The variance that a sample adds to a long sum.
+    pub(super) fn of_sums(&self) -> f64 {
+        self.deviation.powi(2) * (1.0 + self.carry) / (1.0 - self.carry)
+    }
+
+    /// By how much a mean of so many samples varies less than the carry makes long ones vary; from 1 sample on.
+    fn trust(&self) -> Vec<f64> {
+        let long = (1.0 + self.carry) / (1.0 - self.carry);
+        let of = |count: usize| {
+            let r = self.carry;
+            let n = count as f64;
+            long / (1.0 + 2.0 * r / (1.0 - r) * (1.0 - (1.0 - r.powi(count as i32)) / (n * (1.0 - r))))
+        };
+        if self.carry == 0.0 { Vec::new() } else { (1..=64).map(of).collect() }
+    }
 }
 
 /// `values`, each held to `reach` around the median of its five neighbours (the outermost three at an end, so that a
@@ -132,11 +156,13 @@ pub(super) struct Sums {
     value: Vec<f64>,
     square: Vec<f64>,
     placed: Vec<f64>,
+    /// What a saving counts by the shorter side of its cut; 1 beyond.
+    trust: Vec<f64>,
 }
 
 impl Sums {
     pub(super) fn of(values: &[f64]) -> Sums {
-        let mut sums = Sums { value: vec![0.0], square: vec![0.0], placed: vec![0.0] };
+        let mut sums = Sums { value: vec![0.0], square: vec![0.0], placed: vec![0.0], trust: Vec::new() };
         let (mut value, mut square, mut placed) = (0.0, 0.0, 0.0);
         for (at, v) in values.iter().enumerate() {
             value += v;
@@ -170,6 +196,11 @@ impl Sums {
         difference * difference * left * right / (left + right)
     }
 
+    fn trusted(&self, from: usize, at: usize, until: usize) -> f64 {
+        let shorter = (at - from).min(until - at);
+        self.saving(from, at, until) * self.trust.get(shorter - 1).copied().unwrap_or(1.0)
+    }
+
     fn best_cut(&self, from: usize, until: usize) -> Option<(usize, f64)> {
         if until < from + 2 * SHORTEST {
             return None;
@@ -177,7 +208,7 @@ impl Sums {
         let cuts = from + SHORTEST..=until - SHORTEST;
         let mut best = (from + SHORTEST, -1.0);
         for at in cuts {
-            let saving = self.saving(from, at, until);
+            let saving = self.trusted(from, at, until);
             if saving > best.1 {
                 best = (at, saving);
             }
@@ -207,12 +238,11 @@ pub(super) fn pieces(cuts: &[usize], n: usize) -> impl Iterator<Item = (usize, u
     starts.zip(cuts.iter().copied().chain(std::iter::once(n)))
 }
 
-/// The first samples of new levels. `noise` is the deviation of sums; a cut must stand `threshold` times
-/// sqrt(2 ln n) above it.
-pub(super) fn cuts(values: &[f64], noise: f64, threshold: f64) -> Vec<usize> {
+/// The first samples of new levels. A cut must stand `threshold` times sqrt(2 ln n) above the noise of sums.
+pub(super) fn cuts(values: &[f64], noise: Noise, threshold: f64) -> Vec<usize> {
     let n = values.len();
-    let sums = Sums::of(values);
-    let enough = threshold * threshold * 2.0 * (n.max(2) as f64).ln() * noise * noise;
+    let sums = Sums { trust: noise.trust(), ..Sums::of(values) };
+    let enough = threshold * threshold * 2.0 * (n.max(2) as f64).ln() * noise.of_sums();
     let mut found: Vec<(usize, usize, usize, f64)> = Vec::new();
     let mut length = n;
     while length >= 2 * SHORTEST {
@@ -259,7 +289,7 @@ fn settle(sums: &Sums, mut cuts: Vec<usize>, n: usize, enough: f64) -> Vec<usize
         let weakest = (0..cuts.len())
             .map(|k| {
                 let (from, until) = around(&cuts, k);
-                (k, sums.saving(from, cuts[k], until))
+                (k, sums.trusted(from, cuts[k], until))
             })
             .min_by(|a, b| a.1.total_cmp(&b.1));
         match weakest {

@@ -155,7 +155,7 @@ fn settled(
     let half = run.len().div_ceil(2);
     let magnitude = |part: &[f64]| super::segments::median(&part.iter().map(|a| a.abs()).collect::<Vec<_>>());
     let (first, second) = (magnitude(run.get(..half)?), magnitude(run.get(half..)?));
-    (run.len() < rule.stair_samples || second < rule.spike_decay * first).then_some(run.len())
+    (run.len() < rule.spike_samples || second < rule.spike_decay * first).then_some(run.len())
 }
 
 /// How many steps in one direction the levels make, each held long enough and high enough.

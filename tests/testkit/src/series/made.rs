@@ -68,7 +68,7 @@ impl Case {
         let start =
             Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * (20_601 + dice.whole(0, 6) as i64));
         let at = |sample: usize| start + SignedDuration::from_secs(plan.step_s * sample as i64);
-        let hole = dice.chance(0.1).then(|| dice.whole(12, plan.samples - 1));
+        let hole = dice.chance(0.1).then(|| dice.whole(12, plan.samples - 12));
         let loses = if dice.chance(0.15) { 0.05 } else { 0.0 };
         let absent = self.told == Told::Flatline && matches!(trouble, Trouble::Absent);
         let (mut points, mut carried, mut last) = (Vec::new(), 0.0, plan.base);

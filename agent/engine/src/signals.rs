@@ -57,6 +57,8 @@ pub struct ChangeRule {
     pub lone_ratio: f64,
     /// What one more parameter of a drift must explain, in squared deviations.
     pub drift_cost: f64,
+    /// What multiplies the level by more than this is no drift.
+    pub drift_ratio: f64,
 }
 
 /// Which shape a change has.
@@ -181,6 +183,7 @@ impl Signals {
         }
         let above_one = [
             ("change.ratio", change.ratio),
+            ("change.drift_ratio", change.drift_ratio),
             ("change.lone_ratio", change.lone_ratio),
             ("shape.flat_ratio", shape.flat_ratio),
         ];

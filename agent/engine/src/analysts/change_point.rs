@@ -94,7 +94,7 @@ pub(super) enum Form {
     /// A straight way to another level, reached at this sample.
     Ramp { reached: usize },
     /// Up and down, again and again.
-    Oscillation { period_samples: f64, amplitude: f64 },
+    Oscillation { period_samples: usize, amplitude: f64 },
     /// The same value again and again.
     Flat,
     /// Nothing measured.
@@ -337,6 +337,13 @@ impl Look<'_> {
             }
         }
         let (cost, curve) = best.filter(|(cost, _)| *cost < steps)?;
+        // What multiplies a level within the window is no season of a day.
+        let ends =
+            [curve.iter().copied().fold(f64::MAX, f64::min), curve.iter().copied().fold(f64::MIN, f64::max)];
+        let [low, high] = ends.map(|end| unstabilise(self.kind, normal.level + end - curve[0]).max(0.0));
+        if high > change.drift_ratio * low {
+            return None;
+        }
         let ramp = ramp(held, self.rules.shape.ramp_samples, 0.0)?;
         (cost < price(ramp.cost, 1) + change.drift_cost).then_some(curve)
     }
@@ -439,38 +446,34 @@ impl Look<'_> {
         let moves = Sums::of(&movement);
         let usual = moves.mean(0, livelier.first().copied().unwrap_or(n));
         let lively = |from: usize, until: usize| moves.mean(from, until) > 1.5 * usual.max(0.3);
-        let by_movement =
-            pieces(&livelier, n).find(|(from, until)| lively(*from, *until)).map(|piece| piece.0);
+        let by_movement = pieces(&livelier, n).filter(|(from, until)| lively(*from, *until));
         let sums = Sums::of(held);
-        let by_level = pieces(at, n)
-            .find(|(from, until)| {
-                (sums.mean(*from, *until) - normal.level).abs() >= change.height * normal.noise.deviation
-            })
-            .map(|piece| piece.0);
-        let mut best: Option<(f64, Found)> = None;
-        for from in [by_movement, by_level].into_iter().flatten().filter(|from| *from > 0) {
+        let by_level = pieces(at, n).filter(|(from, until)| {
+            (sums.mean(*from, *until) - normal.level).abs() >= change.height * normal.noise.deviation
+        });
+        let mut starts: Vec<usize> = by_movement
+            .take(2)
+            .chain(by_level.take(3))
+            .map(|piece| piece.0)
+            .filter(|from| *from > 0)
+            .collect();
+        starts.sort_unstable();
+        let swing_of =
+            |part: &[f64]| (quantile(part, 0.9) - quantile(part, 0.1)) / 2.0 / normal.noise.deviation;
+        starts.into_iter().find_map(|from| {
             let swinging = hold(&values[from..], 6.0 * normal.noise.deviation);
-            let Some((period_samples, height)) = period(&swinging, shape.trough, shape.peak, shape.periods)
-            else {
-                continue;
-            };
-            let amplitude = (quantile(&values[from..], 0.9) - quantile(&values[from..], 0.1))
-                / 2.0
-                / normal.noise.deviation;
-            if amplitude < shape.amplitude {
-                continue;
+            let period_samples = period(&swinging, shape.trough, shape.peak, shape.periods)?;
+            let amplitude = swing_of(&values[from..]);
+            // From its onset on, or the onset is another.
+            let at_first = swing_of(&values[from..n.min(from + 2 * period_samples)]);
+            if amplitude < shape.amplitude || at_first < 0.6 * amplitude {
+                return None;
             }
             // A swing may begin with the part that looks like before.
-            let early = (period_samples / 4.0).ceil() as usize;
-            let late = early.min(n - 1 - from);
-            let form = Form::Oscillation { period_samples, amplitude };
-            let found =
-                Found { from, until: n, likely: (from.saturating_sub(early).max(1), from + late), form };
-            if best.as_ref().is_none_or(|(highest, _)| height > *highest) {
-                best = Some((height, found));
-            }
-        }
-        best.map(|(_, found)| found)
+            let early = period_samples.div_ceil(4);
+            let likely = (from.saturating_sub(early).max(1), from + early.min(n - 1 - from));
+            Some(Found { from, until: n, likely, form: Form::Oscillation { period_samples, amplitude } })
+        })
     }
 
     /// One sample that dwarfs all others.

@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 
 /// Makes the median absolute deviation of Gaussian noise its standard deviation.
 const MAD_TO_SD: f64 = 1.4826;
+/// Longer periods are not looked for: an onset should show within minutes, not after hundreds of samples.
+const LONGEST_PERIOD: usize = 128;
 /// A piece has at least this many samples; one sample is no level.
 pub(super) const SHORTEST: usize = 2;
 
@@ -365,10 +367,11 @@ pub(super) fn ramp(values: &[f64], shortest: usize, slack: f64) -> Option<Ramp> 
         }
         step /= 2;
     }
+    // The end may give way while the start moves.
     let likely = |start: usize| {
-        // The end may give way while the start moves.
-        let ends = [until, until.saturating_sub(coarse), (until + coarse).min(n), n];
-        ends.iter().any(|end| start + shortest <= *end && fit(start, *end).0 <= cost + slack)
+        let same_end = if start + shortest <= until { fit(start, until).0 } else { total };
+        let least = best_end(start, coarse).map_or(same_end, |(least, _)| least.min(same_end));
+        least <= cost + slack
     };
     let mut first = from;
     while first > 0 && likely(first - 1) {
@@ -438,9 +441,9 @@ fn solve(mut rows: [[f64; 4]; 3]) -> [f64; 3] {
     x
 }
 
-/// The period and strength of what swings: the first peak of the autocorrelation after its first trough, if they are
+/// The period of what swings: the first peak of the autocorrelation after its first trough, if they are
 /// as deep and as high as asked. At most a third of the values long.
-pub(super) fn period(values: &[f64], trough: f64, peak: f64, periods: f64) -> Option<(f64, f64)> {
+pub(super) fn period(values: &[f64], trough: f64, peak: f64, periods: f64) -> Option<usize> {
     let n = values.len();
     let center = mean(values);
     let away: Vec<f64> = values.iter().map(|value| value - center).collect();
@@ -448,7 +451,7 @@ pub(super) fn period(values: &[f64], trough: f64, peak: f64, periods: f64) -> Op
     if n < 8 || power <= 0.0 {
         return None;
     }
-    let farthest = ((n as f64 / periods) as usize).min(512);
+    let farthest = ((n as f64 / periods) as usize).min(LONGEST_PERIOD);
     let r = |lag: usize| {
         let sum: f64 = away.iter().zip(&away[lag..]).map(|(a, b)| a * b).sum();
         // Each lag by as many products as it has.
@@ -464,5 +467,5 @@ pub(super) fn period(values: &[f64], trough: f64, peak: f64, periods: f64) -> Op
     }
     let end = (rise * 2).min(correlation.len());
     let (lag, height) = (rise..end).map(|lag| (lag, correlation[lag])).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    (height >= peak && lag <= farthest).then_some((lag as f64, height))
+    (height >= peak && lag <= farthest).then_some(lag)
 }

@@ -110,7 +110,7 @@ fn shape(examined: &Examined, onset: &SeriesOnset, as_of: Timestamp, rule: &Shap
             let values: Vec<f64> = raw.get(*from..)?.to_vec();
             let swing = super::segments::quantile(&values, 0.9) - super::segments::quantile(&values, 0.1);
             Shape::Oscillation {
-                period: step.checked_mul(period_samples.round() as i32)?,
+                period: step.checked_mul(i32::try_from(*period_samples).ok()?)?,
                 amplitude: swing / 2.0,
             }
         }

@@ -95,6 +95,14 @@ pub struct ShapeRule {
     pub spike_decay: f64,
 }
 
+/// How the onsets of several series become one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CombineRule {
+    /// Onsets this many minutes before that of the series that moved farthest belong to the same problem.
+    pub together_minutes: i64,
+}
+
 /// The thresholds of the onset and signature analysts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Signals {
@@ -106,6 +114,8 @@ pub struct Signals {
     pub change: ChangeRule,
     /// Which shape it has.
     pub shape: ShapeRule,
+    /// How onsets become one.
+    pub combine: CombineRule,
 }
 
 #[derive(Deserialize)]
@@ -116,6 +126,7 @@ struct File {
     season: SeasonRule,
     change: ChangeRule,
     shape: ShapeRule,
+    combine: CombineRule,
 }
 
 /// The thresholds can't be used.
@@ -157,7 +168,7 @@ impl Signals {
         if file.version != 1 {
             return Err(BadSignals::Version(file.version));
         }
-        let File { noise, season, change, shape, .. } = file;
+        let File { noise, season, change, shape, combine, .. } = file;
         let positive = [
             ("noise.clip", noise.clip),
             ("noise.floor_share", noise.floor_share),
@@ -196,7 +207,13 @@ impl Signals {
         if change.points < 8 {
             return Err(BadSignals::Range { name: "change.points", range: "at least 8" });
         }
-        Ok(Signals { noise, season, change, shape })
+        if !(0..=10_080).contains(&combine.together_minutes) {
+            return Err(BadSignals::Range {
+                name: "combine.together_minutes",
+                range: "from 0 to 10080, a week",
+            });
+        }
+        Ok(Signals { noise, season, change, shape, combine })
     }
 }
 

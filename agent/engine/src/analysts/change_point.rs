@@ -14,11 +14,12 @@
 use hearback_core::{Series, SignalKind};
 use jiff::{SignedDuration, Timestamp};
 
-use super::season::remove_season;
-use super::segments::{
-    Noise, Sums, cuts, deviation, drift, hold, mean, median, period, pieces, quantile, quiet_deviation, ramp,
-    running_median, spread,
+use super::robust::{
+    Noise, deviation, hold, mean, median, quantile, quiet_deviation, running_median, spread,
 };
+use super::season::remove_season;
+use super::segments::{Sums, cuts, pieces};
+use super::smooth::{drift, period, ramp};
 use crate::signals::Signals;
 
 /// At most this many points of a series are looked at, the newest.

@@ -4,11 +4,13 @@
 pub mod change_point;
 pub mod harmless;
 pub mod onset;
+mod robust;
 pub mod rollout;
 pub mod rule_out;
 mod season;
 mod segments;
 pub mod signature;
+mod smooth;
 pub mod suspects;
 mod suspects_features;
 mod suspects_words;

@@ -10,7 +10,7 @@
     reason = "a numeric kernel: every index is below the length it was made from"
 )]
 
-use super::segments::{median, spread};
+use super::robust::{median, spread};
 use crate::signals::SeasonRule;
 
 const DAY_S: i64 = 86_400;

@@ -6,6 +6,7 @@ use hearback_core::{Series, SignalKind};
 use jiff::{SignedDuration, Timestamp};
 
 use super::change_point::{Course, Direction, Examined, Form, Found, SeriesOnset, describe, examine};
+use super::robust::{median, quantile};
 use crate::signals::{ShapeRule, Signals};
 
 /// The shape of a series since its onset, and what such a shape suggests.
@@ -108,7 +109,7 @@ fn shape(examined: &Examined, onset: &SeriesOnset, as_of: Timestamp, rule: &Shap
         Form::Ramp { reached } => Shape::Ramp { lasting: time(*reached)?.duration_since(began) },
         Form::Oscillation { period_samples, .. } => {
             let values: Vec<f64> = raw.get(*from..)?.to_vec();
-            let swing = super::segments::quantile(&values, 0.9) - super::segments::quantile(&values, 0.1);
+            let swing = quantile(&values, 0.9) - quantile(&values, 0.1);
             Shape::Oscillation {
                 period: step.checked_mul(i32::try_from(*period_samples).ok()?)?,
                 amplitude: swing / 2.0,
@@ -153,7 +154,7 @@ fn settled(
     }
     // What is over was a spike if it went down all the way, or was too short to be anything else.
     let half = run.len().div_ceil(2);
-    let magnitude = |part: &[f64]| super::segments::median(&part.iter().map(|a| a.abs()).collect::<Vec<_>>());
+    let magnitude = |part: &[f64]| median(&part.iter().map(|a| a.abs()).collect::<Vec<_>>());
     let (first, second) = (magnitude(run.get(..half)?), magnitude(run.get(half..)?));
     (run.len() < rule.spike_samples || second < rule.spike_decay * first).then_some(run.len())
 }

@@ -54,6 +54,7 @@ pub fn expected(told: Told) -> &'static str {
 }
 
 /// The shapes in the order of the table.
+#[allow(dead_code, reason = "the test of the floors prints no table")]
 pub const SHAPES: [&str; 9] =
     ["stair-step", "cliff", "oscillation", "flatline", "spike then settle", "plateau", OVER, "ramp", HEALTHY];
 
@@ -66,6 +67,7 @@ pub struct Judged {
     /// Whether the truth lies inside the interval.
     pub covered: bool,
     /// How wide the interval is, in samples.
+    #[allow(dead_code, reason = "the test of the floors prints no table")]
     pub width: f64,
 }
 
@@ -74,7 +76,8 @@ impl Judged {
         self.read.map_or(HEALTHY, |read| read.shape)
     }
 
-    /// An onset where there is none, or none where there is one.
+    /// An onset where there is none.
+    #[allow(dead_code, reason = "the test of the floors prints no table")]
     pub fn is_false_alarm(&self) -> bool {
         !self.case.told.has_onset() && self.read.is_some()
     }

@@ -26,6 +26,10 @@ use crate::signals::Signals;
 const MOST_POINTS: usize = 20_000;
 /// The level before and after is measured on at most this many samples.
 const LEVEL_SAMPLES: usize = 240;
+/// The level after several is that of the last if it has this many samples.
+const LAST_LEVEL: usize = 4;
+/// A ramp is fitted to its run and at least this many samples before it.
+const RAMP_FOOT: usize = 24;
 
 /// A level of a series, in its own unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -145,6 +149,10 @@ pub(super) fn describe(examined: &Examined, kind: SignalKind) -> Option<SeriesOn
     }
     let measured = match form {
         Form::Ramp { reached } if *reached < *until => *reached..*until,
+        // The last of several levels, if it has been there long enough to be measured.
+        Form::Levels(levels) if *until == n => {
+            levels.last().filter(|level| n - level.0 >= LAST_LEVEL).map_or(*from..n, |level| level.0..n)
+        }
         Form::Ramp { .. } => until - (until - from).div_ceil(5)..*until,
         _ => *from..*until,
     };
@@ -261,6 +269,19 @@ struct Look<'a> {
     raw: &'a [f64],
 }
 
+/// A swing, unless a change of level that holds is the larger story: several times higher than the swing is wide, or
+/// earlier and higher.
+fn larger(swing: Found, level: Found) -> Found {
+    let inside = level.likely.1 < swing.likely.0;
+    match (&swing.form, &level.form) {
+        (Form::Oscillation { amplitude, .. }, Form::Levels(levels)) if level.until == swing.until => {
+            let enough = if inside { *amplitude } else { 2.5 * amplitude };
+            if levels.iter().all(|(_, height)| height.abs() > enough) { level } else { swing }
+        }
+        _ => swing,
+    }
+}
+
 impl Look<'_> {
     /// The values in deviations from normal, and what was found by level or by swing.
     fn levels_and_swings(&self, mut values: Vec<f64>) -> (Vec<f64>, Option<Found>) {
@@ -282,10 +303,12 @@ impl Look<'_> {
             at = cuts(&held, normal.noise, threshold);
         }
         normal = self.normal(&values, &held, &at, normal.noise.deviation);
-        let found = self
-            .swing(&values, &held, &at, normal)
-            .or_else(|| self.level(&values, &held, &at, normal))
-            .or_else(|| self.lone(&values, normal));
+        let swing = self.swing(&values, &held, &at, normal);
+        let level = self.level(&values, &held, &at, normal);
+        let found = match (swing, level) {
+            (Some(swing), Some(level)) => Some(larger(swing, level)),
+            (swing, level) => swing.or(level).or_else(|| self.lone(&values, normal)),
+        };
         let away = (0..n).map(|k| (values[k] - normal.level) / normal.noise.deviation).collect();
         (away, found)
     }
@@ -400,7 +423,12 @@ impl Look<'_> {
         let levels =
             all[first..=last].iter().map(|piece| (piece.0, piece.2 / normal.noise.deviation)).collect();
         let stepped = Found { from, until, likely, form: Form::Levels(levels) };
-        Some(self.ramp(held, &sums, before, &all[first - 1..=last], normal).unwrap_or(stepped))
+        // The foot of a ramp may have been taken for normal.
+        let mut foot = first - 1;
+        while foot > 0 && from - all[foot].0 < RAMP_FOOT {
+            foot -= 1;
+        }
+        Some(self.ramp(held, &sums, &all[foot..=last], normal).unwrap_or(stepped))
     }
 
     /// A ramp in place of levels, where it costs less.
@@ -408,11 +436,11 @@ impl Look<'_> {
         &self,
         held: &[f64],
         sums: &Sums,
-        before: usize,
         levels: &[(usize, usize, f64)],
         normal: Normal,
     ) -> Option<Found> {
         let (change, shape) = (&self.rules.change, &self.rules.shape);
+        let before = levels.first()?.0;
         let peak = (0..levels.len()).max_by(|a, b| levels[*a].2.abs().total_cmp(&levels[*b].2.abs()))?;
         let until = levels[peak].1;
         let noise = normal.noise.of_sums();
@@ -471,7 +499,7 @@ impl Look<'_> {
                 return None;
             }
             // A swing may begin with the part that looks like before.
-            let early = period_samples.div_ceil(4);
+            let early = period_samples.div_ceil(3);
             let likely = (from.saturating_sub(early).max(1), from + early.min(n - 1 - from));
             Some(Found { from, until: n, likely, form: Form::Oscillation { period_samples, amplitude } })
         })
@@ -514,12 +542,10 @@ impl Look<'_> {
             return None;
         }
         let earlier = found.is_some_and(|found| found.until == n && found.likely.1 + 3 < from);
-        // The first of the equal values may be the last that was alive.
-        (!earlier).then_some(Found {
-            from,
-            until: n,
-            likely: (from, (from + 1).min(n - 1)),
-            form: Form::Flat,
-        })
+        // A first value like those before may be the last that was alive.
+        let alive = self.raw[..from].iter().any(|value| *value <= last)
+            && self.raw[..from].iter().any(|value| *value >= last);
+        let until = if alive { (from + 1).min(n - 1) } else { from };
+        (!earlier).then_some(Found { from, until: n, likely: (from, until), form: Form::Flat })
     }
 }

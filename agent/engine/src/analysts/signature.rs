@@ -192,7 +192,7 @@ pub fn says(signature: &Signature) -> String {
         at.strftime(if far { "%Y-%m-%d %H:%MZ" } else { "%H:%MZ" }).to_string()
     };
     let (earliest, latest) = (clock(onset.earliest), clock(onset.latest));
-    let wide = onset.latest.duration_since(onset.earliest) > SignedDuration::from_mins(10);
+    let wide = onset.latest.duration_since(onset.earliest) > SignedDuration::from_mins(5);
     let when = if wide { format!("between {earliest} and {latest}") } else { format!("at {latest}") };
     let over = match onset.course {
         Course::Holds => None,
@@ -206,7 +206,7 @@ pub fn says(signature: &Signature) -> String {
         Shape::StairStep { steps } => still(&format!("stair-step in {steps} steps")),
         Shape::Cliff => still("cliff"),
         Shape::Plateau => still("plateau"),
-        Shape::Ramp { lasting } => still(&format!("ramp over {}", format_length(*lasting))),
+        Shape::Ramp { lasting } => format!("ramp over {}", format_length(*lasting)),
         Shape::Oscillation { period, amplitude } => {
             format!("oscillation of ±{} every {}", value(*amplitude), format_length(*period))
         }

@@ -43,6 +43,8 @@ pub struct ChangeRule {
     pub height: f64,
     /// And the share of the level.
     pub share: f64,
+    /// Deviations of most samples of a change that is over before it was as long as a spike may be.
+    pub short_height: f64,
     /// Deviations that suffice where the level moves by `ratio`.
     pub low_height: f64,
     /// How many times the level, or which part of it.
@@ -178,6 +180,7 @@ impl Signals {
             ("change.height", change.height),
             ("change.share", change.share),
             ("change.low_height", change.low_height),
+            ("change.short_height", change.short_height),
             ("change.before_share", change.before_share),
             ("change.interval", change.interval),
             ("change.lone_height", change.lone_height),

@@ -348,9 +348,9 @@ impl Look<'_> {
         let price = |cost: f64, cuts: usize| cost / noise + a_cut * cuts as f64;
         let steps = price(Sums::of(held).cost_of(at, n), at.len());
         let mut best: Option<(f64, Vec<f64>)> = None;
-        for start in [&[][..], at] {
+        for (start, rounds) in [(&[][..], 1), (at, 2)] {
             let mut inside = start.to_vec();
-            for _ in 0..2 {
+            for _ in 0..rounds {
                 let curve = drift(held, &inside);
                 let rest: Vec<f64> = held.iter().zip(&curve).map(|(value, drift)| value - drift).collect();
                 inside = cuts(&rest, normal.noise, change.threshold);
@@ -401,9 +401,15 @@ impl Look<'_> {
             while first > 0 && abnormal(&all[first - 1]) && all[first - 1].2.signum() == side {
                 first -= 1;
             }
-            // Held back or not, one sample among neighbours that lean the same way is no level.
+            // What was short and is over must stand out by itself: a wild sample among neighbours that lean the same
+            // way is no level.
             let (from, until) = (all[first].0, all[last].1);
-            if until == n || self.is_abnormal(median(&values[from..until]), normal) {
+            let middle = median(&values[from..until]);
+            let heights: Vec<f64> =
+                values[from..until].iter().map(|value| (value - normal.level).abs()).collect();
+            let short = until < n && until - from < self.rules.shape.spike_samples;
+            let high = quantile(&heights, 0.3) >= self.rules.change.short_height * normal.noise.deviation;
+            if until == n || (self.is_abnormal(middle, normal) && (high || !short)) {
                 break (first, last);
             }
             end = first;

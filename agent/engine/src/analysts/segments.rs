@@ -117,7 +117,8 @@ pub(super) fn cuts(values: &[f64], noise: Noise, threshold: f64) -> Vec<usize> {
     let mut found: Vec<(usize, usize, usize, f64)> = Vec::new();
     let mut length = n;
     while length >= 2 * SHORTEST {
-        let shift = (length / 2).max(1);
+        // Short levels are met by short intervals alone, so those overlap more.
+        let shift = if length <= 48 { length / 3 } else { length / 2 }.max(1);
         let mut from = 0;
         loop {
             let until = (from + length).min(n);
@@ -131,7 +132,11 @@ pub(super) fn cuts(values: &[f64], noise: Noise, threshold: f64) -> Vec<usize> {
             }
             from += shift;
         }
-        length = if length > 12 { length * 2 / 3 } else { length - 2 };
+        length = match length {
+            ..=12 => length - 2,
+            ..=96 => length * 2 / 3,
+            _ => length / 2,
+        };
     }
     found.sort_by(|a, b| (a.1 - a.0).cmp(&(b.1 - b.0)).then(b.3.total_cmp(&a.3)).then(a.2.cmp(&b.2)));
     let mut chosen = BTreeSet::new();

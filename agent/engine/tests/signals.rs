@@ -81,7 +81,7 @@ fn one_line_says_what_a_graph_shows() {
     traffic 804 → 0 at 13:30Z, flatline for 29 min
     latency 0.2 s → 0.21 s at 13:30Z, flatline for 29 min
     traffic 804 → no data at 13:00Z, nothing measured for 16 min
-    latency 0.1 s → peak 2.1 s at 13:20Z, settled after 6 min
+    latency 0.1 s → peak 2.1 s at 13:20Z, settled after 8 min
     traffic 100 → 155 between 13:15Z and 13:24Z, oscillation of ±33 every 10 min
     saturation 0.3 → 0.75 at 13:00Z, stair-step in 3 steps since
     saturation 0.3 → 0.57 at 13:04Z, ramp over 59 min
@@ -179,6 +179,20 @@ fn no_series_makes_it_panic() {
                     signature(&made, minute(length as i64 + pattern as i64), &shipped()).as_ref().map(says);
             }
         }
+    }
+}
+
+#[test]
+fn points_years_apart_and_a_step_without_end_are_read_like_any_other() {
+    let mut made = series(SignalKind::Traffic, &values(40, |i| if i < 30 { 5.0 } else { 900.0 } + ripple(i)));
+    made.step = SignedDuration::MAX;
+    assert!(onset_of(&made, Timestamp::MAX, &shipped()).is_some());
+    made.points[0].at = Timestamp::MIN;
+    made.points[39].at = Timestamp::MAX;
+    for step in [SignedDuration::MIN, SignedDuration::ZERO, SignedDuration::from_secs(1), SignedDuration::MAX]
+    {
+        made.step = step;
+        let _ = signature(&made, Timestamp::MAX, &shipped()).as_ref().map(says);
     }
 }
 

@@ -24,6 +24,8 @@ use crate::signals::Signals;
 
 /// At most this many points of a series are looked at, the newest.
 const MOST_POINTS: usize = 20_000;
+/// No series has a longer step.
+const LONGEST_STEP_S: i64 = 366 * 86_400;
 /// The level before and after is measured on at most this many samples.
 const LEVEL_SAMPLES: usize = 240;
 /// The level after several is that of the last if it has this many samples.
@@ -220,8 +222,8 @@ pub(super) fn examine(series: &Series, as_of: Timestamp, rules: &Signals) -> Opt
     if let Some(flat) = look.flat(found.as_ref()) {
         found = Some(flat);
     }
-    let absent =
-        at.last().is_some_and(|last| as_of.duration_since(*last) >= step * rules.shape.absent_steps as i32);
+    let silent_s = at.last().map_or(0, |last| as_of.duration_since(*last).as_secs());
+    let absent = silent_s >= step_s.saturating_mul(rules.shape.absent_steps.max(1));
     if absent && !holds(&found) {
         let n = raw.len();
         found = Some(Found { from: n, until: n, likely: (n, n), form: Form::Absent });
@@ -229,15 +231,15 @@ pub(super) fn examine(series: &Series, as_of: Timestamp, rules: &Signals) -> Opt
     Some(Examined { at, raw, step, away, found })
 }
 
-/// The step, or where the series has none the middle distance of its points; at least a second.
+/// The step, or where the series has none the middle distance of its points; from a second to a year.
 fn step_s(step: SignedDuration, points: &[(Timestamp, f64)]) -> i64 {
     let stated = step.as_secs();
     if stated > 0 {
-        return stated;
+        return stated.min(LONGEST_STEP_S);
     }
     let distances: Vec<f64> =
         points.windows(2).map(|pair| pair[1].0.duration_since(pair[0].0).as_secs_f64()).collect();
-    (median(&distances) as i64).max(1)
+    (median(&distances) as i64).clamp(1, LONGEST_STEP_S)
 }
 
 /// The square root makes the noise of counts the same at every level (Anscombe, Biometrika 35, 1948), and that of

@@ -17,6 +17,8 @@ const DAY_S: i64 = 86_400;
 const WEEK_S: i64 = 7 * DAY_S;
 /// With this many cycles one that is different no longer moves the median of the others.
 const MANY_CYCLES: usize = 5;
+/// A profile has at most this many places a point.
+const MOST_CELLS: usize = 8;
 
 /// A series without its season.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +61,10 @@ fn fold(at_s: &[i64], values: &[f64], step_s: i64, period: i64, rule: &SeasonRul
     let references = if cycles >= MANY_CYCLES { cycles - 1 } else { 1.max(cycles.saturating_sub(2)) };
     let wide = i64::from(rule.bin_samples).div_euclid(i64::try_from(references).ok()?).max(1);
     let bins = usize::try_from((period / (wide * step_s)).max(1)).ok()?;
+    // Points that lie years apart have no season.
+    if cycles.checked_mul(bins).is_none_or(|cells| cells > MOST_CELLS * values.len()) {
+        return None;
+    }
     let place = |at: i64| {
         let cycle = (at - start) / period;
         let phase = ((at - start) % period) as f64 / period as f64 * bins as f64;

@@ -12,7 +12,7 @@ use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, Sour
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
-use crate::analysts::onset::{Stated, onset};
+use crate::analysts::onset::{Measured, Stated, onset};
 use crate::analysts::suspects::{Inputs, Ranking, rank};
 use crate::gather;
 use crate::ranker::Ranker;
@@ -73,7 +73,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
     let stated = question.onset.map(|at| Stated { at, question: asked });
-    let onset = onset(stated, incident, &scope.services, &ranker.onset);
+    let onset = onset(stated, incident, &scope.services, &Measured::default(), &ranker.onset);
 
     let mut gathered = gather::changes(&sources.changes, incident, &ChangeQuery { window, budget }).await?;
     // The likeliest are found without their diffs, and only those diffs are read.

@@ -14,4 +14,5 @@ pub mod placing;
 pub mod ranker;
 pub mod render;
 pub mod scope;
+pub mod signals;
 pub mod words;

@@ -4,3 +4,4 @@
 pub mod postgres;
 pub mod prometheus;
 pub mod scenario;
+pub mod series;

@@ -1,10 +1,16 @@
 //! Analysts: pure functions of (incident, gathered, now), one file each. They must not await, read a clock or
 //! know where the evidence came from.
 
+pub mod change_point;
 pub mod harmless;
 pub mod onset;
+mod robust;
 pub mod rollout;
 pub mod rule_out;
+mod season;
+mod segments;
+pub mod signature;
+mod smooth;
 pub mod suspects;
 mod suspects_features;
 mod suspects_words;

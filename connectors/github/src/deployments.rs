@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
-use hearback_core::change::{Change, ChangeKind, Landed, Paths, Revert, Review, Says};
+use hearback_core::change::{Change, ChangeKind, Landed, Paths, Revert, Review};
+use hearback_core::ids::ChangeId;
 use hearback_core::time::format_time;
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +14,7 @@ use crate::question::{Found, List, Next, Question};
 use crate::range::{Range, fetch_range};
 use crate::refusal::{DEPLOYMENTS, Refusal};
 use crate::slug::{is_sha, short};
-use crate::text::{account, body, counted, environment, title};
+use crate::text::{account, body, counted, environment, link, title};
 use crate::wire::{Deployment, DeploymentStatus};
 
 /// How long before the window a deployment may have been begun that ends inside it.
@@ -41,6 +42,8 @@ enum Outcome {
 struct Known {
     deployment: Deployment,
     outcome: Outcome,
+    /// The newest page that a status names.
+    link: Option<String>,
 }
 
 /// Where a deployment goes: two with different tasks are of different things.
@@ -135,7 +138,8 @@ async fn fetch_outcomes(
             Ok(statuses) => {
                 deployed.runs.extend(statuses.items.iter().filter_map(run_of));
                 deployed.found.missing.extend(statuses.cut);
-                known.push(Known { outcome: outcome(&statuses.items), deployment });
+                let link = statuses.items.iter().find_map(page_of);
+                known.push(Known { outcome: outcome(&statuses.items), deployment, link });
             }
             Err(refusal) => deployed.found.missing.push(format!("statuses of some deployments: {refusal}")),
         }
@@ -168,6 +172,12 @@ fn outcome(statuses: &[DeploymentStatus]) -> Outcome {
         }
         None => Outcome::UnderWay,
     }
+}
+
+/// The page that a status names.
+fn page_of(status: &DeploymentStatus) -> Option<String> {
+    let addresses = [status.log_url.as_deref(), status.target_url.as_deref()];
+    addresses.into_iter().flatten().find_map(link)
 }
 
 /// The workflow run behind a status: GitHub Actions writes its address into it.
@@ -276,7 +286,7 @@ async fn tell(
     missing: &mut Vec<String>,
 ) -> Option<Change> {
     let about = question.about;
-    let Known { deployment, outcome } = one;
+    let Known { deployment, outcome, .. } = one;
     let id = about.slug.numbered("deployment", deployment.id)?;
     let place = shown(&deployment.environment);
     let mut says: Vec<String> = Vec::new();
@@ -309,48 +319,32 @@ async fn tell(
     if let Some(cut) = range.cut.take() {
         missing.push(format!("what deployment {} delivers: {cut}", deployment.id));
     }
-    Some(change(question, deployment, id, told_at(one), landed(outcome), range, says))
+    Some(change(question, one, id, range, says))
 }
 
-fn landed(outcome: &Outcome) -> Landed {
-    if matches!(outcome, Outcome::Succeeded { .. }) { Landed::Yes } else { Landed::NotYet }
-}
-
-fn change(
-    question: &Question<'_>,
-    deployment: &Deployment,
-    id: hearback_core::ChangeId,
-    effective_at: Timestamp,
-    landed: Landed,
-    range: Range,
-    mut says: Vec<String>,
-) -> Change {
-    let about = question.about;
-    let is_back =
-        !range.takes_out.is_empty() || range.says.as_deref().is_some_and(|s| s.contains("taken out"));
+fn change(question: &Question<'_>, one: &Known, id: ChangeId, range: Range, mut says: Vec<String>) -> Change {
+    let Known { deployment, outcome, link } = one;
+    let is_over = matches!(outcome, Outcome::Succeeded { .. });
+    let effective_at = told_at(one);
     says.extend(range.says.map(|text| sentence(&text)));
     says.extend(deployment.description.clone().filter(|text| !text.trim().is_empty()));
     Change {
         id,
         kind: ChangeKind::Deploy,
-        source: about.source.clone(),
+        source: question.about.source.clone(),
         services: Vec::new(),
         environment: environment(&deployment.environment),
         delivers: range.delivers,
         committed_at: deployment.created_at.min(effective_at),
         effective_at,
-        landed,
+        landed: if is_over { Landed::Yes } else { Landed::NotYet },
         author: account(deployment.creator.as_ref()),
         title: title(&subject(deployment)),
         body: body(&says.join("\n")),
         paths: Paths::Known(Vec::new()),
-        revert: Revert {
-            reverts: range.takes_out,
-            says: if is_back { Says::Reverts } else { Says::Nothing },
-            ..Revert::default()
-        },
+        revert: Revert { reverts: range.takes_out, says: range.course.says(), ..Revert::default() },
         review: Review::Unknown,
-        link: None,
+        link: link.clone(),
     }
 }
 

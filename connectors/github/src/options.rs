@@ -73,7 +73,8 @@ impl Pattern {
 pub struct DeployWorkflow {
     /// Matches the workflow's name, its path (`.github/workflows/deploy.yml`) or its file's name.
     pub workflow: Pattern,
-    /// The environment it deploys to, if it is always the same.
+    /// The environment it deploys to, if it is always the same. Without it a run is a change by itself and moves the
+    /// time of no commit it delivers.
     pub environment: Option<String>,
 }
 

@@ -55,9 +55,7 @@ pub(crate) async fn fetch_pulls(question: &Question<'_>, branches: &[String]) ->
         branches.join(", ")
     ));
     if elsewhere > 0 {
-        found
-            .searched
-            .push(format!("{} merged into other branches, left out", counted(elsewhere, "one", "ones")));
+        found.searched.push(format!("{elsewhere} more merged into other branches left out"));
     }
     let most = about.options.limits.pulls;
     if merged.len() > most {
@@ -175,9 +173,12 @@ fn changes(
             vec![whole]
         }
         Shape::Merged(own) => {
-            whole.paths = Paths::Known(Vec::new());
             let brought: Vec<Change> = own.iter().filter_map(|commit| frame.commit(commit)).collect();
             whole.delivers = brought.iter().map(|change| change.id.clone()).collect();
+            // Known to have none of its own only if the commits that have them are told.
+            if !brought.is_empty() {
+                whole.paths = Paths::Known(Vec::new());
+            }
             std::iter::once(whole).chain(brought).collect()
         }
         Shape::Rebased(line) => {

@@ -1,6 +1,7 @@
 //! What lies between two rollouts of the same place, as the compare API tells: commits brought, commits taken out. It
 //! must not know what rolled out or where.
 
+use hearback_core::change::Says;
 use hearback_core::ids::ChangeId;
 
 use crate::question::{Next, Question};
@@ -9,6 +10,26 @@ use crate::slug::short;
 use crate::text::counted;
 use crate::wire::{Comparison, Parent};
 
+/// Which way a place moved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// It lost nothing.
+    #[default]
+    Forward,
+    /// It lost commits: a rollback, or a step to another line.
+    Back,
+}
+
+impl Course {
+    /// What a rollout that moved this way says of reverting.
+    pub(crate) fn says(self) -> Says {
+        match self {
+            Course::Forward => Says::Nothing,
+            Course::Back => Says::Reverts,
+        }
+    }
+}
+
 /// The commits between two rollouts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -16,6 +37,7 @@ pub(crate) struct Range {
     pub(crate) delivers: Vec<ChangeId>,
     /// Commits that went, oldest first.
     pub(crate) takes_out: Vec<ChangeId>,
+    pub(crate) course: Course,
     /// What the range is, if it is not simply forward.
     pub(crate) says: Option<String>,
     /// What was not read.
@@ -37,6 +59,7 @@ pub(crate) async fn fetch_range(
     if forward.behind_by == 0 {
         return Ok(range);
     }
+    range.course = Course::Back;
     let back = fetch_commits(question, after, before).await;
     let gone = counted(usize::try_from(forward.behind_by).unwrap_or(usize::MAX), "commit", "commits");
     range.says = Some(if forward.is_back {

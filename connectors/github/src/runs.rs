@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearback_core::change::{Change, ChangeKind, Landed, Paths, Revert, Review, Says};
+use hearback_core::change::{Change, ChangeKind, Landed, Paths, Revert, Review};
 use hearback_core::ids::SourceName;
 use jiff::Timestamp;
 
@@ -173,7 +173,6 @@ pub(crate) fn change(
     source: &SourceName,
 ) -> Option<Change> {
     let name = run.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(run.path.as_str());
-    let is_back = !range.takes_out.is_empty();
     let mut says: Vec<String> = Vec::new();
     if let Ended::Badly(how) = ended {
         says.push(format!("{how}."));
@@ -194,11 +193,7 @@ pub(crate) fn change(
         title: title(&format!("{name}: {}", short(&run.head_sha))),
         body: body(&says.join("\n")),
         paths: Paths::Known(Vec::new()),
-        revert: Revert {
-            reverts: range.takes_out,
-            says: if is_back { Says::Reverts } else { Says::Nothing },
-            ..Revert::default()
-        },
+        revert: Revert { reverts: range.takes_out, says: range.course.says(), ..Revert::default() },
         review: Review::Unknown,
         link: link(&run.html_url),
     })

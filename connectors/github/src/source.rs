@@ -95,7 +95,7 @@ impl GithubChangeSource {
         if let Some(refusal) = refused.filter(|_| !answered) {
             return Err(refusal);
         }
-        let searched = format!("{} of {}", searched.join(", "), self.about.slug);
+        let searched = format!("{}: {}", self.about.slug, searched.join(", "));
         let coverage = Coverage { source: self.about.source.clone(), searched, missing };
         Ok(Fetched { items: by_id.into_values().collect(), coverage })
     }

@@ -33,7 +33,7 @@ async fn a_deployment_takes_effect_with_its_first_success() {
     let fetched = ask(&fake).await;
     assert_eq!(
         lines(&fetched),
-        ["12:10 github:octo/checkout:deployment:2 brings 4+5: deploy 0000000000 (main) to production"]
+        ["12:10 github:octo/checkout:deployment:2 brings 4+5: deploy 0000500000 (main) to production"]
     );
     assert_eq!(body(&fetched, 0), "Failed first, at 2026-11-23 12:05:00Z.");
     assert_eq!(fetched.items[0].environment.as_deref(), Some("production"));
@@ -55,8 +55,8 @@ async fn a_status_from_after_the_window_is_not_seen() {
     assert_eq!(
         lines(&fetched),
         [
-            "13:10 github:octo/checkout:deployment:3 not landed: deploy 0000000000 (main) to staging",
-            "13:50 github:octo/checkout:deployment:2 not landed: deploy 0000000000 (main) to production",
+            "13:10 github:octo/checkout:deployment:3 not landed: deploy 0000600000 (main) to staging",
+            "13:50 github:octo/checkout:deployment:2 not landed: deploy 0000500000 (main) to production",
         ]
     );
     assert_eq!(body(&fetched, 0), "Under way.");
@@ -87,7 +87,7 @@ async fn each_deployment_brings_what_came_since_the_one_before_in_its_environmen
         ]
     );
     assert_eq!(body(&fetched, 1), "The first deployment to staging.");
-    assert_eq!(body(&fetched, 4), "0000000000 again: no new commit.");
+    assert_eq!(body(&fetched, 4), "0000700000 again: no new commit.");
     assert_eq!(fetched.coverage.missing, [""; 0]);
 }
 
@@ -101,11 +101,11 @@ async fn a_rollback_brings_nothing_and_names_what_it_takes_out() {
     let rollback = &fetched.items[1];
     assert_eq!(
         line(rollback),
-        "12:40 github:octo/checkout:deployment:3: deploy 0000000000 (main) to production"
+        "12:40 github:octo/checkout:deployment:3: deploy 0000400000 (main) to production"
     );
     let gone: Vec<&str> = rollback.revert.reverts.iter().filter_map(|id| id.sha()).collect();
     assert_eq!((rollback.revert.says, gone), (Says::Reverts, vec![sha(5).as_str(), sha(6).as_str()]));
-    assert_eq!(body(&fetched, 1), "Rolled back from 0000000000 to 0000000000: 2 commits taken out.");
+    assert_eq!(body(&fetched, 1), "Rolled back from 0000600000 to 0000400000: 2 commits taken out.");
 }
 
 #[tokio::test]

@@ -168,8 +168,13 @@ async fn misbehave(trouble: Trouble, answer: Response<Body>) -> Response<Body> {
         Trouble::SendsAPage => page(),
         Trouble::CutsTheJson => with_body(Body::from("[{\"number\": 1, \"tit")),
         Trouble::BreaksOff => {
-            let chunks = [Ok(Bytes::from_static(b"[{\"number\"")), Err(std::io::Error::other("gone"))];
-            with_body(Body::from_stream(futures::stream::iter(chunks)))
+            let begun = futures::stream::iter([Ok(Bytes::from_static(b"[{\"number\""))]);
+            // What was begun is sent when nothing more is ready.
+            let gone = futures::stream::once(async {
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("gone"))
+            });
+            with_body(Body::from_stream(begun.chain(gone)))
         }
         Trouble::NeverEnds => {
             let chunk = Bytes::from_static(&[b' '; 4096]);

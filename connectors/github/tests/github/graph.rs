@@ -20,7 +20,7 @@ pub struct Graph {
 
 /// The full id of a commit that tests call by a number.
 pub fn sha(number: u32) -> String {
-    format!("{number:040x}")
+    format!("{number:05x}{:035}", 0)
 }
 
 pub fn time(text: &str) -> String {

@@ -20,11 +20,11 @@ fn graph() -> Graph {
 #[tokio::test]
 async fn three_pages_of_pull_requests_are_read_and_no_fourth() {
     let mut graph = graph();
-    for number in 1..=350 {
+    for number in 1..=350_u64 {
         // Merged one minute after the other from 08:00: 120 inside the window, 230 before it.
         let minute = 8 * 60 + number;
         let merged_at = format!("{:02}:{:02}", minute / 60, minute % 60);
-        graph.pull(number.into(), &format!("Change {number} (#{number})"), (&merged_at, 2));
+        graph.pull(number, &format!("Change {number} (#{number})"), (&merged_at, 2));
     }
     let fake = Fake::start(graph).await;
     let fetched = source(hearback_github::GithubOptions {
@@ -37,7 +37,7 @@ async fn three_pages_of_pull_requests_are_read_and_no_fourth() {
     // 13:50 is the newest, 100 a page: the second reaches 10:31, before the window.
     assert_eq!(pages.len(), 2, "{pages:?}");
     assert!(
-        fetched.coverage.searched.starts_with("111 pull requests merged into main"),
+        fetched.coverage.searched.contains(": 111 pull requests merged into main"),
         "{:?}",
         fetched.coverage
     );
@@ -51,7 +51,7 @@ async fn three_pages_of_pull_requests_are_read_and_no_fourth() {
     let fetched = all.changes(&long).await.unwrap();
     let pages = fake.requests().split_off(before).into_iter().filter(|r| r.contains("/pulls?")).count();
     assert_eq!(pages, 3);
-    assert!(fetched.coverage.searched.starts_with("291 pull requests"), "{:?}", fetched.coverage);
+    assert!(fetched.coverage.searched.contains(": 291 pull requests"), "{:?}", fetched.coverage);
     assert!(
         fetched.coverage.missing[0].contains("only 150 are looked into"),
         "{:?}",
@@ -218,6 +218,6 @@ async fn what_is_merged_elsewhere_is_counted_and_a_program_is_named_as_one() {
     assert_eq!(fetched.items[0].author.nature, Nature::Bot);
     insta::assert_snapshot!(
         fetched.coverage.searched,
-        @"1 pull request merged into main, 1 one merged into other branches, left out, 0 deployments, 0 releases, no workflow runs, as no deploy workflow is set of octo/checkout"
+        @"octo/checkout: 1 pull request merged into main, 1 more merged into other branches left out, 0 deployments, 0 releases, no workflow runs, as no deploy workflow is set"
     );
 }

@@ -40,9 +40,9 @@ async fn runs_of_deploy_workflows_bring_what_came_since_the_success_before() {
     assert_eq!(
         lines(&fetched),
         [
-            "12:10 github:octo/checkout:run:2 brings 4+5: Deploy: 0000000000",
-            "12:20 github:octo/checkout:run:3 not landed: Deploy: 0000000000",
-            "12:30 github:octo/checkout:run:4 brings 6+7: Deploy: 0000000000",
+            "12:10 github:octo/checkout:run:2 brings 4+5: Deploy: 0000500000",
+            "12:20 github:octo/checkout:run:3 not landed: Deploy: 0000600000",
+            "12:30 github:octo/checkout:run:4 brings 6+7: Deploy: 0000700000",
         ]
     );
     assert_eq!(fetched.items[1].body.as_untrusted(), "Failed.\nStep 6");
@@ -66,6 +66,7 @@ async fn a_run_that_made_a_deployment_is_told_as_that() {
     let fetched = ask(&fake).await;
     assert_eq!(fetched.items.len(), 1, "{:?}", lines(&fetched));
     assert!(fetched.items[0].id.as_str().ends_with("deployment:9"));
+    assert!(fetched.items[0].link.as_ref().unwrap().ends_with("/actions/runs/2/job/88"));
     assert!(fetched.coverage.searched.contains("1 more told as their deployments"));
 }
 

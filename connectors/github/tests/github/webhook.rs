@@ -109,7 +109,7 @@ fn a_deployment_that_failed_may_still_succeed_under_its_own_id() {
             json!({"action": "created", "deployment": deployment, "deployment_status": status}),
         )
     };
-    let title = "deploy 0000000000 (main) to production";
+    let title = "deploy 0000500000 (main) to production";
     assert_eq!(event("success"), [format!("12:10 github:octo/checkout:deployment:9 brings 5: {title}")]);
     assert_eq!(
         event("failure"),
@@ -132,7 +132,7 @@ fn releases_and_deploy_runs_are_told_and_other_runs_are_not() {
     let mut run = graph.run(4, 5, "success", "12:30").clone();
     let event =
         |action: &str, run: &Value| told("workflow_run", json!({"action": action, "workflow_run": run}));
-    assert_eq!(event("completed", &run), ["12:30 github:octo/checkout:run:4 brings 5: Deploy: 0000000000"]);
+    assert_eq!(event("completed", &run), ["12:30 github:octo/checkout:run:4 brings 5: Deploy: 0000500000"]);
     assert_eq!(event("requested", &run), [""; 0]);
     run["head_branch"] = json!("feature");
     assert_eq!(event("completed", &run), [""; 0]);

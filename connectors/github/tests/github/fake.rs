@@ -30,6 +30,8 @@ pub enum Trouble {
     /// As many bytes announced.
     Announces(u64),
     LinksElsewhere,
+    /// To the same path below another address.
+    Moved(String),
 }
 
 #[derive(Default)]
@@ -99,8 +101,13 @@ impl Fake {
         self.lock().spent
     }
 
+    /// What requests so far broke.
+    pub fn broken(&self) -> Vec<String> {
+        self.lock().broken.clone()
+    }
+
     pub fn assert_kept_the_contract(&self) {
-        let broken = self.lock().broken.clone();
+        let broken = self.broken();
         assert!(broken.is_empty(), "{broken:#?}");
     }
 
@@ -186,6 +193,9 @@ async fn misbehave(trouble: Trouble, answer: Response<Body>) -> Response<Body> {
             response.headers_mut().insert(header::CONTENT_LENGTH, bytes.into());
             response
         }
+        Trouble::Moved(to) => {
+            Response::builder().status(301).header(header::LOCATION, to).body(Body::empty()).unwrap()
+        }
         Trouble::LinksElsewhere => {
             let mut response = answer;
             let link = "<http://203.0.113.9/repos/octo/checkout/pulls?page=2>; rel=\"next\"";
@@ -222,7 +232,8 @@ fn answer(
     query: &HashMap<String, String>,
     etag: Option<&str>,
 ) -> Response<Body> {
-    let rest = path.strip_prefix("/repos/octo/checkout").unwrap_or("?");
+    let rest = path.strip_prefix("/repos/octo/checkout").or_else(|| path.strip_prefix("/repositories/1"));
+    let rest = rest.unwrap_or("/unknown");
     let parts: Vec<&str> = rest.split('/').skip(1).collect();
     let per_page: usize = query.get("per_page").map_or(30, |text| text.parse().unwrap());
     let at: usize = query.get("page").map_or(1, |text| text.parse().unwrap());

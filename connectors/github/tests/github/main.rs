@@ -63,7 +63,8 @@ async fn ask_with(
 /// A change in one line: time, id, what it delivers, review, how it landed, title.
 fn line(change: &Change) -> String {
     let short = |id: &hearback_core::ChangeId| match id.sha() {
-        Some(sha) => sha.get(..5).unwrap_or(sha).trim_start_matches('0').to_owned(),
+        Some(sha) if sha.len() == 40 => sha[..5].trim_start_matches('0').to_owned(),
+        Some(tag) => tag.to_owned(),
         None => id.as_str().to_owned(),
     };
     let delivers: Vec<String> = change.delivers.iter().map(short).collect();

@@ -259,3 +259,36 @@ async fn nobody_there_is_said_with_its_cause() {
     assert!(error.starts_with("GitHub can't be reached (Connection refused"), "{error}");
     assert!(error.ends_with("check the address and the network"), "{error}");
 }
+
+#[tokio::test]
+async fn a_renamed_repository_is_followed_and_the_token_goes_to_no_other_host() {
+    let fake = Fake::start(graph()).await;
+    fake.trouble(
+        "/repos/octo/checkout/pulls?",
+        Trouble::Moved(format!("{}/repositories/1/pulls?per_page=100", fake.base_url())),
+    );
+    let fetched = ask(&fake).await;
+    assert_eq!((fetched.items.len(), fetched.coverage.missing.len()), (2, 0));
+
+    let (fake, other) = (Fake::start(graph()).await, Fake::start(graph()).await);
+    fake.trouble(
+        "/deployments?",
+        Trouble::Moved(format!("{}/repos/octo/checkout/deployments", other.base_url())),
+    );
+    ask(&fake).await;
+    assert_eq!(other.requests().len(), 1);
+    assert_eq!(
+        other.broken(),
+        ["/repos/octo/checkout/deployments: authorization is [], not Bearer github_pat_test"]
+    );
+}
+
+#[tokio::test]
+async fn answers_of_two_questions_at_once_do_not_mix() {
+    let fake = Fake::start(graph()).await;
+    let source = source(options(&fake));
+    let (long, short) = (query(), ChangeQuery { budget: SignedDuration::from_secs(19), ..query() });
+    let (a, b) = futures::join!(source.changes(&long), source.changes(&short));
+    assert_eq!(a.unwrap(), b.unwrap());
+    fake.assert_kept_the_contract();
+}

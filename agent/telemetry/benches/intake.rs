@@ -1,0 +1,2 @@
+//! Placeholder while deps build.
+fn main() {}

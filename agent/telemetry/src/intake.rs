@@ -47,17 +47,14 @@ impl Rows {
     }
 }
 
-/// Bytes that log records take, about.
-pub(crate) fn weight_of_logs(logs: &[LogRecord]) -> u64 {
-    logs.iter().map(|log| text_bytes(&log.body) + attribute_bytes(&log.attributes) + BESIDE_TEXT).sum()
+/// Bytes that a log record takes, about.
+pub(crate) fn weight_of_log(log: &LogRecord) -> u64 {
+    text_bytes(&log.body) + attribute_bytes(&log.attributes) + BESIDE_TEXT
 }
 
-/// Bytes that spans take, about.
-pub(crate) fn weight_of_spans(spans: &[SpanRecord]) -> u64 {
-    let weight = |span: &SpanRecord| {
-        text_bytes(&span.name) + text_bytes(&span.message) + attribute_bytes(&span.attributes) + BESIDE_TEXT
-    };
-    spans.iter().map(weight).sum()
+/// Bytes that a span takes, about.
+pub(crate) fn weight_of_span(span: &SpanRecord) -> u64 {
+    text_bytes(&span.name) + text_bytes(&span.message) + attribute_bytes(&span.attributes) + BESIDE_TEXT
 }
 
 fn text_bytes(text: &ExternalText) -> u64 {

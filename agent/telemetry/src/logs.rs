@@ -8,6 +8,7 @@ use hearback_core::ports::LogQuery;
 use hearback_core::{LogRecord, LogSeverity, SourceName};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::intake::weight_of_log;
 use crate::rows::{SEVERITIES, load_log};
 use crate::search::{Best, MOST_WANTED, Place, Search, describe, is_wanted, writers};
 use crate::segment::{Extent, bounds};
@@ -23,9 +24,9 @@ pub(crate) fn find(search: &mut Search, query: &LogQuery, source: SourceName) ->
             id,
         })
     });
-    let mut places = best.into_sorted();
-    places.reverse();
-    let items = search.load(&places, load_log);
+    let places = best.into_sorted();
+    let mut items = search.load(&places, load_log, weight_of_log);
+    items.reverse();
     let which = if places.len() == wanted { "the newest " } else { "" };
     let searched = format!(
         "{which}{} log records{}{}",

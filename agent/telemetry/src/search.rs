@@ -15,6 +15,8 @@ use crate::stop::{Stop, was_stopped};
 
 /// Items of an answer, at most.
 pub(crate) const MOST_WANTED: usize = 10_000;
+/// Bytes of the texts of an answer.
+const MOST_BYTES: u64 = 32 << 20;
 
 /// One question to all segments.
 pub(crate) struct Search {
@@ -113,14 +115,16 @@ impl Search {
         }
     }
 
-    /// Reads what was found, in the order of `places`.
+    /// Reads what was found, in the order of `places`, the most wanted first.
     pub fn load<T>(
         &mut self,
         places: &[Place],
         load: impl Fn(&Connection, i64) -> rusqlite::Result<T>,
+        weight: impl Fn(&T) -> u64,
     ) -> Vec<T> {
         let mut connections = BTreeMap::new();
         let mut loaded = Vec::with_capacity(places.len());
+        let mut bytes = 0;
         for place in places {
             let Some(segment) = self.segments.get(place.segment.0) else { continue };
             let read = match connections.entry(place.segment) {
@@ -130,7 +134,10 @@ impl Search {
                     .and_then(|connection| self.stop.guard(&connection).map(|()| free.insert(connection))),
             };
             match read.and_then(|connection| load(connection, place.id)) {
-                Ok(item) => loaded.push(item),
+                Ok(item) => {
+                    bytes += weight(&item);
+                    loaded.push(item);
+                }
                 Err(error) if was_stopped(&error) => break,
                 Err(error) => {
                     tracing::warn!(sequence = segment.sequence, %error, "a record of telemetry can't be read");
@@ -140,12 +147,14 @@ impl Search {
                     }
                 }
             }
-            if self.stop.is_due() {
+            if self.stop.is_due() || bytes > MOST_BYTES {
                 break;
             }
         }
-        if loaded.len() < places.len() && self.stop.is_due() {
-            let (read, found) = (loaded.len(), places.len());
+        let (read, found) = (loaded.len(), places.len());
+        if read < found && bytes > MOST_BYTES {
+            self.missing.push(format!("the text was too long: of {found} that were found {read} were read"));
+        } else if read < found && self.stop.is_due() {
             self.missing.push(format!("the time was up: of {found} that were found {read} were read"));
         }
         loaded

@@ -19,6 +19,8 @@ const SCHEMA: &str = include_str!("../migrations/001_segment.sql");
 const VERSION: i64 = 1;
 /// How long one connection waits for another.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How the name of a file ends that is still being made.
+pub(crate) const UNFINISHED: &str = "new";
 /// Bytes of the write-ahead log that are kept for the next commits.
 const WAL_KEPT: u64 = 4 << 20;
 
@@ -80,45 +82,25 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Makes the file, readable by its owner alone, and opens it for writing.
+    /// Makes the file, readable by its owner alone, and opens it for writing. It gets its name when it is whole, so
+    /// that a crash leaves no file that looks damaged.
     pub fn create(folder: &Path, sequence: u64, began_at: Timestamp) -> rusqlite::Result<(Self, Connection)> {
         let path = folder.join(format!("segment-{sequence:08}-{}.db", began_at.as_millisecond()));
-        make_file(&path).map_err(|error| {
-            let full = error.kind() == io::ErrorKind::StorageFull;
-            let code = if full { rusqlite::ffi::SQLITE_FULL } else { rusqlite::ffi::SQLITE_CANTOPEN };
-            rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(error.to_string()))
-        })?;
-        let made = connect(&path).and_then(|connection| {
-            configure_writer(&connection)?;
-            connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA}"))?;
-            let empty = Extent::empty(began_at);
-            connection.execute(
-                "INSERT INTO extent VALUES (0, ?, ?, 0, ?, ?, ?)",
-                (
-                    empty.first_log_at,
-                    empty.last_log_at,
-                    empty.first_span_at,
-                    empty.last_span_at,
-                    began_at.as_millisecond(),
-                ),
-            )?;
-            connection.execute_batch("COMMIT")?;
-            Ok((empty, connection))
-        });
-        let segment = |health| Segment {
-            path: path.clone(),
-            sequence,
-            began_at,
-            health: Mutex::new(health),
-            doomed: AtomicBool::new(false),
-        };
-        match made {
-            Ok((empty, connection)) => Ok((segment(Health::Sound(empty)), connection)),
-            Err(error) => {
-                segment(Health::Damaged).doom();
-                Err(error)
-            }
+        let unfinished = path.with_extension(UNFINISHED);
+        let empty = Extent::empty(began_at);
+        let made = make_file(&unfinished)
+            .map_err(|error| of_files(&error))
+            .and_then(|()| write_schema(&unfinished, &empty))
+            .and_then(|()| std::fs::rename(&unfinished, &path).map_err(|error| of_files(&error)));
+        if let Err(error) = made {
+            // It is removed at the next start if it can't be now.
+            let _ = std::fs::remove_file(&unfinished);
+            return Err(error);
         }
+        let health = Mutex::new(Health::Sound(empty));
+        let segment = Segment { path, sequence, began_at, health, doomed: AtomicBool::new(false) };
+        let connection = segment.reopen()?;
+        Ok((segment, connection))
     }
 
     /// Takes a file of the folder; `None` if its name is not that of a segment.
@@ -243,6 +225,31 @@ fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = {WAL_KEPT}"
     ))
+}
+
+fn write_schema(path: &Path, empty: &Extent) -> rusqlite::Result<()> {
+    let connection = connect(path)?;
+    connection.execute_batch(&format!("BEGIN IMMEDIATE; {SCHEMA}"))?;
+    connection.execute(
+        "INSERT INTO extent VALUES (0, ?, ?, 0, ?, ?, ?)",
+        (
+            empty.first_log_at,
+            empty.last_log_at,
+            empty.first_span_at,
+            empty.last_span_at,
+            empty.last_arrival.as_millisecond(),
+        ),
+    )?;
+    connection.execute_batch("COMMIT")
+}
+
+/// A failure of the file system as SQLite would tell it.
+fn of_files(error: &io::Error) -> rusqlite::Error {
+    let code = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => rusqlite::ffi::SQLITE_FULL,
+        _ => rusqlite::ffi::SQLITE_CANTOPEN,
+    };
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(error.to_string()))
 }
 
 fn load_extent(connection: &Connection) -> rusqlite::Result<Extent> {

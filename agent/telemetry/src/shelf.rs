@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::options::{OpenError, TelemetryOptions};
-use crate::segment::{Health, Segment};
+use crate::segment::{Health, Segment, UNFINISHED};
 
 /// Parts of the retention that segments are cut by: what is dropped at once.
 const SLICES: i32 = 24;
@@ -160,12 +160,16 @@ impl Shelf {
     }
 }
 
-/// Removes what a segment left that was dropped in the moment of a crash.
+/// Removes what a crash left: the side files of a segment that was being dropped, and a segment that was being made.
 fn remove_stray(path: &Path) {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
-    let stem = name.strip_suffix("-wal").or_else(|| name.strip_suffix("-shm"));
-    if let Some(stem) = stem.filter(|stem| stem.starts_with("segment-"))
-        && !path.with_file_name(stem).exists()
+    let is_alone = ["-wal", "-shm", "-journal"]
+        .iter()
+        .filter_map(|end| name.strip_suffix(end))
+        .any(|stem| !path.with_file_name(stem).exists());
+    let is_unfinished = path.extension().is_some_and(|end| end == UNFINISHED);
+    if name.starts_with("segment-")
+        && (is_alone || is_unfinished)
         && let Err(error) = std::fs::remove_file(path)
     {
         tracing::warn!(file = %path.display(), %error, "what an old segment left can't be removed");

@@ -9,6 +9,7 @@ use hearback_core::ports::{SpanOrder, SpanQuery};
 use hearback_core::{SourceName, SpanRecord};
 use rusqlite::Connection;
 
+use crate::intake::weight_of_span;
 use crate::rows::load_span;
 use crate::search::{Best, MOST_WANTED, Place, Search, describe, writers};
 use crate::segment::{Extent, bounds};
@@ -29,7 +30,7 @@ pub(crate) fn find(search: &mut Search, query: &SpanQuery, source: SourceName) -
             id,
         })
     });
-    let mut items = search.load(&best.into_sorted(), load_span);
+    let mut items = search.load(&best.into_sorted(), load_span, weight_of_span);
     let mut seen = HashSet::new();
     items.retain(|span| seen.insert((span.trace, span.span)));
     let which = match query.order {

@@ -149,14 +149,14 @@ impl TelemetrySink for TelemetryStore {
         if logs.is_empty() {
             return Ok(());
         }
-        self.take(intake::weight_of_logs(&logs), move || intake::prepare_logs(logs)).await
+        self.take(logs.iter().map(intake::weight_of_log).sum(), move || intake::prepare_logs(logs)).await
     }
 
     async fn take_spans(&self, spans: Vec<SpanRecord>) -> Result<(), IntakeError> {
         if spans.is_empty() {
             return Ok(());
         }
-        self.take(intake::weight_of_spans(&spans), move || intake::prepare_spans(spans)).await
+        self.take(spans.iter().map(intake::weight_of_span).sum(), move || intake::prepare_spans(spans)).await
     }
 }
 

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::intake::weight_of_log;
 use crate::logs::{concerns, severity_phrase};
 use crate::rows::{load_log, read_service, read_severity};
 use crate::search::{MOST_WANTED, Place, Search, describe, is_wanted};
@@ -65,7 +66,11 @@ pub(crate) fn count(search: &mut Search, query: &LogQuery, source: SourceName) -
     most.truncate(query.limit.min(MOST_WANTED));
     let places: Vec<Place> = most.iter().map(|(_, tally)| tally.first).collect();
     let by_digest: HashMap<Digest, Tally> = most.into_iter().collect();
-    let items = search.load(&places, |connection, id| load_template(connection, id, &by_digest));
+    let items = search.load(
+        &places,
+        |connection, id| load_template(connection, id, &by_digest),
+        |template| weight_of_log(&template.first),
+    );
     let searched = format!(
         "{records} log records{} in {wordings} wordings{}",
         severity_phrase(query.severity),

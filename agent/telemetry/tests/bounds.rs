@@ -182,15 +182,55 @@ async fn a_file_with_a_torn_page_is_a_missing_phrase() {
     .await;
 }
 
+/// The file opens and says what it holds; only the log records are torn.
 #[tokio::test]
-async fn what_a_dropped_segment_left_behind_is_removed_at_the_next_start() {
+async fn a_file_that_turns_out_damaged_while_it_is_read_is_a_missing_phrase() {
+    check_damage(|path| {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        let mut torn = connection.prepare("SELECT pageno FROM dbstat WHERE name LIKE 'log%'").unwrap();
+        let pages = torn.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        let pages: Vec<u64> = pages.map(|page| page.unwrap().unsigned_abs()).collect();
+        assert!(!pages.is_empty());
+        drop(torn);
+        drop(connection);
+        let mut file = OpenOptions::new().write(true).open(path).unwrap();
+        for page in pages {
+            file.seek(SeekFrom::Start((page - 1) * 4096)).unwrap();
+            file.write_all(&[0xff; 4096]).unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_is_bounded_in_bytes_and_keeps_the_newest() {
+    let (folder, hand) = (tempfile::tempdir().unwrap(), Hand::new());
+    let store = open(folder.path(), &hand);
+    let body = "x".repeat(16_000);
+    for part in 0..6 {
+        let logs = (0..500).map(|number| log(part * 500 + number, "cart", LogSeverity::Info, &body));
+        store.take_logs(logs.collect()).await.unwrap();
+    }
+    let fetched = store.logs(&all_logs()).await.unwrap();
+    let read = fetched.items.len();
+    let expect = format!("the text was too long: of 3000 that were found {read} were read");
+    assert_eq!(fetched.coverage.missing, [expect]);
+    assert!((2000..2200).contains(&read), "{read}");
+    assert_eq!(fetched.items[read - 1].at, kept::at(2999));
+}
+
+#[tokio::test]
+async fn what_a_crash_left_behind_is_removed_at_the_next_start() {
     let (folder, hand) = (tempfile::tempdir().unwrap(), Hand::new());
     let stray = folder.path().join("segment-00000000-1.db-wal");
+    let unfinished = folder.path().join("segment-00000001-2.new");
+    std::fs::write(&unfinished, "x").unwrap();
     let other = folder.path().join("notes.db-wal");
     std::fs::write(&stray, "x").unwrap();
     std::fs::write(&other, "x").unwrap();
     let store = open(folder.path(), &hand);
-    assert_eq!((stray.exists(), other.exists(), store.stats().damaged), (false, true, 0));
+    assert_eq!((stray.exists(), unfinished.exists(), other.exists()), (false, false, true));
+    assert_eq!(store.stats().damaged, 0);
 }
 
 #[tokio::test]

@@ -24,8 +24,8 @@ const BODIES: &[&str] = &["message", "msg", "body", "log", "text", "event"];
 const SERVICES: &[&str] =
     &["service.name", "service", "service_name", "serviceName", "app", "application", "logger"];
 const VERSIONS: &[&str] = &["service.version", "version", "service_version"];
-const TRACES: &[&str] = &["trace_id", "traceId", "trace.id", "traceID", "dd.trace_id", "trace"];
-const SPANS: &[&str] = &["span_id", "spanId", "span.id", "spanID", "dd.span_id", "span"];
+const TRACES: &[&str] = &["trace_id", "traceId", "trace.id", "traceID", "trace"];
+const SPANS: &[&str] = &["span_id", "spanId", "span.id", "spanID", "span"];
 
 /// What a line that does not say it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,37 +124,55 @@ fn from_object(
     fields: &Map<String, Value>,
     defaults: &LineDefaults,
 ) -> Result<LogRecord, String> {
-    let find = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, field(fields, name)?)));
-    let at = TIMES.iter().find_map(|name| times::from_field(field(fields, name)?));
-    let service = SERVICES.iter().find_map(|name| ServiceName::nearest(field(fields, name)?.as_str()?));
-    let severity = SEVERITIES.iter().find_map(|name| severity_of(field(fields, name)?));
-    let body = find(BODIES).filter(|(_, value)| !value.is_null());
-    let trace = TRACES.iter().find_map(|name| TraceId::from_hex(field(fields, name)?.as_str()?));
-    let span = SPANS.iter().find_map(|name| SpanId::from_hex(field(fields, name)?.as_str()?));
-    let version = VERSIONS.iter().find_map(|name| field(fields, name)?.as_str());
+    let mut taken = Vec::new();
+    let at = read(fields, TIMES, &mut taken, times::from_field);
+    let severity = read(fields, SEVERITIES, &mut taken, severity_of);
+    let body = read(fields, BODIES, &mut taken, |value| (!value.is_null()).then(|| scalar(value, MOST_TEXT)));
+    let version =
+        read(fields, VERSIONS, &mut taken, |value| value.is_string().then(|| scalar(value, MOST_VALUE)));
+    let trace = read(fields, TRACES, &mut taken, |value| TraceId::from_hex(value.as_str()?));
+    let span = read(fields, SPANS, &mut taken, |value| SpanId::from_hex(value.as_str()?));
+    let mut named = Vec::new();
+    let service = read(fields, SERVICES, &mut named, |value| ServiceName::nearest(value.as_str()?));
+    // An application or a logger only stands in for the service: it stays among the attributes.
+    taken.extend(named.into_iter().filter(|name| name.starts_with("service")));
     let service = match service {
         Some(service) => service,
         None => unknown_service(defaults)?,
     };
-    // What was taken is not repeated. `logger` is more than the service it may stand in for.
-    let taken = |key: &str| {
-        let names = [TIMES, SEVERITIES, TRACES, SPANS, VERSIONS, &["service.name", "service"]];
-        names.iter().any(|names| names.contains(&key)) || body.is_some_and(|(name, _)| name == key)
+    // An object is taken when all that it holds is.
+    let is_taken = |key: &str, value: &Value| {
+        let inner = |inner: &str| taken.iter().any(|name| name.split_once('.') == Some((key, inner)));
+        taken.contains(&key)
+            || value.as_object().is_some_and(|held| !held.is_empty() && held.keys().all(|key| inner(key)))
     };
-    let others = fields.iter().filter(|(key, value)| !taken(key) && !value.is_null());
+    let others = fields.iter().filter(|(key, value)| !value.is_null() && !is_taken(key, value));
     let attributes = others.take(MOST_ATTRIBUTES).map(|(key, value)| {
         (ExternalText::capped(key, MOST_VALUE).as_untrusted().to_owned(), scalar(value, MOST_VALUE))
     });
     Ok(LogRecord {
         at: at.unwrap_or(defaults.received_at),
         service,
-        version: version.map(|version| ExternalText::capped(version, MOST_VALUE).as_untrusted().to_owned()),
+        version: version.map(|version| version.as_untrusted().to_owned()),
         severity: severity.unwrap_or(LogSeverity::Info),
-        body: body
-            .map_or_else(|| ExternalText::capped(text, MOST_TEXT), |(_, value)| scalar(value, MOST_TEXT)),
+        body: body.unwrap_or_else(|| ExternalText::capped(text, MOST_TEXT)),
         attributes: attributes.collect(),
         trace,
         span,
+    })
+}
+
+/// The first of some fields that can be read; its name joins what is taken, and is not repeated as an attribute.
+fn read<T>(
+    fields: &Map<String, Value>,
+    names: &[&'static str],
+    taken: &mut Vec<&'static str>,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Option<T> {
+    names.iter().find_map(|name| {
+        let found = read(field(fields, name)?)?;
+        taken.push(name);
+        Some(found)
     })
 }
 

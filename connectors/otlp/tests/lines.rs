@@ -48,8 +48,8 @@ fn the_field_names_of_loggers_are_known() {
         expect(LogSeverity::Warn, "{}"),
     );
     let nested = r#"{"@timestamp":"2026-11-23T10:00:00.5Z","log":{"level":"fatal"},"message":"it broke",
-        "service":{"name":"cart","version":"2.1"},"trace":{"id":"5b8efff798038103d269b633813fc60c"}}"#;
-    let record = check(nested, expect(LogSeverity::Fatal, r#"{"log":"{\"level\":\"fatal\"}"}"#));
+        "service":{"name":"cart","version":"2.1"},"host":{"name":"a"},"trace":{"id":"5b8efff798038103d269b633813fc60c"}}"#;
+    let record = check(nested, expect(LogSeverity::Fatal, r#"{"host":"{\"name\":\"a\"}"}"#));
     assert_eq!(record.version.as_deref(), Some("2.1"));
     assert_eq!(record.trace.unwrap().to_string(), "5b8efff798038103d269b633813fc60c");
 }
@@ -59,7 +59,13 @@ fn what_a_line_does_not_say_it_gets() {
     check(r#"{"a":1}"#, (NOW, "from-the-path", LogSeverity::Info, r#"{"a":1}"#, r#"{"a":"1"}"#));
     check(
         r#"{"msg":{"k":[1]},"time":"yesterday","level":"loud","trace_id":"xyz"}"#,
-        (NOW, "from-the-path", LogSeverity::Info, r#"{"k":[1]}"#, "{}"),
+        (
+            NOW,
+            "from-the-path",
+            LogSeverity::Info,
+            r#"{"k":[1]}"#,
+            r#"{"level":"loud","time":"yesterday","trace_id":"xyz"}"#,
+        ),
     );
 }
 

@@ -189,6 +189,16 @@ pub struct RuledOut {
     pub because: Claim,
 }
 
+/// A change that was not authorised: it happened inside a change freeze, or without what the policy asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Flagged {
+    /// The change.
+    #[serde(flatten)]
+    pub change: ChangeSummary,
+    /// Why, with its evidence.
+    pub because: Claim,
+}
+
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
@@ -210,6 +220,9 @@ pub struct Answer {
     pub suspects: Vec<Suspect>,
     /// What was put aside, newest first.
     pub ruled_out: Vec<RuledOut>,
+    /// What was not authorised, newest first, whether suspected or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unauthorised: Vec<Flagged>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
     /// What was searched.

@@ -12,6 +12,7 @@ use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, Sour
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
+use crate::analysts::authorised::flagged;
 use crate::analysts::onset::{Stated, onset};
 use crate::analysts::suspects::{Inputs, Ranking, rank};
 use crate::gather;
@@ -63,6 +64,8 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let mut gathered = gather::changes(sources, incident, &ChangeQuery { window, budget }).await?;
     // The likeliest are found without their diffs, and only those diffs are read.
     let no_diffs = BTreeMap::new();
+    // No source of freezes is asked yet, and no policy is read: nothing is judged.
+    let judged = BTreeMap::new();
     let inputs = Inputs {
         ranker,
         catalog,
@@ -71,6 +74,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         window,
         changes: &gathered.changes.clone(),
         diffs: &no_diffs,
+        judged: &judged,
     };
     let mut ranking = rank(&inputs);
     let likeliest: Vec<ChangeId> =
@@ -92,6 +96,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         considered,
         suspects,
         ruled_out,
+        unauthorised: flagged(&gathered.changes, &judged),
         gaps: gathered.gaps,
         searched: gathered.searched,
     };

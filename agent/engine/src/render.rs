@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hearback_core::answer::{ChangeSummary, RuledOut};
+use hearback_core::answer::{ChangeSummary, Flagged, RuledOut};
 use hearback_core::time::{format_length, format_time};
 use hearback_core::{Answer, Reason, Suspect, Verdict};
 use jiff::SignedDuration;
@@ -24,7 +24,10 @@ pub const TOP: usize = 5;
 pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     let mut lines = vec![verdict_line(answer)];
     lines.extend(onset_line(answer));
-    let shown: Vec<&Suspect> = answer.suspects.iter().take(top).collect();
+    let others = [onset_line(answer), unauthorised_line(answer), ruled_out_line(answer), gaps_line(answer)];
+    // With every other line there, one suspect makes room: ten lines are what a tired person reads.
+    let room = if others.iter().all(Option::is_some) { TOP - 1 } else { TOP };
+    let shown: Vec<&Suspect> = answer.suspects.iter().take(if top == TOP { room } else { top }).collect();
     let rows: Vec<[String; 5]> = shown.iter().map(|suspect| columns(answer, suspect)).collect();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -39,6 +42,7 @@ pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         }
         lines.push(line);
     }
+    lines.extend(unauthorised_line(answer));
     lines.extend(ruled_out_line(answer));
     lines.extend(gaps_line(answer));
     lines.push(searched_line(answer, cost));
@@ -65,8 +69,11 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         let reasons: Vec<String> = telling(suspect).map(|reason| escaped(reason.claim.says())).collect();
         let _ = writeln!(text, "| {rank} | {strength} | {age} | {id} | {what} | {} |", reasons.join("; "));
     }
-    let rest =
-        ruled_out_line(answer).into_iter().chain(gaps_line(answer)).chain([searched_line(answer, cost)]);
+    let rest = unauthorised_line(answer)
+        .into_iter()
+        .chain(ruled_out_line(answer))
+        .chain(gaps_line(answer))
+        .chain([searched_line(answer, cost)]);
     for line in rest {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
@@ -141,6 +148,16 @@ fn short_id(change: &ChangeSummary) -> String {
 fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
     let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points() >= 1.0;
     suspect.reasons.iter().filter(|reason| reason.feature != "recency").filter(tells).take(2)
+}
+
+fn unauthorised_line(answer: &Answer) -> Option<String> {
+    let say = |flagged: &Flagged| format!("{} {}", short_id(&flagged.change), flagged.because.says());
+    let said: Vec<String> = answer.unauthorised.iter().take(2).map(say).collect();
+    let more = match answer.unauthorised.len().saturating_sub(said.len()) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    if said.is_empty() { None } else { Some(format!("Not authorised: {}{more}", said.join("; "))) }
 }
 
 fn ruled_out_line(answer: &Answer) -> Option<String> {

@@ -246,7 +246,7 @@ fn the_policy_says_which_changes_need_a_review_or_a_deploy_record() {
         review,
         ..commit("m", INSIDE)
     };
-    let nobody = "a a commit that nobody approved, and no deploy record delivers it";
+    let nobody = "a nobody approved it, and no deploy record delivers it";
     check(vec![lonely.clone()], "", &[]);
     check(vec![lonely.clone()], ASKS, &[nobody]);
     check(vec![reviewed(Review::Approved, lonely.clone())], ASKS, &[]);
@@ -254,7 +254,7 @@ fn the_policy_says_which_changes_need_a_review_or_a_deploy_record() {
     check(
         vec![lonely.clone(), merge(Review::Missing)],
         ASKS,
-        &[nobody, "m a commit that nobody approved, and no deploy record delivers it"],
+        &[nobody, "m nobody approved it, and no deploy record delivers it"],
     );
     check(vec![lonely.clone(), deploy("1", AFTER, &[&lonely])], ASKS, &[]);
     // A tag is no deploy record.
@@ -269,14 +269,14 @@ fn the_policy_says_which_changes_need_a_review_or_a_deploy_record() {
     check(
         vec![unknown.clone()],
         &format!("unknown = \"breach\"\n{ASKS}"),
-        &["a a commit of which no source knows an approval, and no deploy record delivers it"],
+        &["a no source knows an approval of it, and no deploy record delivers it"],
     );
     let edit = Change {
         environment: Some("prod".into()),
         services: vec![ServiceName::new("checkoutservice").unwrap()],
         ..reviewed(Review::Missing, change("config:x:7", ChangeKind::Config, INSIDE))
     };
-    let edited = "7 a config that nobody approved, and no deploy record delivers it";
+    let edited = "7 nobody approved it, and no deploy record delivers it";
     for (rule, expect) in [
         ("kinds = [\"flag\"]", vec![]),
         ("environments = [\"production\"]", vec![edited]),
@@ -402,7 +402,7 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
     let text = render::text(&with, TOP, None);
     assert_eq!(text.lines().count(), 10, "{text}");
     let line = text.lines().find(|line| line.starts_with("Not authorised: ")).unwrap();
-    insta::assert_snapshot!(line, @"");
+    insta::assert_snapshot!(line, @r#"Not authorised: config:x:0 took effect at 2026-11-21 12:00:00Z, inside the freeze "weekend" (until 2026-11-23 07:00:00Z); config:x:1 took effect at 2026-11-21 12:00:00Z, inside the freeze "weekend" (until 2026-11-23 07:00:00Z); and 6 more"#);
     assert!(render::markdown(&with, TOP, None).contains("Not authorised: config:x:0"), "both say the same");
     let without = answer(vec![]);
     assert_eq!(render::text(&without, TOP, None).lines().count(), 10);

@@ -333,12 +333,9 @@ impl<'a> Judge<'a> {
         let says = if reviews().any(|review| review == Review::Approved) {
             return None;
         } else if reviews().any(|review| review == Review::Missing) {
-            format!("a {} that nobody approved, and no deploy record delivers it", change.kind)
+            "nobody approved it, and no deploy record delivers it"
         } else if self.inputs.policy.unknown == Unknown::Breach {
-            format!(
-                "a {} of which no source knows an approval, and no deploy record delivers it",
-                change.kind
-            )
+            "no source knows an approval of it, and no deploy record delivers it"
         } else {
             return None;
         };

@@ -409,6 +409,18 @@ async fn a_calendar_file_is_read_anew_at_every_question() {
     unusable("is larger than 4194304 bytes").await;
 }
 
+#[tokio::test]
+async fn a_window_without_bounds_ends_and_says_what_it_left_out() {
+    let all = Window { from: Timestamp::MIN, until: Timestamp::MAX };
+    let weekly = "[[freeze]]\nname = \"weekend\"\nweekly = {from = \"Fri 16:00\", until = \"Mon 8:00\"}\n";
+    let fetched = configured(weekly).unwrap()[0].freezes(all).await.unwrap();
+    assert_eq!(fetched.coverage.missing, ["freeze weekend after its first 1044 weeks of the window"]);
+    let text = event("DTSTART:20260102T160000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY");
+    assert_eq!(read(&text, all).missing, ["event Freeze: it recurs more than 20000 times"]);
+    let empty = Window { from: Timestamp::MAX, until: Timestamp::MIN };
+    assert_eq!(read(&text, empty).freezes.len(), 0);
+}
+
 proptest! {
     #[test]
     fn no_rule_makes_it_panic(

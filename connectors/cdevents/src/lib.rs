@@ -20,4 +20,4 @@ mod purl;
 mod wire;
 
 pub use envelope::{ChangeFormError, MAX_BODY_BYTES, MAX_CHANGES, parse_changes};
-pub use plain::{PlainAuthor, PlainBody, PlainChange};
+pub use plain::{PlainAuthor, PlainBody, PlainChange, PlainPerson};

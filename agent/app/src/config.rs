@@ -10,7 +10,9 @@ use anyhow::Context as _;
 use hearback_core::Catalog;
 use hearback_core::catalog::Service;
 use hearback_core::time::parse_length;
+use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::ranker::{Ranker, position};
+use hearback_engine::signals::Signals;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -19,9 +21,11 @@ use self::serve::{
     TelemetrySection,
 };
 use crate::output::Usage;
+use crate::wiring::FreezeEntry;
 use crate::wiring::catalog::{self, CatalogFiles};
 
 const DEFAULT: &str = include_str!("../../../config/default.toml");
+const SHIPPED_SIGNALS: &str = include_str!("../../../config/signals.toml");
 const SHIPPED_RANKER: &str = include_str!("../../../config/ranker.toml");
 
 /// A repository to ask.
@@ -87,6 +91,12 @@ pub struct Config {
     pub catalog: Catalog,
     /// What only the service needs.
     pub serve: ServeConfig,
+    /// Thresholds for series.
+    pub signals: Signals,
+    /// What must be authorised.
+    pub policy: AuthorisationPolicy,
+    /// Change freezes, with the folder their files are relative to.
+    pub freezes: (Vec<FreezeEntry>, PathBuf),
     /// Where they were read, and what could not be.
     pub catalog_files: CatalogFiles,
     /// Weights and thresholds.
@@ -109,6 +119,8 @@ struct File {
     prometheus: Vec<PrometheusSection>,
     github: Vec<GithubSection>,
     leadership: LeadershipSection,
+    authorisation: AuthorisationPolicy,
+    freeze: Vec<FreezeEntry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -202,6 +214,9 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         catalog,
         catalog_files,
         serve: serve.over(default_serve, base)?,
+        signals: shipped_signals()?,
+        policy: user.authorisation,
+        freezes: (user.freeze, base.to_owned()),
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
         file,
     })
@@ -222,7 +237,7 @@ fn find(named: Option<&Path>) -> anyhow::Result<Option<PathBuf>> {
 }
 
 /// The folder `hearback` in the base directory that `variable` names, or in `fallback` under the home directory.
-fn in_home(variable: &str, fallback: &str) -> anyhow::Result<PathBuf> {
+pub fn in_home(variable: &str, fallback: &str) -> anyhow::Result<PathBuf> {
     let set = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(fallback));
     let base = set.or_else(home).ok_or_else(|| {
@@ -242,6 +257,11 @@ fn parse(text: &str, path: &Path) -> anyhow::Result<File> {
 /// The weights that come with the program.
 pub fn shipped_ranker() -> anyhow::Result<Ranker> {
     Ok(Ranker::parse(SHIPPED_RANKER)?)
+}
+
+/// The thresholds for series that come with the program.
+pub fn shipped_signals() -> anyhow::Result<Signals> {
+    Ok(Signals::parse(SHIPPED_SIGNALS)?)
 }
 
 fn ranker(path: Option<&Path>) -> anyhow::Result<Ranker> {

@@ -1,8 +1,9 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
-pub mod intake;
-pub mod server;
 pub mod catalog;
+pub mod intake;
+mod live;
+pub mod server;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -10,7 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use hearback_core::ports::{ChangeSource, ConnectorError};
+pub use self::live::Notifier;
+pub use hearback_calendar::FreezeEntry;
+use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
 use hearback_engine::driver::Sources;
 use hearback_engine::logged::LoggedChanges;
 use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
@@ -50,6 +53,9 @@ fn place(config: &Config) -> String {
 }
 
 /// Everything the service is made of.
+///
+/// # Errors
+/// [`Usage`] names the part of the configuration that can't be used; or the record is away.
 pub async fn service(config: Config) -> Result<Parts> {
     let record = record(&config).await?;
     let mut changes: Vec<Arc<dyn ChangeSource>> = vec![Arc::new(LoggedChanges::new(record.clone())?)];
@@ -57,13 +63,33 @@ pub async fn service(config: Config) -> Result<Parts> {
     for repository in &config.repositories {
         changes.push(Arc::new(git(repository, &changes, cache.clone(), None)?));
     }
-    let sources = Sources { changes, ..Sources::default() };
-    Ok(Parts { config, record, sources, telemetry: None, intake: intake::Intake {} })
+    changes.extend(live::github_sources(&config)?);
+    let telemetry = live::telemetry(&config)?;
+    let sources = Sources {
+        changes,
+        signals: live::signal_sources(&config)?,
+        logs: telemetry.iter().map(|telemetry| Arc::clone(&telemetry.logs)).collect(),
+        traces: telemetry.iter().map(|telemetry| Arc::clone(&telemetry.traces)).collect(),
+        freezes: freezes(&config)?,
+    };
+    let intake = live::intake(&config)?;
+    let notifier = live::notifier(&config)?;
+    Ok(Parts { config, record, sources, telemetry, intake, notifier })
+}
+
+fn freezes(config: &Config) -> Result<Vec<Arc<dyn FreezeSource>>> {
+    let (entries, base) = &config.freezes;
+    hearback_calendar::sources(entries, base).map_err(|error| Usage(error.to_string()).into())
 }
 
 /// What a question on the command line is asked of.
 pub fn sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Sources> {
-    Ok(Sources { changes: change_sources(arguments, config, progress)?, ..Sources::default() })
+    let mut changes = change_sources(arguments, config, progress)?;
+    if arguments.repositories.is_empty() {
+        changes.extend(live::github_sources(config)?);
+    }
+    let (signals, freezes) = (live::signal_sources(config)?, freezes(config)?);
+    Ok(Sources { changes, signals, freezes, ..Sources::default() })
 }
 
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else

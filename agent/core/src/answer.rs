@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::ChangeKind;
 use crate::evidence::{Citation, Coverage, Gap};
-use crate::ids::ChangeId;
+use crate::ids::{ChangeId, ServiceName};
 use crate::text::ExternalText;
 
 /// The version of the answer's JSON form.
@@ -189,6 +189,57 @@ pub struct RuledOut {
     pub because: Claim,
 }
 
+/// A change that was not authorised: it happened inside a change freeze, or without what the policy asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Flagged {
+    /// The change.
+    #[serde(flatten)]
+    pub change: ChangeSummary,
+    /// Why, with its evidence.
+    pub because: Claim,
+}
+
+/// What a finding was seen in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A golden signal that left its usual course.
+    Signal,
+    /// Golden signals that did not.
+    Usual,
+    /// Log records of an error.
+    ErrorLog,
+    /// Calls that failed.
+    FailedCall,
+    /// A call that took long.
+    SlowCall,
+}
+
+/// What was seen of a service beside changes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// What it was seen in.
+    pub kind: FindingKind,
+    /// The service.
+    #[schemars(with = "String")]
+    pub service: ServiceName,
+    /// The statement for people and its evidence.
+    pub claim: Claim,
+    /// Where a person can see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// Where it is written down what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Runbook {
+    /// For which service, if that is known.
+    #[schemars(with = "Option<String>")]
+    pub service: Option<ServiceName>,
+    /// Where, by the word of the alert or the catalog.
+    pub link: String,
+}
+
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
@@ -204,12 +255,21 @@ pub struct Answer {
     pub since: Timestamp,
     /// When it began; null if nothing tells.
     pub onset: Option<Onset>,
+    /// What was seen of the affected services, users' pain first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// How many changes were considered, those ruled out included.
     pub considered: u64,
     /// The likeliest first; at most as many as the configuration says.
     pub suspects: Vec<Suspect>,
     /// What was put aside, newest first.
     pub ruled_out: Vec<RuledOut>,
+    /// What was not authorised, newest first, whether suspected or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unauthorised: Vec<Flagged>,
+    /// What to do about it, where that is written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<Runbook>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
     /// What was searched.

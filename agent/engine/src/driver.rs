@@ -4,19 +4,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hearback_core::answer::{ANSWER_VERSION, Answer, Strength, Verdict};
+use hearback_core::answer::{ANSWER_VERSION, Answer, Runbook, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
-use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
-use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, SourceName};
-use jiff::SignedDuration;
+use hearback_core::ports::{
+    ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource,
+};
+use hearback_core::{
+    Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName,
+};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::analysts::authorised::{self, AuthorisationPolicy, SightedFreeze, flagged, judge};
+use crate::analysts::findings::findings;
+use crate::analysts::measured::{measured_series, surges};
 use crate::analysts::onset::{Measured, Stated, onset};
 use crate::analysts::suspects::{Inputs, Ranking, rank};
 use crate::gather;
+use crate::observe::{Observe, Observed};
 use crate::ranker::Ranker;
 use crate::scope::{Scope, scope};
+use crate::signals::Signals;
+
+/// The share of a question's time that sources may take when they are asked first. What comes late has a grace of a
+/// quarter of it.
+const FIRST_SHARE: f64 = 0.55;
+/// The share of what is left then that the diffs of the likeliest changes may take, with the same grace.
+const SECOND_SHARE: f64 = 0.75;
 
 /// The sources a question is asked of. Any of them may be missing: a question needs none in particular.
 #[derive(Clone, Default)]
@@ -38,13 +54,17 @@ pub struct Sources {
 pub struct Context<'a> {
     /// Weights and thresholds.
     pub ranker: &'a Ranker,
+    /// Thresholds for series.
+    pub signals: &'a Signals,
+    /// What must be authorised.
+    pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
     pub catalog: &'a Catalog,
     /// What is asked.
     pub sources: &'a Sources,
     /// The incident in which it is asked, folded as of the question's time.
     pub incident: Option<&'a Incident>,
-    /// How long the sources may take.
+    /// How long the sources may take, all together.
     pub budget: SignedDuration,
 }
 
@@ -68,14 +88,43 @@ pub async fn answer(context: Context<'_>, question: &Question) -> Result<Answere
 }
 
 async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answered, NotCanonical> {
-    let Context { ranker, catalog, sources, incident, budget } = context;
+    let Context { ranker, signals, policy, catalog, sources, incident, budget } = context;
+    let started = Instant::now();
     let window = question.window;
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
-    let stated = question.onset.map(|at| Stated { at, question: asked });
-    let onset = onset(stated, incident, &scope.services, &Measured::default(), &ranker.onset);
 
-    let mut gathered = gather::changes(&sources.changes, incident, &ChangeQuery { window, budget }).await?;
+    // Everything is asked at once; the diffs of the likeliest changes need what is left of the time.
+    let first = share(budget, FIRST_SHARE);
+    let observe = Observe {
+        signals: &sources.signals,
+        logs: &sources.logs,
+        traces: &sources.traces,
+        freezes: &sources.freezes,
+        services: &scope.services,
+        began: began(question, incident),
+        window,
+        budget: first,
+    };
+    let query = ChangeQuery { window, budget: first };
+    let (gathered, observed) =
+        futures::join!(gather::changes(&sources.changes, incident, &query), observe.ask());
+    let (mut gathered, observed) = (gathered?, observed?);
+
+    let series = measured_series(&observed, window.until, signals);
+    let surges = surges(&observed);
+    let together = SignedDuration::from_mins(signals.combine.together_minutes);
+    let measured = Measured { series: &series, surges: &surges, together };
+    let stated = question.onset.map(|at| Stated { at, question: asked });
+    let onset = onset(stated, incident, &scope.services, &measured, &ranker.onset);
+
+    let freezes: Vec<SightedFreeze> = observed
+        .freezes
+        .iter()
+        .map(|seen| SightedFreeze { freeze: seen.item.clone(), evidence: seen.evidence })
+        .collect();
+    let changes = gathered.changes.clone();
+    let judged = judge(&authorised::Inputs { changes: &changes, freezes: &freezes, policy, catalog });
     // The likeliest are found without their diffs, and only those diffs are read.
     let no_diffs = BTreeMap::new();
     let inputs = Inputs {
@@ -84,19 +133,24 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         scope: &scope,
         onset: onset.as_ref(),
         window,
-        changes: &gathered.changes.clone(),
+        changes: &changes,
         diffs: &no_diffs,
+        judged: &judged,
     };
     let mut ranking = rank(&inputs);
     let likeliest: Vec<ChangeId> =
         ranking.suspects.iter().take(ranker.diffs).map(|suspect| suspect.change.id.clone()).collect();
     if !scope.words.is_empty() && !likeliest.is_empty() {
-        let diffs = gather::diffs(&sources.changes, &likeliest, budget, &mut gathered).await?;
+        let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or(budget);
+        let left = share(budget.saturating_sub(elapsed).max(SignedDuration::ZERO), SECOND_SHARE);
+        let diffs = gather::diffs(&sources.changes, &likeliest, left, &mut gathered).await?;
         ranking = rank(&Inputs { diffs: &diffs, ..inputs });
     }
-    gathered.gaps.extend(unknown_services(&inputs, &ranking));
+    let mut gaps = gathered.gaps;
+    gaps.extend(observed.gaps.iter().cloned());
+    gaps.extend(unknown_services(&inputs, &ranking, &observed));
     let Ranking { mut suspects, ruled_out, considered } = ranking;
-    let verdict = verdict(&suspects, &scope, &gathered.gaps);
+    let verdict = verdict(&suspects, &scope, &gaps);
     suspects.truncate(ranker.listed);
     let answer = Answer {
         schema_version: ANSWER_VERSION,
@@ -104,13 +158,42 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         as_of: window.until,
         since: window.from,
         onset,
+        findings: findings(&observed, &series),
         considered,
         suspects,
         ruled_out,
-        gaps: gathered.gaps,
-        searched: gathered.searched,
+        unauthorised: flagged(&changes, &judged),
+        runbook: runbook(incident, &scope, catalog),
+        gaps,
+        searched: gathered.searched.into_iter().chain(observed.searched).collect(),
     };
-    Ok(Answered { answer, snapshots: gathered.snapshots })
+    let snapshots = gathered.snapshots.into_iter().chain(observed.snapshots).collect();
+    Ok(Answered { answer, snapshots })
+}
+
+fn share(budget: SignedDuration, share: f64) -> SignedDuration {
+    SignedDuration::try_from_secs_f64(budget.as_secs_f64() * share).unwrap_or(budget)
+}
+
+/// When the trouble began, as far as people and alerts say: what is measured is read around it.
+fn began(question: &Question, incident: Option<&Incident>) -> Timestamp {
+    let declared = incident.and_then(|incident| incident.impact_since).map(|(at, _)| at);
+    let first_alert = || incident?.alerts.iter().map(|seen| seen.alert.started_at).min();
+    question.onset.or(declared).or_else(first_alert).unwrap_or(question.window.until)
+}
+
+/// What to do when it fails: the alert's own runbook, else that of the first affected service.
+fn runbook(incident: Option<&Incident>, scope: &Scope, catalog: &Catalog) -> Option<Runbook> {
+    let alerts = incident.map_or(&[][..], |incident| incident.alerts.as_slice());
+    let of_alert = alerts.iter().filter(|seen| seen.resolved_at.is_none()).find_map(|seen| {
+        let link = seen.alert.runbook.clone()?;
+        Some(Runbook { service: seen.alert.service.clone(), link })
+    });
+    let of_service = |name: &ServiceName| {
+        let service = catalog.find(name.as_str())?;
+        Some(Runbook { service: Some(service.name.clone()), link: service.runbook.clone()? })
+    };
+    of_alert.or_else(|| scope.services.iter().find_map(of_service))
 }
 
 fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope, gaps: &[Gap]) -> Verdict {
@@ -126,21 +209,26 @@ fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope, gaps: &[Gap]) -> 
     }
 }
 
-/// A service that neither the catalog nor any change knows was probably misspelt: better said than guessed.
-fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking) -> Vec<Gap> {
-    let concerned =
-        ranking.suspects.iter().any(|suspect| suspect.reasons.iter().any(|r| r.feature == "service"));
-    let unknown = inputs.scope.services.iter().filter(|name| inputs.catalog.find(name.as_str()).is_none());
+/// A service that nothing knows was probably misspelt: better said than guessed.
+fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking, observed: &Observed) -> Vec<Gap> {
     let Ok(source) = SourceName::new("catalog") else { return Vec::new() };
-    if concerned {
-        return Vec::new();
-    }
+    // The reason says which service a suspect concerns.
+    let concerned = |name: &ServiceName| {
+        let says = format!("concerns {name}");
+        let reasons = ranking.suspects.iter().flat_map(|suspect| &suspect.reasons);
+        reasons.filter(|reason| reason.feature == "service").any(|reason| reason.claim.says() == says)
+    };
+    let seen = |name: &ServiceName| {
+        observed.series.iter().any(|seen| seen.item.service == *name)
+            || observed.templates.iter().any(|seen| seen.item.service == *name)
+            || observed.slow.iter().any(|seen| seen.item.service == *name)
+    };
+    let unknown = inputs.scope.services.iter().filter(|name| inputs.catalog.find(name.as_str()).is_none());
     unknown
+        .filter(|name| !concerned(name) && !seen(name))
         .map(|name| Gap {
             source: source.clone(),
-            why: format!(
-                "service {name} is not in the catalog, and no change of the window concerns it by name"
-            ),
+            why: format!("service {name} is not in the catalog, and nothing that was read concerns it by name"),
         })
         .collect()
 }

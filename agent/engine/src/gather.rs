@@ -17,8 +17,10 @@ use hearback_core::{
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
-/// How much longer than its budget a source is waited for: it returns what it has at the end of its budget.
+/// How much longer than its budget a source is waited for, at most, and by which part of the budget: it returns what
+/// it has at the end of its budget.
 const GRACE: SignedDuration = SignedDuration::from_millis(500);
+const GRACE_PART: i32 = 4;
 
 /// A change and the evidence that holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +126,8 @@ pub(crate) async fn within<T>(
     budget: SignedDuration,
     call: impl Future<Output = Result<T, ConnectorError>>,
 ) -> Result<T, ConnectorError> {
-    let deadline = Duration::try_from(budget + GRACE).unwrap_or_default();
+    let grace = (budget / GRACE_PART).min(GRACE);
+    let deadline = Duration::try_from(budget.saturating_add(grace)).unwrap_or_default();
     tokio::time::timeout(deadline, call).await.unwrap_or(Err(ConnectorError::TimedOut(budget)))
 }
 

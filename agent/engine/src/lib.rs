@@ -10,6 +10,7 @@ pub mod driver;
 pub mod gather;
 pub mod incidents;
 pub mod logged;
+pub mod observe;
 pub mod placing;
 pub mod ranker;
 pub mod render;

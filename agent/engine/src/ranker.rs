@@ -67,6 +67,10 @@ features! {
     HarmlessShare = "harmless_share",
     /// 1 if it was written but not merged.
     NotLanded = "not_landed",
+    /// 1 if it reached production inside a change freeze that holds for it.
+    InFreeze = "in_freeze",
+    /// 1 if the policy asks for authorisation and it was neither reviewed nor delivered by a deploy record.
+    Unauthorised = "unauthorised",
 }
 
 /// When the evidence counts as strong. All of the conditions must hold.

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hearback_core::answer::{ChangeSummary, RuledOut};
+use hearback_core::answer::{ChangeSummary, FindingKind, Flagged, RuledOut};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Answer, Reason, Suspect, Verdict};
+use hearback_core::{Answer, ExternalText, Reason, Suspect, Verdict};
 use jiff::SignedDuration;
 
 /// What an answer cost: the last line says so.
@@ -19,12 +19,22 @@ pub struct Cost {
 /// How many suspects the text lists unless told otherwise: with verdict, onset, exclusions, gaps, coverage and
 /// cost an answer stays within ten lines.
 pub const TOP: usize = 5;
+/// As many lines an answer has at most, unless told otherwise.
+const LINES: usize = 10;
+/// Fewer suspects are not listed, whatever else there is to say.
+const FEWEST: usize = 2;
 
 /// The answer as text: at most ten lines for `top` up to [`TOP`].
 pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
+    let before = [onset_line(answer), signals_line(answer), errors_line(answer)];
+    let after =
+        [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
+    // With many other lines there, suspects make room: ten lines are what a tired person reads.
+    let others = 2 + before.iter().chain(&after).flatten().count();
+    let room = LINES.saturating_sub(others).clamp(FEWEST, TOP);
     let mut lines = vec![verdict_line(answer)];
-    lines.extend(onset_line(answer));
-    let shown: Vec<&Suspect> = answer.suspects.iter().take(top).collect();
+    lines.extend(before.into_iter().flatten());
+    let shown: Vec<&Suspect> = answer.suspects.iter().take(if top == TOP { room } else { top }).collect();
     let rows: Vec<[String; 5]> = shown.iter().map(|suspect| columns(answer, suspect)).collect();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -39,8 +49,7 @@ pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         }
         lines.push(line);
     }
-    lines.extend(ruled_out_line(answer));
-    lines.extend(gaps_line(answer));
+    lines.extend(after.into_iter().flatten());
     lines.push(searched_line(answer, cost));
     lines.join("\n") + "\n"
 }
@@ -48,8 +57,8 @@ pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
 /// The answer as Markdown, with the same words.
 pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     let mut text = format!("**{}**\n", escaped(&verdict_line(answer)));
-    if let Some(onset) = onset_line(answer) {
-        let _ = writeln!(text, "\n{}", escaped(&onset));
+    for line in [onset_line(answer), signals_line(answer), errors_line(answer)].into_iter().flatten() {
+        let _ = writeln!(text, "\n{}", escaped(&line));
     }
     if !answer.suspects.is_empty() {
         text.push_str("\n| # | strength | age | change | what | why |\n|---|---|---|---|---|---|\n");
@@ -65,8 +74,12 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         let reasons: Vec<String> = telling(suspect).map(|reason| escaped(reason.claim.says())).collect();
         let _ = writeln!(text, "| {rank} | {strength} | {age} | {id} | {what} | {} |", reasons.join("; "));
     }
-    let rest =
-        ruled_out_line(answer).into_iter().chain(gaps_line(answer)).chain([searched_line(answer, cost)]);
+    let rest = unauthorised_line(answer)
+        .into_iter()
+        .chain(ruled_out_line(answer))
+        .chain(runbook_line(answer))
+        .chain(gaps_line(answer))
+        .chain([searched_line(answer, cost)]);
     for line in rest {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
@@ -133,7 +146,7 @@ fn age(answer: &Answer, change: &ChangeSummary) -> String {
 fn short_id(change: &ChangeSummary) -> String {
     match &change.sha {
         Some(sha) => sha.chars().take(10).collect(),
-        None => hearback_core::ExternalText::from(change.id.as_str()).for_people(40),
+        None => ExternalText::from(change.id.as_str()).for_people(40),
     }
 }
 
@@ -141,6 +154,16 @@ fn short_id(change: &ChangeSummary) -> String {
 fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
     let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points() >= 1.0;
     suspect.reasons.iter().filter(|reason| reason.feature != "recency").filter(tells).take(2)
+}
+
+fn unauthorised_line(answer: &Answer) -> Option<String> {
+    let say = |flagged: &Flagged| format!("{} {}", short_id(&flagged.change), flagged.because.says());
+    let said: Vec<String> = answer.unauthorised.iter().take(2).map(say).collect();
+    let more = match answer.unauthorised.len().saturating_sub(said.len()) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    if said.is_empty() { None } else { Some(format!("Not authorised: {}{more}", said.join("; "))) }
 }
 
 fn ruled_out_line(answer: &Answer) -> Option<String> {
@@ -161,6 +184,30 @@ fn ruled_out_line(answer: &Answer) -> Option<String> {
     };
     let groups: Vec<String> = by_rule.into_iter().map(group).collect();
     if groups.is_empty() { None } else { Some(format!("Ruled out: {}", groups.join("; "))) }
+}
+
+/// How many findings of a line are told; JSON holds them all.
+const TOLD: usize = 3;
+
+fn found(answer: &Answer, wanted: &[FindingKind]) -> Option<String> {
+    let of_kind = answer.findings.iter().filter(|finding| wanted.contains(&finding.kind));
+    let says: Vec<&str> = of_kind.take(TOLD).map(|finding| finding.claim.says()).collect();
+    if says.is_empty() { None } else { Some(says.join("; ")) }
+}
+
+fn signals_line(answer: &Answer) -> Option<String> {
+    found(answer, &[FindingKind::Signal, FindingKind::Usual]).map(|says| format!("Signals: {says}"))
+}
+
+fn errors_line(answer: &Answer) -> Option<String> {
+    found(answer, &[FindingKind::ErrorLog, FindingKind::FailedCall, FindingKind::SlowCall])
+        .map(|says| format!("Errors: {says}"))
+}
+
+fn runbook_line(answer: &Answer) -> Option<String> {
+    let runbook = answer.runbook.as_ref()?;
+    let of = runbook.service.as_ref().map_or(String::new(), |service| format!(" of {service}"));
+    Some(format!("Runbook{of}: {}", ExternalText::from(runbook.link.as_str()).for_people(200)))
 }
 
 fn gaps_line(answer: &Answer) -> Option<String> {

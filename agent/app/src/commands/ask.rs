@@ -59,6 +59,8 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     let started = Instant::now();
     let context = driver::Context {
         ranker: &config.ranker,
+        signals: &config.signals,
+        policy: &config.policy,
         catalog: &config.catalog,
         sources: &sources,
         incident: incident.as_ref(),

@@ -62,6 +62,14 @@ pub struct PrometheusSection {
     pub name: Option<String>,
     /// A bearer token for it.
     pub token: Option<Secret>,
+    /// The distance of points that is wished for; else 15 s.
+    pub step: Option<String>,
+    /// How far back a rate looks, at least: four scrape intervals; else 2m.
+    pub rate_over: Option<String>,
+    /// Where people find it, if not at the same address.
+    pub people_url: Option<String>,
+    /// Which of the built-in queries fit: "opentelemetry", "classic" or "either".
+    pub conventions: Option<String>,
     /// Queries for golden signals in place of the built-in ones; `{{service}}` is the service's name.
     #[serde(default)]
     pub signals: BTreeMap<SignalKind, String>,
@@ -81,9 +89,19 @@ pub struct GithubSection {
     pub token: Option<Secret>,
     /// The webhook's secret; without it webhooks are refused.
     pub webhook_secret: Option<Secret>,
-    /// Names of workflows that deploy.
+    /// Workflows that deploy.
     #[serde(default)]
-    pub deploy_workflows: Vec<String>,
+    pub deploy_workflow: Vec<DeployWorkflowSection>,
+}
+
+/// A workflow that deploys.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeployWorkflowSection {
+    /// A pattern for its name, its path or its file's name.
+    pub workflow: String,
+    /// Where it deploys to, if it is always the same.
+    pub environment: Option<String>,
 }
 
 /// Who hears of changes that were not authorised.

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::{Asked, Metrics, OfSource};
 use super::problem::Problem;
 use crate::config::Config;
+use crate::wiring::Notifier;
 use crate::wiring::intake::Intake;
 
 /// How many questions are worked on at once; others wait.
@@ -52,6 +53,8 @@ pub struct Parts {
     pub telemetry: Option<Telemetry>,
     /// How what is sent is read.
     pub intake: Intake,
+    /// How leadership hears.
+    pub notifier: Notifier,
 }
 
 /// What all routes share.
@@ -66,6 +69,8 @@ pub struct Service {
     pub telemetry: Option<Telemetry>,
     /// How what is sent is read.
     pub intake: Intake,
+    /// How leadership hears.
+    pub notifier: Notifier,
     /// Counts.
     pub metrics: Metrics,
     /// Tells the worker that there is something to do.
@@ -83,13 +88,14 @@ pub struct Service {
 impl Service {
     /// A service of these parts, which ends with `stop`.
     pub fn new(parts: Parts, stop: CancellationToken) -> Self {
-        let Parts { config, record, sources, telemetry, intake } = parts;
+        let Parts { config, record, sources, telemetry, intake, notifier } = parts;
         Service {
             config,
             record,
             sources,
             telemetry,
             intake,
+            notifier,
             metrics: Metrics::new(),
             work: Notify::new(),
             news: tokio::sync::watch::Sender::new(0),
@@ -153,6 +159,8 @@ impl Service {
         let began = Instant::now();
         let context = Context {
             ranker: &self.config.ranker,
+            signals: &self.config.signals,
+            policy: &self.config.policy,
             catalog: &self.config.catalog,
             sources: &self.sources,
             incident,

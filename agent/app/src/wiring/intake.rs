@@ -8,6 +8,8 @@ use hearback_cdevents::ChangeFormError;
 use hearback_core::happening::Alert;
 use hearback_core::telemetry::{LogRecord, SpanRecord};
 use hearback_core::{Catalog, Change, ServiceName};
+use hearback_github::{WebhookRequest, WebhookRules, WebhookSecret, parse_webhook};
+use hearback_otlp::{Encoding, LineDefaults, OtlpError, OtlpResponse, Parsed, Signal, failure, success};
 use jiff::Timestamp;
 
 use crate::serve::Problem;
@@ -43,6 +45,53 @@ pub struct Read<T> {
     pub content_type: &'static str,
 }
 
+impl<T> Read<T> {
+    fn of(read: Parsed<T>, signal: Signal, encoding: Encoding) -> Self {
+        let OtlpResponse { content_type, body } = success(signal, encoding, &read.rejected);
+        Read { items: read.records, reply: body, content_type }
+    }
+}
+
+/// Telemetry that is refused, in the form that its sender reads.
+pub enum Refused {
+    /// As everything else is refused.
+    Plainly(Problem),
+    /// As OTLP wants it: `google.rpc.Status` in the encoding of the request.
+    AsOtlp {
+        /// The status.
+        status: StatusCode,
+        /// The body's media type.
+        content_type: &'static str,
+        /// The body.
+        body: Vec<u8>,
+    },
+}
+
+fn status_of(error: &OtlpError) -> StatusCode {
+    match error {
+        OtlpError::Malformed(_) => StatusCode::BAD_REQUEST,
+        OtlpError::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+    }
+}
+
+fn refused(error: &OtlpError, encoding: Encoding) -> Refused {
+    let OtlpResponse { content_type, body } = failure(encoding, &error.to_string());
+    Refused::AsOtlp { status: status_of(error), content_type, body }
+}
+
+fn refused_lines(error: &OtlpError) -> Refused {
+    Refused::Plainly(Problem::new(status_of(error), error.to_string()))
+}
+
+fn unknown_form(what: &str, kind: &str) -> Refused {
+    let lines = if what == "logs" { ", or lines as application/x-ndjson" } else { "" };
+    let kind = hearback_core::ExternalText::from(kind).for_people(60);
+    Refused::Plainly(Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        format!("{what} are not read as \"{kind}\"; send OTLP as application/x-protobuf or application/json{lines}"),
+    ))
+}
+
 /// Reads what is sent.
 pub struct Intake {
     /// Which labels of alerts mean what.
@@ -55,8 +104,10 @@ pub struct Intake {
 
 /// A repository whose deliveries are taken.
 pub struct GithubIntake {
-    /// What is needed to read them.
-    pub hook: hearback_github::Webhook,
+    /// What deliveries are signed with.
+    pub secret: WebhookSecret,
+    /// How they are read.
+    pub rules: WebhookRules,
 }
 
 impl Intake {
@@ -102,6 +153,55 @@ impl Intake {
             AlertEvent::Resolved { fingerprint, at } => SentAlert::Resolved { fingerprint, at },
         };
         Ok(notification.events.into_iter().map(sent).collect())
+    }
+
+    /// The changes of a delivery to the repository called `name`.
+    ///
+    /// # Errors
+    /// 400, 401, 404 or 413, in one sentence.
+    pub fn github(&self, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<SentDelivery, Problem> {
+        let missing =
+            || Problem::missing("deliveries are taken for repositories with a webhook_secret in [[github]] only");
+        let GithubIntake { secret, rules } = self.github.get(name).ok_or_else(missing)?;
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let request = WebhookRequest {
+            event: header("x-github-event"),
+            delivery: header("x-github-delivery"),
+            signature: header("x-hub-signature-256"),
+            body,
+        };
+        let read = parse_webhook(&request, secret, rules).map_err(|error| {
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            Problem::new(status, error.to_string())
+        })?;
+        Ok(SentDelivery { id: read.id, changes: read.changes })
+    }
+
+    /// Log records: OTLP in both encodings, or lines of JSON or text.
+    ///
+    /// # Errors
+    /// 400, 413 or 415. For OTLP the body is what its protocol asks for.
+    pub fn logs(&self, kind: &str, body: &[u8], received_at: Timestamp) -> Result<Read<LogRecord>, Refused> {
+        if ["application/x-ndjson", "application/jsonl", "text/plain"].contains(&kind) {
+            let read = hearback_otlp::parse_lines(body, &LineDefaults { received_at, service: None });
+            let read = read.map_err(|error| refused_lines(&error))?;
+            return Ok(Read::of(read, Signal::Logs, Encoding::Json));
+        }
+        let encoding = Encoding::from_content_type(kind).ok_or_else(|| unknown_form("logs", kind))?;
+        let read = hearback_otlp::parse_logs(body, encoding, received_at);
+        let read = read.map_err(|error| refused(&error, encoding))?;
+        Ok(Read::of(read, Signal::Logs, encoding))
+    }
+
+    /// Spans: OTLP in both encodings.
+    ///
+    /// # Errors
+    /// As [`Intake::logs`].
+    pub fn traces(&self, kind: &str, body: &[u8], received_at: Timestamp) -> Result<Read<SpanRecord>, Refused> {
+        let encoding = Encoding::from_content_type(kind).ok_or_else(|| unknown_form("traces", kind))?;
+        let read = hearback_otlp::parse_traces(body, encoding, received_at);
+        let read = read.map_err(|error| refused(&error, encoding))?;
+        Ok(Read::of(read, Signal::Traces, encoding))
     }
 
     fn with_official_name(&self, alert: Alert) -> Alert {

@@ -1,8 +1,11 @@
 //! Analysts: pure functions of (incident, gathered, now), one file each. They must not await, read a clock or
 //! know where the evidence came from.
 
+pub mod authorised;
 pub mod change_point;
+pub mod findings;
 pub mod harmless;
+pub mod measured;
 pub mod onset;
 mod robust;
 pub mod rollout;

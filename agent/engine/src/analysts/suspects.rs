@@ -9,6 +9,7 @@ use hearback_core::evidence::Citation;
 use hearback_core::{Catalog, Change, ChangeId, Window};
 use jiff::Timestamp;
 
+use super::authorised::Judged;
 use super::rollout::{is_rollout, rollouts};
 use super::rule_out::{self, rule_out};
 use super::suspects_features::{Measured, Shared, measure};
@@ -33,6 +34,8 @@ pub struct Inputs<'a> {
     pub changes: &'a [Sighted],
     /// The diffs that were read.
     pub diffs: &'a BTreeMap<ChangeId, SightedDiff>,
+    /// Which changes were not authorised, as [`super::authorised::judge`] found.
+    pub judged: &'a BTreeMap<ChangeId, Judged>,
 }
 
 impl Inputs<'_> {
@@ -212,7 +215,8 @@ fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-fn summary(change: &Change, effective_at: Timestamp) -> ChangeSummary {
+/// What an answer shows of a change that reached production at `effective_at`.
+pub fn summary(change: &Change, effective_at: Timestamp) -> ChangeSummary {
     ChangeSummary {
         id: change.id.clone(),
         sha: change.id.sha().map(str::to_owned),

@@ -10,6 +10,7 @@ use hearback_core::time::{format_length, format_time};
 use hearback_core::{Change, ChangeId, ChangeKind, ExternalText};
 use jiff::SignedDuration;
 
+use super::authorised::Breach;
 use super::harmless::{Purpose, purpose};
 use super::suspects::{Candidate, Inputs, hours_before};
 use super::suspects_words::{Collection, Counted, Hit};
@@ -93,6 +94,7 @@ pub fn measure(inputs: &Inputs<'_>, shared: &Shared<'_>, candidate: &Candidate<'
     if change.landed == Landed::NotYet {
         seen.extend(says(candidate, Feature::NotLanded, 1.0, "not merged by then".into()));
     }
+    seen.extend(authorised(inputs, candidate));
     seen
 }
 
@@ -364,4 +366,30 @@ fn harmless_share(candidate: &Candidate<'_>) -> Option<Measured> {
     }
     let text = format!("{harmless} of {} files are documentation or tests", paths.len());
     says(candidate, Feature::HarmlessShare, harmless as f64 / paths.len() as f64, text)
+}
+
+fn authorised(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Vec<Measured> {
+    let Some(judged) = inputs.judged.get(&candidate.sighted.change.id) else { return Vec::new() };
+    let of = |feature, value, claim: &Claim| Measured {
+        feature,
+        value,
+        claim: Some(claim.clone()),
+        word_share: 0.0,
+    };
+    let feature = |breach: &Breach| match breach {
+        Breach::InFreeze { .. } => Feature::InFreeze,
+        Breach::NeitherReviewedNorDeployed { .. } => Feature::Unauthorised,
+    };
+    // Two freezes at once are one reason; the first is said.
+    let mut seen: Vec<Measured> = Vec::new();
+    for breach in &judged.breaches {
+        if !seen.iter().any(|measured| measured.feature == feature(breach)) {
+            seen.push(of(feature(breach), 1.0, breach.because()));
+        }
+    }
+    // What is allowed counts nothing and is said all the same.
+    if let (true, Some(claim)) = (seen.is_empty(), judged.allowed.first()) {
+        seen.push(of(Feature::InFreeze, 0.0, claim));
+    }
+    seen
 }

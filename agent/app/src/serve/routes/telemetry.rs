@@ -12,6 +12,7 @@ use crate::serve::doors::{Allowed, Raw, Send, content_type};
 use crate::serve::metrics::Taken;
 use crate::serve::problem::Problem;
 use crate::serve::service::{Service, Telemetry};
+use crate::wiring::intake::Refused;
 
 fn telemetry(service: &Service) -> Result<&Telemetry, Problem> {
     let off = || Problem::new(StatusCode::NOT_IMPLEMENTED, "telemetry is off here: set [telemetry] path");
@@ -22,6 +23,15 @@ fn taken(service: &Service, what: &'static str, outcome: &'static str, count: us
     service.metrics.taken.get_or_create(&Taken { what, outcome }).inc_by(count as u64);
 }
 
+fn refusal(refused: Refused) -> Result<Response, Problem> {
+    match refused {
+        Refused::Plainly(problem) => Err(problem),
+        Refused::AsOtlp { status, content_type, body } => {
+            Ok((status, [(header::CONTENT_TYPE, content_type)], body).into_response())
+        }
+    }
+}
+
 /// Takes log records.
 pub async fn logs(
     State(service): State<Arc<Service>>,
@@ -30,7 +40,10 @@ pub async fn logs(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let telemetry = telemetry(&service)?;
-    let read = service.intake.logs(&content_type(&headers), &body, Timestamp::now())?;
+    let read = match service.intake.logs(&content_type(&headers), &body, Timestamp::now()) {
+        Ok(read) => read,
+        Err(refused) => return refusal(refused),
+    };
     let count = read.items.len();
     if let Err(error) = telemetry.sink.take_logs(read.items).await {
         taken(&service, "log", "refused", count);
@@ -48,7 +61,10 @@ pub async fn traces(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let telemetry = telemetry(&service)?;
-    let read = service.intake.traces(&content_type(&headers), &body)?;
+    let read = match service.intake.traces(&content_type(&headers), &body, Timestamp::now()) {
+        Ok(read) => read,
+        Err(refused) => return refusal(refused),
+    };
     let count = read.items.len();
     if let Err(error) = telemetry.sink.take_spans(read.items).await {
         taken(&service, "span", "refused", count);

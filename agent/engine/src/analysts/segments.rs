@@ -134,7 +134,7 @@ pub(super) fn cuts(values: &[f64], noise: Noise, threshold: f64) -> Vec<usize> {
         }
         length = match length {
             ..=12 => length - 2,
-            ..=96 => length * 2 / 3,
+            13..=96 => length * 2 / 3,
             _ => length / 2,
         };
     }

@@ -142,7 +142,7 @@ fn cost(rules: &hearback_engine::signals::Signals) {
     };
     println!(
         "{:34} {:>8} {:>12} {:>12} {:>14}",
-        "cost, median of a series", "points", "onset", "signature", "× CUSUM"
+        "cost, median of the series", "points", "onset", "signature", "× CUSUM"
     );
     for (name, season) in [
         ("six hours", Season::Unseen),
@@ -161,15 +161,20 @@ fn cost(rules: &hearback_engine::signals::Signals) {
             whole / naive.max(0.01)
         );
     }
+    println!("Page's CUSUM stops at its first alarm, which is early on most of these");
 }
 
 fn median_us(made: &[Made], work: impl Fn(&Made) -> bool) -> f64 {
     let mut times: Vec<f64> = made
         .iter()
         .map(|made| {
-            let started = Instant::now();
-            std::hint::black_box(work(std::hint::black_box(made)));
-            started.elapsed().as_secs_f64() * 1e6
+            let once = || {
+                let started = Instant::now();
+                std::hint::black_box(work(std::hint::black_box(made)));
+                started.elapsed().as_secs_f64() * 1e6
+            };
+            // The best of five: what else the machine does is no cost of ours.
+            (0..5).map(|_| once()).fold(f64::MAX, f64::min)
         })
         .collect();
     times.sort_by(f64::total_cmp);

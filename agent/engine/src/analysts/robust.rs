@@ -12,12 +12,16 @@
 const MAD_TO_SD: f64 = 1.4826;
 /// The median; 0 of nothing. The upper one of an even number.
 pub(super) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    if sorted.is_empty() {
+    median_of(&mut values.to_vec())
+}
+
+/// As [`median`], in place.
+pub(super) fn median_of(values: &mut [f64]) -> f64 {
+    if values.is_empty() {
         return 0.0;
     }
-    let middle = sorted.len() / 2;
-    *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
+    let middle = values.len() / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
 /// The median absolute deviation from `center`, as a standard deviation.

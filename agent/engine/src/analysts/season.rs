@@ -10,7 +10,7 @@
     reason = "a numeric kernel: every index is below the length it was made from"
 )]
 
-use super::robust::{median, spread};
+use super::robust::{median, median_of, spread};
 use crate::signals::SeasonRule;
 
 const DAY_S: i64 = 86_400;
@@ -83,7 +83,7 @@ fn fold(at_s: &[i64], values: &[f64], step_s: i64, period: i64, rule: &SeasonRul
             let others = 0..if cycles >= MANY_CYCLES { cycles } else { cycle };
             others.filter(|other| *other != cycle).for_each(|other| pool.extend(&cells[other * bins + bin]));
             if !pool.is_empty() {
-                profile[cycle * bins + bin] = median(&pool);
+                profile[cycle * bins + bin] = median_of(&mut pool);
             }
         }
     }

@@ -68,23 +68,31 @@ impl Sums {
     }
 
     fn trusted(&self, from: usize, at: usize, until: usize) -> f64 {
-        let shorter = (at - from).min(until - at);
-        self.saving(from, at, until) * self.trust.get(shorter - 1).copied().unwrap_or(1.0)
+        self.saving(from, at, until) * self.trust_of((at - from).min(until - at))
     }
 
+    fn trust_of(&self, shorter: usize) -> f64 {
+        self.trust.get(shorter - 1).copied().unwrap_or(1.0)
+    }
+
+    /// The cut that saves most, and what it saves. The inner loop of everything here: one division a sample.
     fn best_cut(&self, from: usize, until: usize) -> Option<(usize, f64)> {
         if until < from + 2 * SHORTEST {
             return None;
         }
-        let cuts = from + SHORTEST..=until - SHORTEST;
-        let mut best = (from + SHORTEST, -1.0);
-        for at in cuts {
-            let saving = self.trusted(from, at, until);
-            if saving > best.1 {
-                best = (at, saving);
+        let n = until - from;
+        let (base, total, count) = (self.value[from], self.sum(from, until), n as f64);
+        let (mut place, mut most) = (SHORTEST, -1.0);
+        for (left, prefix) in (SHORTEST..).zip(&self.value[from + SHORTEST..=until - SHORTEST]) {
+            let right = n - left;
+            let difference = (prefix - base) * count - total * left as f64;
+            let saving =
+                difference * difference / (left as f64 * right as f64) * self.trust_of(left.min(right));
+            if saving > most {
+                (place, most) = (left, saving);
             }
         }
-        Some(best)
+        Some((from + place, most / count))
     }
 
     /// The places in `from..until` whose saving lies within `slack` of that of `at`.
@@ -134,7 +142,7 @@ pub(super) fn cuts(values: &[f64], noise: Noise, threshold: f64) -> Vec<usize> {
         }
         length = match length {
             ..=12 => length - 2,
-            ..=96 => length * 2 / 3,
+            13..=96 => length * 2 / 3,
             _ => length / 2,
         };
     }

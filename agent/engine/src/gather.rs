@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use hearback_core::change::{Diff, Paths, RepoPath};
+use hearback_core::change::{Diff, Paths, RepoPath, Review};
 use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::redaction::{redact, redact_external};
@@ -166,13 +166,16 @@ fn add_fetched(
     let evidence = snapshot(&name, Origin::Member, &items, Some(query.window))?;
     for change in items {
         match by_id.entry(change.id.clone()) {
-            // The record may hold a change without its files; the source that made it knows more.
-            btree_map::Entry::Occupied(mut known)
-                if known.get().change.paths.as_slice().is_empty() && !change.paths.as_slice().is_empty() =>
-            {
-                known.insert(Sighted { change, evidence: evidence.id });
+            btree_map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                // The record may hold a change without its files; the source that made it knows more.
+                if known.change.paths.as_slice().is_empty() && !change.paths.as_slice().is_empty() {
+                    let before = std::mem::replace(known, Sighted { change, evidence: evidence.id });
+                    say_more(&mut known.change, before.change);
+                } else {
+                    say_more(&mut known.change, change);
+                }
             }
-            btree_map::Entry::Occupied(_) => {}
             btree_map::Entry::Vacant(free) => {
                 free.insert(Sighted { change, evidence: evidence.id });
             }
@@ -192,6 +195,22 @@ pub(crate) fn snapshot<T: serde::Serialize>(
 ) -> Result<Evidence, NotCanonical> {
     let text = ExternalText::new(canonical_json(items)?);
     Evidence::new(source.clone(), origin, None, window, text)
+}
+
+/// Two sources know one change: git its files, GitHub its review, a pipeline its services.
+fn say_more(change: &mut Change, other: Change) {
+    if change.review == Review::Unknown {
+        change.review = other.review;
+    }
+    if change.services.is_empty() {
+        change.services = other.services;
+    }
+    if change.delivers.is_empty() {
+        change.delivers = other.delivers;
+    }
+    if change.link.is_none() {
+        change.link = other.link;
+    }
 }
 
 /// Everything that people wrote. Ids, times and shas are the source's own.

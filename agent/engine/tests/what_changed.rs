@@ -15,9 +15,11 @@ use hearback_core::{
     Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Fetched, PathChange, ServiceName, SourceName,
     Strength, Verdict, Window,
 };
+use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
+use hearback_engine::signals::Signals;
 use jiff::{SignedDuration, Timestamp};
 
 /// Minutes before this moment are how the tests count.
@@ -147,8 +149,12 @@ impl Asked<'_> {
             onset: self.onset,
         };
         let ranker = Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap();
+        let signals = Signals::parse(include_str!("../../../config/signals.toml")).unwrap();
+        let policy = AuthorisationPolicy::default();
         let context = Context {
             ranker: &ranker,
+            signals: &signals,
+            policy: &policy,
             catalog: &self.catalog,
             sources: &Sources { changes: sources, ..Sources::default() },
             incident: None,

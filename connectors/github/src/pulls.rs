@@ -47,7 +47,7 @@ pub(crate) async fn fetch_pulls(question: &Question<'_>, branches: &[String]) ->
     };
     let list = question.list::<Pull>(PULLS, path, next).await?;
     let mut found = Found { missing: list.cut.into_iter().collect(), ..Found::default() };
-    let numbers = known_numbers(question, &list.items);
+    let mut numbers = known_numbers(question, &list.items);
     let (merged, elsewhere) = merged(question, list.items, branches);
     found.searched.push(format!(
         "{} merged into {}",
@@ -74,7 +74,9 @@ pub(crate) async fn fetch_pulls(question: &Question<'_>, branches: &[String]) ->
     drop(looked);
     let mut asked = asked.into_iter();
     for merged in &merged {
-        tell(question, merged, asked.next(), &mut found);
+        let changes = tell(question, merged, asked.next(), &mut found.missing);
+        numbers.insert(merged.pull.number, changes.iter().map(|change| change.id.clone()).collect());
+        found.changes.extend(changes);
     }
     link_reverts(&mut found.changes, &numbers, &about.slug);
     found.missing.sort();
@@ -82,11 +84,13 @@ pub(crate) async fn fetch_pulls(question: &Question<'_>, branches: &[String]) ->
     Ok(found)
 }
 
-/// What each pull request that was read became, by its number; for reverts that name a number.
-fn known_numbers(question: &Question<'_>, pulls: &[Pull]) -> BTreeMap<u64, ChangeId> {
+/// The merge commit of each pull request that was read, by its number; for reverts that name a number.
+fn known_numbers(question: &Question<'_>, pulls: &[Pull]) -> BTreeMap<u64, Vec<ChangeId>> {
     let known = pulls.iter().filter(|pull| pull.merged_at.is_some_and(|at| at < question.window.until));
     known
-        .filter_map(|pull| Some((pull.number, question.about.commit(pull.merge_commit_sha.as_deref()?)?)))
+        .filter_map(|pull| {
+            Some((pull.number, vec![question.about.commit(pull.merge_commit_sha.as_deref()?)?]))
+        })
         .collect()
 }
 
@@ -122,7 +126,12 @@ async fn look(question: &Question<'_>, merged: &Merged) -> Looked {
 }
 
 /// Makes changes of a pull request and of what was asked about it.
-fn tell(question: &Question<'_>, merged: &Merged, looked: Option<Looked>, found: &mut Found) {
+fn tell(
+    question: &Question<'_>,
+    merged: &Merged,
+    looked: Option<Looked>,
+    missing: &mut Vec<String>,
+) -> Vec<Change> {
     let (reviews, landing) = match looked {
         Some(Looked { reviews, landing }) => (Some(reviews), Some(landing)),
         None => (None, None),
@@ -135,23 +144,23 @@ fn tell(question: &Question<'_>, merged: &Merged, looked: Option<Looked>, found:
             if review == Review::Missing && cut.is_some() { Review::Unknown } else { review }
         }
         Some(Err(refusal)) => {
-            found.missing.push(format!("some reviews: {refusal}"));
+            missing.push(format!("some reviews: {refusal}"));
             Review::Unknown
         }
         None => Review::Unknown,
     };
     let landing = match landing {
         Some(Ok(landing)) => {
-            found.missing.extend(landing.cut.clone());
+            missing.extend(landing.cut.clone());
             Some(landing)
         }
         Some(Err(refusal)) => {
-            found.missing.push(format!("some merge commits: {refusal}"));
+            missing.push(format!("some merge commits: {refusal}"));
             None
         }
         None => None,
     };
-    found.changes.extend(changes(question, merged, landing.as_ref(), review));
+    changes(question, merged, landing.as_ref(), review)
 }
 
 fn changes(
@@ -268,11 +277,11 @@ fn says(title: &str) -> Says {
 }
 
 /// Links reverts to what they revert: GitHub's button writes `Reverts owner/name#12` and no commit id.
-fn link_reverts(changes: &mut [Change], numbers: &BTreeMap<u64, ChangeId>, slug: &Slug) {
+fn link_reverts(changes: &mut [Change], numbers: &BTreeMap<u64, Vec<ChangeId>>, slug: &Slug) {
     let mut undone: Vec<(ChangeId, RevertedBy)> = Vec::new();
     for change in changes.iter_mut().filter(|change| change.revert.says == Says::Reverts) {
         let Some(number) = reverted_number(change.body.as_untrusted(), slug) else { continue };
-        if let Some(target) = numbers.get(&number).filter(|target| **target != change.id) {
+        for target in numbers.get(&number).into_iter().flatten().filter(|target| **target != change.id) {
             change.revert.reverts.push(target.clone());
             undone.push((target.clone(), RevertedBy { by: change.id.clone(), at: change.effective_at }));
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use hearback_core::export::Export;
 use hearback_core::{Catalog, Happening, Incident};
+use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::driver::{self, Context, Sources};
 use hearback_engine::incidents::load;
 use hearback_engine::ranker::Ranker;
@@ -78,7 +79,16 @@ async fn answer(
 ) -> Result<()> {
     let started = Instant::now();
     let budget = SignedDuration::from_secs(2);
-    let context = Context { ranker, catalog, sources: &Sources::default(), incident: Some(incident), budget };
+    let (signals, policy) = (config::shipped_signals()?, AuthorisationPolicy::default());
+    let context = Context {
+        ranker,
+        signals: &signals,
+        policy: &policy,
+        catalog,
+        sources: &Sources::default(),
+        incident: Some(incident),
+        budget,
+    };
     let answered = driver::answer(context, question).await?;
     let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
     output::print(&format!("\n{}\n", render::text(&answered.answer, TOP, Some(cost))))

@@ -17,7 +17,7 @@ use super::token::{Wanted, listed, make};
 use crate::cli::Serve;
 use crate::config::Config;
 use crate::output::{self, Usage};
-use crate::serve::{Service, api, serve_connections, work};
+use crate::serve::{Service, api, notify, serve_connections, warm_up, work};
 use crate::wiring;
 
 pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
@@ -38,6 +38,8 @@ pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
     let service = Arc::new(Service::new(parts, stop.clone()));
     let mut tasks = JoinSet::new();
     tasks.spawn(work(Arc::clone(&service)));
+    tasks.spawn(notify(Arc::clone(&service)));
+    tasks.spawn(warm_up(Arc::clone(&service)));
     tasks.spawn(serve_connections(listener, api::router(Arc::clone(&service)), stop.clone()));
     output::line(format!("hearback listens on http://{at} (what it takes: /openapi.json). Ctrl-C ends it."))?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;

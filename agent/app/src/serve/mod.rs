@@ -19,5 +19,5 @@ mod worker;
 
 pub use self::connections::serve_connections;
 pub use self::problem::Problem;
-pub use self::service::{Parts, Service};
-pub use self::worker::work;
+pub use self::service::{Parts, Service, Telemetry};
+pub use self::worker::{notify, warm_up, work};

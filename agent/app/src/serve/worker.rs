@@ -6,12 +6,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearback_core::Change;
+use hearback_core::answer::Flagged;
 use hearback_core::entry::Actor;
-use hearback_core::ports::Expect;
+use hearback_core::hash::{NotCanonical, canonical_json};
+use hearback_core::ports::{ChangeQuery, Expect, Notice};
+use hearback_core::{Change, Digest, EvidenceId, ExternalText, Window};
 use hearback_engine::alerts::Inquiry;
+use hearback_engine::analysts::authorised::{Inputs, SightedFreeze, flagged, judge};
 use hearback_engine::asking;
-use jiff::Timestamp;
+use hearback_engine::gather::Sighted;
+use hearback_engine::observe::Observe;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::problem::Problem;
@@ -19,6 +24,12 @@ use super::service::Service;
 
 /// How long the worker rests when nothing calls it: other processes write to the record too.
 const REST: Duration = Duration::from_secs(2);
+/// How many notices are told at once.
+const NOTICES_AT_ONCE: usize = 20;
+/// How long after a failure leadership is told again.
+const NOT_HEARD: Duration = Duration::from_secs(30);
+/// How long the first look at the changes may take.
+const WARM_UP: SignedDuration = SignedDuration::from_mins(5);
 
 /// Works until the service stops. One failure is logged and tried again.
 pub async fn work(service: Arc<Service>) {
@@ -106,5 +117,116 @@ async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Looks whether changes that were just sent were authorised, and queues a notice for each that was not.
-pub async fn watch_authorisation(_service: &Service, _changes: &[Change], _now: Timestamp) {}
+/// Looks whether changes that were just sent were authorised, and queues a notice for each that was not. It fails
+/// towards silence here and towards saying it in the answer: a change is never refused for it.
+pub async fn watch_authorisation(service: &Service, changes: &[Change], now: Timestamp) {
+    let policy = &service.config.policy;
+    if changes.is_empty() || (service.sources.freezes.is_empty() && policy.require.is_empty()) {
+        return;
+    }
+    match breaches(service, changes).await {
+        Ok(flagged) => {
+            for Flagged { change, because } in flagged {
+                let what = format!(
+                    "{} by {}: {}",
+                    change.kind,
+                    change.author.for_people(40),
+                    change.title.for_people(100)
+                );
+                let text = ExternalText::new(format!("Not authorised: {what}: {}", because.says()));
+                let notice = Notice { key: format!("unauthorised {}", change.id), at: now, text, told_at: None };
+                if let Err(error) = service.record.queue_notice(&notice).await {
+                    tracing::error!(%error, "a notice could not be kept");
+                }
+            }
+            service.work.notify_one();
+        }
+        Err(error) => tracing::error!(%error, "changes could not be looked at"),
+    }
+}
+
+async fn breaches(service: &Service, changes: &[Change]) -> Result<Vec<Flagged>, NotCanonical> {
+    let times = || changes.iter().map(|change| change.effective_at);
+    let (Some(from), Some(last)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
+    let until = last.checked_add(SignedDuration::from_secs(1)).unwrap_or(last);
+    let observed = Observe {
+        signals: &[],
+        logs: &[],
+        traces: &[],
+        freezes: &service.sources.freezes,
+        services: &[],
+        began: until,
+        window: Window { from, until },
+        budget: service.config.serve.budget,
+    };
+    let observed = observed.ask().await?;
+    let freezes: Vec<SightedFreeze> = observed
+        .freezes
+        .into_iter()
+        .map(|seen| SightedFreeze { freeze: seen.item, evidence: seen.evidence })
+        .collect();
+    let sighted: Vec<Sighted> = changes
+        .iter()
+        .map(|change| {
+            let evidence = EvidenceId(Digest::of(canonical_json(change)?.as_bytes()));
+            Ok(Sighted { change: change.clone(), evidence })
+        })
+        .collect::<Result<_, NotCanonical>>()?;
+    let inputs = Inputs {
+        changes: &sighted,
+        freezes: &freezes,
+        policy: &service.config.policy,
+        catalog: &service.config.catalog,
+    };
+    Ok(flagged(&sighted, &judge(&inputs)))
+}
+
+/// Tells what waits to be told. What nobody heard is told again after a while.
+async fn tell_notices(service: &Service) -> Result<(), Problem> {
+    for notice in service.record.untold_notices(NOTICES_AT_ONCE).await? {
+        match service.notifier.tell(&notice.text.for_people(1000)).await {
+            Ok(()) => drop(service.record.mark_told(&notice.key, Timestamp::now()).await?),
+            Err(error) => {
+                tracing::warn!(%error, "leadership could not be told; it is tried again");
+                tokio::time::sleep(NOT_HEARD).await;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells leadership, beside everything else: a webhook that hangs holds up nothing.
+pub async fn notify(service: Arc<Service>) {
+    loop {
+        let told = tokio::select! {
+            () = service.stop.cancelled() => return,
+            told = tell_notices(&service) => told,
+        };
+        if let Err(problem) = told {
+            failed(&service, "notices could not be read", &problem);
+        }
+        tokio::select! {
+            () = service.stop.cancelled() => return,
+            () = tokio::time::sleep(REST) => {}
+        }
+    }
+}
+
+/// Reads the window of changes once with time to spare, so that the first question finds what was worked out of a large
+/// repository.
+pub async fn warm_up(service: Arc<Service>) {
+    let window = Window::before(Timestamp::now(), service.config.window);
+    let query = ChangeQuery { window, budget: WARM_UP };
+    for source in &service.sources.changes {
+        tokio::select! {
+            () = service.stop.cancelled() => return,
+            // What fails here fails again when it matters, and is said then.
+            _ = source.changes(&query) => {}
+        }
+    }
+    tokio::select! {
+        () = service.stop.cancelled() => {}
+        () = std::future::pending() => {}
+    }
+}

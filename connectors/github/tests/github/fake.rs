@@ -1,7 +1,7 @@
 //! A strict GitHub over TCP: holds every request to the contract, pages, links, tags and limits its answers as GitHub
 //! does, and misbehaves on demand.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -229,7 +229,7 @@ fn answer(
     graph: &Graph,
     base_url: &str,
     path: &str,
-    query: &HashMap<String, String>,
+    query: &BTreeMap<String, String>,
     etag: Option<&str>,
 ) -> Response<Body> {
     let rest = path.strip_prefix("/repos/octo/checkout").or_else(|| path.strip_prefix("/repositories/1"));
@@ -282,7 +282,7 @@ fn many(items: Vec<Value>) -> Option<Found> {
     Some(Found::Many(items, Box::new(Value::Array)))
 }
 
-fn look_up(graph: &Graph, parts: &[&str], query: &HashMap<String, String>) -> Option<Found> {
+fn look_up(graph: &Graph, parts: &[&str], query: &BTreeMap<String, String>) -> Option<Found> {
     let number = |text: &str| text.parse::<u64>().ok();
     match parts {
         [] => {
@@ -326,7 +326,7 @@ fn newest_first(mut items: Vec<Value>, by: &str) -> Vec<Value> {
     items
 }
 
-fn runs(graph: &Graph, query: &HashMap<String, String>, wanted: impl Fn(&Value) -> bool) -> Found {
+fn runs(graph: &Graph, query: &BTreeMap<String, String>, wanted: impl Fn(&Value) -> bool) -> Found {
     let mut items = graph.runs.clone();
     items.retain(wanted);
     if let Some(branch) = query.get("branch") {

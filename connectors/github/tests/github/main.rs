@@ -25,7 +25,7 @@ fn at(time: &str) -> Timestamp {
     format!("2026-11-23T{time}:00Z").parse().unwrap()
 }
 
-/// 12:00 to 14:00, two seconds.
+/// 12:00 to 14:00, twenty seconds.
 fn query() -> ChangeQuery {
     ChangeQuery {
         window: Window { from: at("12:00"), until: at("14:00") },

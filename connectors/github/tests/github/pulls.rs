@@ -208,6 +208,25 @@ async fn a_revert_by_button_is_linked_to_what_it_reverts() {
 }
 
 #[tokio::test]
+async fn a_revert_of_a_merge_reverts_the_commits_it_brought() {
+    let mut graph = graph();
+    graph.commit(60, &[9], "One", "11:00");
+    graph.commit(10, &[9, 60], "Merge pull request #1 from octo/topic", "12:10");
+    graph.pull(1, "Both", ("12:10", 10));
+    graph.pull_commits.insert(1, vec![commit(60, &[9], "One", "11:00")]);
+    graph.commit(11, &[10], "Revert \"Both\" (#2)", "12:20");
+    graph.pull(2, "Revert \"Both\"", ("12:20", 11))["body"] = json!("Reverts #1");
+    let fake = Fake::start(graph).await;
+    let fetched = ask(&fake).await;
+    let by = |number| ChangeId::commit("shop", &sha(number)).unwrap();
+    for change in fetched.items.iter().filter(|change| change.id != by(11)) {
+        assert_eq!(change.revert.reverted_by[0].by, by(11), "{:?}", change.id);
+    }
+    let revert = fetched.items.iter().find(|change| change.id == by(11)).unwrap();
+    assert_eq!(revert.revert.reverts, [by(10), by(60)]);
+}
+
+#[tokio::test]
 async fn what_is_merged_elsewhere_is_counted_and_a_program_is_named_as_one() {
     let mut graph = graph();
     graph.commit(10, &[9], "Bump (#1)", "12:10");

@@ -187,17 +187,18 @@ async fn a_gateway_that_stumbles_once_is_asked_twice() {
 
 #[tokio::test]
 async fn silence_ends_with_the_budget_and_what_was_read_is_told() {
-    let short = ChangeQuery { budget: SignedDuration::from_millis(1500), ..query() };
+    let budget = |seconds| ChangeQuery { budget: SignedDuration::from_secs(seconds), ..query() };
     let fake = Fake::start(graph()).await;
     fake.trouble("/statuses", Trouble::Hangs);
     let begun = Instant::now();
-    let fetched = ask_with(&fake, options(&fake), short.clone()).await.unwrap();
-    assert!(begun.elapsed() < Duration::from_millis(1500));
+    let fetched = ask_with(&fake, options(&fake), budget(3)).await.unwrap();
+    // A source is waited for half a second beyond its budget.
+    assert!(begun.elapsed() < Duration::from_millis(3500));
     assert!(lines(&fetched)[0].contains("Fix cart"), "{:?}", lines(&fetched));
     assert_eq!(fetched.coverage.missing, ["statuses of some deployments: no time was left for deployments"]);
     let fake = Fake::start(graph()).await;
     fake.trouble("/", Trouble::Hangs);
-    let error = ask_with(&fake, options(&fake), short).await.unwrap_err();
+    let error = ask_with(&fake, options(&fake), budget(1)).await.unwrap_err();
     assert_eq!(error.to_string(), "no answer within 1 s");
 }
 
@@ -291,4 +292,20 @@ async fn answers_of_two_questions_at_once_do_not_mix() {
     let (a, b) = futures::join!(source.changes(&long), source.changes(&short));
     assert_eq!(a.unwrap(), b.unwrap());
     fake.assert_kept_the_contract();
+}
+
+#[tokio::test]
+async fn pages_that_stayed_the_same_lead_on_to_the_next() {
+    let mut graph = graph();
+    for number in 2..=250 {
+        graph.pull(number, &format!("Change (#{number})"), ("12:30", 10));
+    }
+    let fake = Fake::start(graph).await;
+    let limits = Limits { pulls: 0, ..Limits::default() };
+    let source = source(GithubOptions { limits, ..options(&fake) });
+    let first = source.changes(&query()).await.unwrap();
+    let spent = fake.spent();
+    assert_eq!(source.changes(&query()).await.unwrap(), first);
+    assert_eq!(fake.spent(), spent);
+    assert!(first.coverage.searched.contains("250 pull requests"), "{}", first.coverage.searched);
 }

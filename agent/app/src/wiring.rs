@@ -10,8 +10,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
 pub use self::live::Notifier;
+use anyhow::Result;
 pub use hearback_calendar::FreezeEntry;
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
 use hearback_engine::driver::Sources;

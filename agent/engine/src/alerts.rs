@@ -53,14 +53,10 @@ impl AlertDesk<'_> {
         let mut inquiries = Vec::new();
         for waiting in self.inbox.alerts(&Window { from: Window::before(now, LOOK_BACK).from, until }).await?
         {
-            match self.home_of(&waiting, incidents, now).await? {
-                Some(id) => self.tell(&id, &waiting, incidents, now).await?,
-                None if waiting.resolved_at.is_none() => {
-                    if self.inbox.prepared(&waiting.alert).await?.is_empty() {
-                        inquiries.push(Inquiry::Waiting(waiting.alert));
-                    }
-                }
-                None => {}
+            if let Some(id) = self.home_of(&waiting, incidents, now).await? {
+                self.tell(&id, &waiting, incidents, now).await?;
+            } else if waiting.resolved_at.is_none() && self.inbox.prepared(&waiting.alert).await?.is_empty() {
+                inquiries.push(Inquiry::Waiting(waiting.alert));
             }
         }
         let unanswered =

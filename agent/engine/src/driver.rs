@@ -7,12 +7,8 @@ use std::sync::Arc;
 use hearback_core::answer::{ANSWER_VERSION, Answer, Runbook, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
-use hearback_core::ports::{
-    ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource,
-};
-use hearback_core::{
-    Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName,
-};
+use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
+use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -228,7 +224,9 @@ fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking, observed: &Observed)
         .filter(|name| !concerned(name) && !seen(name))
         .map(|name| Gap {
             source: source.clone(),
-            why: format!("service {name} is not in the catalog, and nothing that was read concerns it by name"),
+            why: format!(
+                "service {name} is not in the catalog, and nothing that was read concerns it by name"
+            ),
         })
         .collect()
 }

@@ -130,8 +130,11 @@ impl Observe<'_> {
         if self.services.is_empty() {
             return Vec::new();
         }
-        let query =
-            SeriesQuery { services: self.services.to_vec(), window: self.back_to(length), budget: self.budget };
+        let query = SeriesQuery {
+            services: self.services.to_vec(),
+            window: self.back_to(length),
+            budget: self.budget,
+        };
         let query = &query;
         let asked = self.signals.iter().map(|source| async move {
             let span = tracing::info_span!("connector.call", source = %source.name(), verb = "series");
@@ -209,7 +212,8 @@ impl Observed {
                         seen.extend(items.into_iter().map(|item| Seen { item, evidence: evidence.id }));
                         self.snapshots.push(evidence);
                     }
-                    self.gaps.extend(coverage.gaps().filter(|gap| !self.gaps.contains(gap)).collect::<Vec<_>>());
+                    self.gaps
+                        .extend(coverage.gaps().filter(|gap| !self.gaps.contains(gap)).collect::<Vec<_>>());
                     // Asked for failed and for slow spans, a source searched the same ones twice.
                     if !self.searched.contains(&coverage) {
                         self.searched.push(coverage);

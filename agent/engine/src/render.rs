@@ -27,8 +27,7 @@ const FEWEST: usize = 2;
 /// The answer as text: at most ten lines for `top` up to [`TOP`].
 pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     let before = [onset_line(answer), signals_line(answer), errors_line(answer)];
-    let after =
-        [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
+    let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
     // With many other lines there, suspects make room: ten lines are what a tired person reads.
     let others = 2 + before.iter().chain(&after).flatten().count();
     let room = LINES.saturating_sub(others).clamp(FEWEST, TOP);

@@ -391,6 +391,8 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
             latest: at(AFTER),
             because: because.clone(),
         }),
+        findings: vec![],
+        runbook: None,
         considered,
         suspects: suspects.clone(),
         ruled_out: ruled_out.clone(),

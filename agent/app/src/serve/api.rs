@@ -47,11 +47,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// The OpenAPI 3.1 description.
-pub fn description() -> OpenApi {
-    described().1
-}
-
+/// The routes, and their OpenAPI 3.1 description.
 fn described() -> (Router<Arc<Service>>, OpenApi) {
     let mut api = OpenApi {
         info: Info {

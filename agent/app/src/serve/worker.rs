@@ -134,7 +134,8 @@ pub async fn watch_authorisation(service: &Service, changes: &[Change], now: Tim
                     change.title.for_people(100)
                 );
                 let text = ExternalText::new(format!("Not authorised: {what}: {}", because.says()));
-                let notice = Notice { key: format!("unauthorised {}", change.id), at: now, text, told_at: None };
+                let notice =
+                    Notice { key: format!("unauthorised {}", change.id), at: now, text, told_at: None };
                 if let Err(error) = service.record.queue_notice(&notice).await {
                     tracing::error!(%error, "a notice could not be kept");
                 }

@@ -88,7 +88,9 @@ fn unknown_form(what: &str, kind: &str) -> Refused {
     let kind = hearback_core::ExternalText::from(kind).for_people(60);
     Refused::Plainly(Problem::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        format!("{what} are not read as \"{kind}\"; send OTLP as application/x-protobuf or application/json{lines}"),
+        format!(
+            "{what} are not read as \"{kind}\"; send OTLP as application/x-protobuf or application/json{lines}"
+        ),
     ))
 }
 
@@ -160,8 +162,9 @@ impl Intake {
     /// # Errors
     /// 400, 401, 404 or 413, in one sentence.
     pub fn github(&self, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<SentDelivery, Problem> {
-        let missing =
-            || Problem::missing("deliveries are taken for repositories with a webhook_secret in [[github]] only");
+        let missing = || {
+            Problem::missing("deliveries are taken for repositories with a webhook_secret in [[github]] only")
+        };
         let GithubIntake { secret, rules } = self.github.get(name).ok_or_else(missing)?;
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let request = WebhookRequest {
@@ -197,7 +200,12 @@ impl Intake {
     ///
     /// # Errors
     /// As [`Intake::logs`].
-    pub fn traces(&self, kind: &str, body: &[u8], received_at: Timestamp) -> Result<Read<SpanRecord>, Refused> {
+    pub fn traces(
+        &self,
+        kind: &str,
+        body: &[u8],
+        received_at: Timestamp,
+    ) -> Result<Read<SpanRecord>, Refused> {
         let encoding = Encoding::from_content_type(kind).ok_or_else(|| unknown_form("traces", kind))?;
         let read = hearback_otlp::parse_traces(body, encoding, received_at);
         let read = read.map_err(|error| refused(&error, encoding))?;

@@ -164,7 +164,7 @@ pub enum Notifier {
     /// By a webhook that takes `{"text": …}`, as chat systems have them.
     Webhook {
         /// The client of its origin.
-        http: HttpClient,
+        http: Box<HttpClient>,
         /// Its path and query, which are its secret.
         url: hearback_http::Url,
     },
@@ -177,10 +177,11 @@ pub enum Notifier {
 pub fn notifier(config: &Config) -> Result<Notifier> {
     let Some(secret) = &config.serve.leadership.webhook else { return Ok(Notifier::Log) };
     let text = secret.read().context("[leadership] webhook")?;
-    let url = hearback_http::Url::parse(&text).map_err(|_| Usage("[leadership] webhook is not a URL".into()))?;
+    let url =
+        hearback_http::Url::parse(&text).map_err(|_| Usage("[leadership] webhook is not a URL".into()))?;
     let origin = url.origin().ascii_serialization();
     let http = HttpClient::new(HttpOptions::new(origin)).map_err(usage).context("[leadership] webhook")?;
-    Ok(Notifier::Webhook { http, url })
+    Ok(Notifier::Webhook { http: Box::new(http), url })
 }
 
 impl Notifier {
@@ -195,7 +196,8 @@ impl Notifier {
                 Ok(())
             }
             Notifier::Webhook { http, url } => {
-                match http.post_json(url, &json!({"text": text}), Limits::new(NOTICE_WITHIN, 64 * 1024)).await {
+                match http.post_json(url, &json!({"text": text}), Limits::new(NOTICE_WITHIN, 64 * 1024)).await
+                {
                     Ok(_) | Err(HttpError::OutcomeUnknown { .. }) => Ok(()),
                     Err(error) => Err(error.into()),
                 }

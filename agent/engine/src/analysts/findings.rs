@@ -103,7 +103,8 @@ fn error_logs(observed: &Observed) -> Vec<Finding> {
 }
 
 fn failed_calls(observed: &Observed) -> Vec<Finding> {
-    let mut by_name: BTreeMap<(&ServiceName, &str), (usize, &Seen<hearback_core::SpanRecord>)> = BTreeMap::new();
+    let mut by_name: BTreeMap<(&ServiceName, &str), (usize, &Seen<hearback_core::SpanRecord>)> =
+        BTreeMap::new();
     for seen in &observed.failed {
         let entry = by_name.entry((&seen.item.service, seen.item.name.as_untrusted())).or_insert((0, seen));
         entry.0 += 1;
@@ -123,7 +124,11 @@ fn failed_calls(observed: &Observed) -> Vec<Finding> {
                 true => String::new(),
                 false => format!(": {}", span.message.for_people(60)),
             };
-            let text = format!("{} fails {} ({count} seen, since {since}{why})", span.service, span.name.for_people(50));
+            let text = format!(
+                "{} fails {} ({count} seen, since {since}{why})",
+                span.service,
+                span.name.for_people(50)
+            );
             finding(FindingKind::FailedCall, &span.service, text, seen.evidence, None)
         })
         .collect()

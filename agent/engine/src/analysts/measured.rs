@@ -49,9 +49,8 @@ fn is_of_season(longer: &Series, onset: Timestamp, as_of: Timestamp, rules: &Sig
 
 /// The wordings of errors that were not in the logs before.
 pub fn surges(observed: &Observed) -> Vec<LogSurge> {
-    let is_surge = |seen: &&Seen<LogTemplate>| {
-        seen.item.count >= SURGE_RECORDS && is_new(seen.item.first.at, observed)
-    };
+    let is_surge =
+        |seen: &&Seen<LogTemplate>| seen.item.count >= SURGE_RECORDS && is_new(seen.item.first.at, observed);
     let surge = |seen: &Seen<LogTemplate>| LogSurge {
         service: seen.item.service.clone(),
         text: seen.item.text.clone(),

@@ -168,7 +168,8 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         parse_length(&text).map_err(|error| Usage(error.to_string()).into())
     };
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    let base = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    let folder = file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    let base = folder.unwrap_or(Path::new("."));
     let from_file = record.is_none();
     let record = match record.map(str::to_owned).or(given(user.record.url)) {
         Some(url) if from_file => RecordPlace::Named(beside(base, url)),

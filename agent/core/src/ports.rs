@@ -32,7 +32,7 @@ pub enum ConnectorError {
     #[error("{0}")]
     NotUsable(String),
     /// The source did not answer in time.
-    #[error("no answer within {} s", .0.as_secs())]
+    #[error("no answer within {:.1} s", .0.as_secs_f64())]
     TimedOut(SignedDuration),
     /// The source failed; trying again may help.
     #[error("{0}")]

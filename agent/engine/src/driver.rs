@@ -10,7 +10,6 @@ use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
 use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::analysts::authorised::{self, AuthorisationPolicy, SightedFreeze, flagged, judge};
@@ -27,8 +26,8 @@ use crate::signals::Signals;
 /// The share of a question's time that sources may take when they are asked first. What comes late has a grace of a
 /// quarter of it.
 const FIRST_SHARE: f64 = 0.55;
-/// The share of what is left then that the diffs of the likeliest changes may take, with the same grace.
-const SECOND_SHARE: f64 = 0.75;
+/// The share that the diffs of the likeliest changes may take then, with the same grace: together it is all of it.
+const SECOND_SHARE: f64 = 0.25;
 
 /// The sources a question is asked of. Any of them may be missing: a question needs none in particular.
 #[derive(Clone, Default)]
@@ -85,7 +84,6 @@ pub async fn answer(context: Context<'_>, question: &Question) -> Result<Answere
 
 async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answered, NotCanonical> {
     let Context { ranker, signals, policy, catalog, sources, incident, budget } = context;
-    let started = Instant::now();
     let window = question.window;
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
@@ -137,9 +135,8 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let likeliest: Vec<ChangeId> =
         ranking.suspects.iter().take(ranker.diffs).map(|suspect| suspect.change.id.clone()).collect();
     if !scope.words.is_empty() && !likeliest.is_empty() {
-        let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or(budget);
-        let left = share(budget.saturating_sub(elapsed).max(SignedDuration::ZERO), SECOND_SHARE);
-        let diffs = gather::diffs(&sources.changes, &likeliest, left, &mut gathered).await?;
+        let second = share(budget, SECOND_SHARE);
+        let diffs = gather::diffs(&sources.changes, &likeliest, second, &mut gathered).await?;
         ranking = rank(&Inputs { diffs: &diffs, ..inputs });
     }
     let mut gaps = gathered.gaps;

@@ -268,7 +268,7 @@ async fn a_question_without_time_says_what_it_did_not_see() {
                 "the time was up: what arrived up to 2023-11-15 00:13:20Z was not looked through to the end";
             assert_eq!(fetched.coverage.missing, [expect]);
         }
-        Err(error) => assert_eq!(error.to_string(), "no answer within 0 s"),
+        Err(error) => assert_eq!(error.to_string(), "no answer within 0.0 s"),
     }
 }
 

@@ -53,7 +53,27 @@ fn groups<'a>(body: &'a Value, name: &str) -> Result<&'a [Value], OtlpError> {
     }
 }
 
+/// Something else where a list of groups, scopes or records belongs would lose them all without a word.
+fn check_lists(groups: &[Value], scopes: &str, records: &str) -> Result<(), OtlpError> {
+    let is_list = |value: &Value, name: &str| {
+        value
+            .as_object()
+            .is_some_and(|fields| matches!(fields.get(name), None | Some(Value::Null | Value::Array(_))))
+    };
+    let wrong = |name: &str| {
+        Err(OtlpError::Malformed(format!("the body is no OTLP request in JSON: \"{name}\" is not a list")))
+    };
+    if !groups.iter().all(|group| is_list(group, scopes)) {
+        return wrong(scopes);
+    }
+    if !groups.iter().flat_map(|group| list(group, scopes)).all(|scope| is_list(scope, records)) {
+        return wrong(records);
+    }
+    Ok(())
+}
+
 fn check_count(groups: &[Value], scopes: &str, records: &str, what: &str) -> Result<(), OtlpError> {
+    check_lists(groups, scopes, records)?;
     let in_scopes =
         groups.iter().flat_map(|group| list(group, scopes)).map(|scope| list(scope, records).len());
     if in_scopes.sum::<usize>() > MOST_RECORDS { Err(too_many(MOST_RECORDS, what)) } else { Ok(()) }

@@ -71,7 +71,7 @@ fn an_unknown_service_is_answered_and_said() -> Result<()> {
     let (home, shop) = (Home::new()?, one_commit()?);
     let out =
         home.run(["ask", "--repo", shop.path(), "--service", "chekout", "--since", "2026-01-01"])?.ok()?;
-    assert!(out.contains("Gaps: catalog: service chekout is not in the catalog, and no change"), "{out}");
+    assert!(out.contains("Gaps: catalog: service chekout is not in the catalog, and nothing"), "{out}");
     Ok(())
 }
 

@@ -131,7 +131,7 @@ fn what_can_not_be_read_is_refused_and_nothing_is_written() -> Result<()> {
         ("deep alerts", "/v1/webhooks/alertmanager", json, deep_object.as_bytes(), 400),
         ("truncated protobuf", "/v1/logs", protobuf, b"\x0a\xff\xff\xff\x7f", 400),
         ("JSON logs that are none", "/v1/logs", json, b"{\"resourceLogs\":[{\"scopeLogs\":7}]}", 400),
-        ("deep traces", "/v1/traces", json, deep_object.as_bytes(), 400),
+        ("deep traces", "/v1/traces", json, deep_object.as_bytes(), 413),
         ("traces as text", "/v1/traces", "text/plain", b"span", 415),
     ];
     let bearer = format!("Bearer {}", service.token);

@@ -42,11 +42,16 @@ fn ago(seconds: i64) -> String {
 }
 
 fn notification(status: &str, alerts: &[(&str, &str, &str)]) -> Value {
+    began(30, status, alerts)
+}
+
+/// A notification of alerts that began so many seconds ago.
+fn began(seconds: i64, status: &str, alerts: &[(&str, &str, &str)]) -> Value {
     let alerts: Vec<Value> = alerts
         .iter()
         .map(|(fingerprint, service, level)| {
             let ends = if status == "resolved" { ago(0) } else { "0001-01-01T00:00:00Z".into() };
-            json!({"status": status, "fingerprint": fingerprint, "startsAt": ago(30), "endsAt": ends,
+            json!({"status": status, "fingerprint": fingerprint, "startsAt": ago(seconds), "endsAt": ends,
                    "labels": {"alertname": "CheckoutFailing", "service": service, "severity": level},
                    "annotations": {"summary": "5xx above 2 %", "runbook_url": "https://runbooks.shop.example/5xx"},
                    "generatorURL": "http://prometheus.shop.example/graph"})
@@ -97,7 +102,7 @@ fn an_alert_that_pages_opens_an_incident_and_is_answered_before_anybody_asks() -
     })?;
     // It flaps: the same problem, the same incident, no second investigation.
     service
-        .post("/v1/webhooks/alertmanager", &notification("firing", &[("f1", "checkout", "critical")]))?
+        .post("/v1/webhooks/alertmanager", &began(1, "firing", &[("f1", "checkout", "critical")]))?
         .ok()?;
     let entries = service.wait_for("/v1/incidents/INC-1/entries", |entries| {
         (kinds(entries).iter().filter(|kind| *kind == "alert_fired").count() == 3).then(|| entries.clone())

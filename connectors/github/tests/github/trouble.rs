@@ -199,7 +199,7 @@ async fn silence_ends_with_the_budget_and_what_was_read_is_told() {
     let fake = Fake::start(graph()).await;
     fake.trouble("/", Trouble::Hangs);
     let error = ask_with(&fake, options(&fake), budget(1)).await.unwrap_err();
-    assert_eq!(error.to_string(), "no answer within 1 s");
+    assert_eq!(error.to_string(), "no answer within 1.0 s");
 }
 
 #[tokio::test]

@@ -18,12 +18,17 @@ use hearback_engine::driver::Sources;
 use hearback_engine::logged::LoggedChanges;
 use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
 use hearback_record::{Record, RecordUrl};
+use jiff::SignedDuration;
 
 use crate::cli::Ask;
+use crate::config::serve::PrometheusSection;
 use crate::config::{Cache, Config, RecordPlace, Repository, Walk};
 use crate::output::Usage;
 use crate::progress::Progress;
 use crate::serve::Parts;
+
+/// How long a part has to say that it is there.
+const CHECK_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// The configured record, opened.
 pub async fn record(config: &Config) -> Result<Arc<dyn Record>> {
@@ -75,6 +80,23 @@ pub async fn service(config: Config) -> Result<Parts> {
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
     Ok(Parts { config, record, sources, telemetry, intake, notifier })
+}
+
+/// Asks a configured Prometheus for its version.
+pub async fn check_prometheus(section: &PrometheusSection, config: &Config) -> Result<String> {
+    Ok(live::prometheus(section, config)?.check(CHECK_WITHIN).await?)
+}
+
+/// Whether the sections for GitHub can be used; how many there are.
+pub fn check_github(config: &Config) -> Result<usize> {
+    live::intake(config)?;
+    Ok(live::github_sources(config)?.len())
+}
+
+/// Whether the sections for freezes can be used; how many there are.
+pub fn check_freezes(config: &Config) -> Result<usize> {
+    freezes(config)?;
+    Ok(config.freezes.0.len())
 }
 
 fn freezes(config: &Config) -> Result<Vec<Arc<dyn FreezeSource>>> {

@@ -55,6 +55,8 @@ pub struct Context<'a> {
     pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
     pub catalog: &'a Catalog,
+    /// What is known to be missing before anything is asked: a catalog file that can't be read.
+    pub gaps: &'a [Gap],
     /// What is asked.
     pub sources: &'a Sources,
     /// The incident in which it is asked, folded as of the question's time.
@@ -83,7 +85,7 @@ pub async fn answer(context: Context<'_>, question: &Question) -> Result<Answere
 }
 
 async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answered, NotCanonical> {
-    let Context { ranker, signals, policy, catalog, sources, incident, budget } = context;
+    let Context { ranker, signals, policy, catalog, sources, incident, budget, .. } = context;
     let window = question.window;
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
@@ -139,7 +141,8 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         let diffs = gather::diffs(&sources.changes, &likeliest, second, &mut gathered).await?;
         ranking = rank(&Inputs { diffs: &diffs, ..inputs });
     }
-    let mut gaps = gathered.gaps;
+    let mut gaps = context.gaps.to_vec();
+    gaps.extend(gathered.gaps);
     gaps.extend(observed.gaps.iter().cloned());
     gaps.extend(unknown_services(&inputs, &ranking, &observed));
     let Ranking { mut suspects, ruled_out, considered } = ranking;

@@ -156,6 +156,7 @@ impl Asked<'_> {
             signals: &signals,
             policy: &policy,
             catalog: &self.catalog,
+            gaps: &[],
             sources: &Sources { changes: sources, ..Sources::default() },
             incident: None,
             budget: SignedDuration::from_secs(2),

@@ -1,5 +1,13 @@
 //! A change inside a freeze: marked, scored, said in the answer, and leadership hears of it once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};

@@ -1,5 +1,13 @@
 //! What the service refuses: with the right status and one plain sentence, whatever is sent.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
+
 use anyhow::{Context as _, Result};
 use hearback_e2e::Home;
 use hearback_e2e::service::{Reply, Service};
@@ -50,7 +58,8 @@ fn whoever_may_not_is_told_so() -> Result<()> {
     let body = br#"{"title":"x","severity":"SEV-3"}"#.as_slice();
     let by_another = br#"{"title":"x","severity":"SEV-3","by":"eve"}"#.as_slice();
     let note_by_another = br#"{"text":"x","by":"eve"}"#.as_slice();
-    let table: &[(&str, &str, &str, &str, &[u8], u16)] = &[
+    type Row<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [u8], u16);
+    let table: &[Row<'_>] = &[
         ("no token", "", "GET", "/v1/incidents", b"", 401),
         ("no such token", "hb_nobody_secret", "GET", "/v1/incidents", b"", 401),
         ("not of our form", "abc", "GET", "/v1/incidents", b"", 401),
@@ -95,7 +104,8 @@ fn what_can_not_be_read_is_refused_and_nothing_is_written() -> Result<()> {
     let json = "application/json";
     let protobuf = "application/x-protobuf";
     let future = r#"{"title":"x","severity":"SEV-1","impact_since":"2999-01-01"}"#;
-    let table: &[(&str, &str, &str, &[u8], u16)] = &[
+    type Row<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16);
+    let table: &[Row<'_>] = &[
         ("half a body", "/v1/incidents", json, b"{\"title\":", 400),
         ("not JSON", "/v1/incidents", json, b"title=x", 400),
         ("not UTF-8", "/v1/incidents", json, b"{\"title\":\"\xff\"}", 400),

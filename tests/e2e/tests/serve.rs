@@ -1,5 +1,13 @@
 //! The service as its users meet it: tokens, incidents, changes, alerts, events, and an orderly end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;

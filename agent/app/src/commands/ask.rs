@@ -62,6 +62,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         signals: &config.signals,
         policy: &config.policy,
         catalog: &config.catalog,
+        gaps: &config.catalog_files.gaps(),
         sources: &sources,
         incident: incident.as_ref(),
         budget: config.budget,

@@ -85,6 +85,7 @@ async fn answer(
         signals: &signals,
         policy: &policy,
         catalog,
+        gaps: &[],
         sources: &Sources::default(),
         incident: Some(incident),
         budget,

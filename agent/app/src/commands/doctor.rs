@@ -53,6 +53,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
             checks.push(cache(&config));
             checks.push(catalog(&config));
             checks.extend(repositories(&config));
+            checks.extend(live(&config).await);
         }
     }
     if arguments.json {
@@ -141,4 +142,40 @@ fn repositories(config: &Config) -> Vec<Check> {
         }
     };
     config.repositories.iter().map(check).collect()
+}
+
+/// What is asked or told over a network, and what only the service uses.
+async fn live(config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for section in &config.serve.prometheus {
+        let part = format!("prometheus {}", section.url);
+        checks.push(match wiring::check_prometheus(section, config).await {
+            Ok(says) => Check::new(part, Health::Ok, says),
+            Err(error) => Check::new(part, Health::Broken, format!("{error:#}"))
+                .fix("Mend [[prometheus]]; until then answers have no graphs"),
+        });
+    }
+    match wiring::check_github(config) {
+        Ok(0) => {}
+        Ok(1) => checks.push(Check::new("github", Health::Ok, "1 repository; it is asked with a question")),
+        Ok(n) => checks.push(Check::new(
+            "github",
+            Health::Ok,
+            format!("{n} repositories; they are asked with a question"),
+        )),
+        Err(error) => {
+            checks.push(Check::new("github", Health::Broken, format!("{error:#}")).fix("Mend [[github]]"));
+        }
+    }
+    match wiring::check_freezes(config) {
+        Ok(0) => checks.push(
+            Check::new("freezes", Health::Off, "no change freezes")
+                .fix("Add [[freeze]] sections to have them told"),
+        ),
+        Ok(n) => checks.push(Check::new("freezes", Health::Ok, format!("{n} in [[freeze]]"))),
+        Err(error) => {
+            checks.push(Check::new("freezes", Health::Broken, format!("{error:#}")).fix("Mend [[freeze]]"));
+        }
+    }
+    checks
 }

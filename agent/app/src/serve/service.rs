@@ -162,6 +162,7 @@ impl Service {
             signals: &self.config.signals,
             policy: &self.config.policy,
             catalog: &self.config.catalog,
+            gaps: &self.config.catalog_files.gaps(),
             sources: &self.sources,
             incident,
             budget: self.config.serve.budget,

@@ -12,7 +12,7 @@ use hearback_catalog::{Checkout, CodeOwners, PLACES};
 use hearback_core::catalog::{Conflict, Layer, Level, Problem, ProblemKind, Service, Tree, merge};
 use hearback_core::change::RepoPath;
 use hearback_core::ports::ConnectorError;
-use hearback_core::{Catalog, ExternalText, ServiceName};
+use hearback_core::{Catalog, ExternalText, Gap, ServiceName, SourceName};
 use hearback_engine::ranker::position;
 use jiff::SignedDuration;
 
@@ -32,6 +32,19 @@ pub struct CatalogFiles {
     pub people: BTreeSet<String>,
     /// What could not be read, and what does not agree.
     pub problems: Vec<Problem>,
+}
+
+impl CatalogFiles {
+    /// What an answer should say of the files: those that are wrong or can't be read.
+    pub fn gaps(&self) -> Vec<Gap> {
+        let Ok(source) = SourceName::new("catalog") else { return Vec::new() };
+        let wrong = self.problems.iter().filter(|problem| problem.level == Level::Error).count();
+        match wrong {
+            0 => Vec::new(),
+            1 => vec![Gap { source, why: "1 error in its files; see: hearback catalog check".into() }],
+            n => vec![Gap { source, why: format!("{n} errors in its files; see: hearback catalog check") }],
+        }
+    }
 }
 
 /// Merges the services of the configuration `file` with those of the files that `patterns` name, relative to `base`.

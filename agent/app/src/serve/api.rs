@@ -92,8 +92,22 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
             "/v1/changes",
             post_with(changes::take, raw("Send changes: CDEvents 0.5 or plain", CHANGES)),
         )
-        .api_route("/v1/logs", post_with(telemetry::logs, raw("Send log records: OTLP or JSON Lines", LOGS)))
-        .api_route("/v1/traces", post_with(telemetry::traces, raw("Send spans: OTLP", OTLP)))
+        .api_route(
+            "/v1/logs",
+            post_with(telemetry::logs, raw("Send log records: OTLP or JSON Lines", LOGS)).get_with(
+                telemetry::find_logs,
+                says("Log records by service, severity, trace, time and wording"),
+            ),
+        )
+        .api_route(
+            "/v1/logs/templates",
+            get_with(telemetry::find_templates, says("Wordings of log records, the most frequent first")),
+        )
+        .api_route(
+            "/v1/traces",
+            post_with(telemetry::traces, raw("Send spans: OTLP", OTLP))
+                .get_with(telemetry::find_traces, says("Spans of a trace, or the slowest")),
+        )
         .api_route(
             "/v1/webhooks/alertmanager",
             post_with(webhooks::alertmanager, raw("Send a notification of Alertmanager, version 4", JSON)),

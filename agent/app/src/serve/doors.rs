@@ -7,11 +7,12 @@ use std::sync::Arc;
 use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::{Operation, SecurityRequirement};
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use bytes::Bytes;
-use hearback_core::access::{Right, Token};
+use hearback_core::access::{Reach, Right, Token};
 use hearback_core::{ExternalText, IncidentId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -43,6 +44,13 @@ pub const SCHEME: &str = "token";
 
 /// Somebody who has the right `R`.
 pub struct Allowed<R> {
+    /// Their token.
+    pub token: Token,
+    right: PhantomData<R>,
+}
+
+/// Somebody who has the right `R` everywhere: what is not of one incident is not for tokens that reach some alone.
+pub struct Everywhere<R> {
     /// Their token.
     pub token: Token,
     right: PhantomData<R>,
@@ -104,6 +112,26 @@ impl<R: Needs> FromRequestParts<Arc<Service>> for Allowed<R> {
     }
 }
 
+impl<R: Needs> FromRequestParts<Arc<Service>> for Everywhere<R> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let token = admit_with::<R>(service, &parts.headers).await?;
+        match token.reach {
+            Reach::AllIncidents => Ok(Everywhere { token, right: PhantomData }),
+            Reach::Incidents(_) => {
+                Err(Problem::forbidden("this token reaches named incidents only, and this is not about one"))
+            }
+        }
+    }
+}
+
+impl<R> OperationInput for Everywhere<R> {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        needs_token(operation);
+    }
+}
+
 impl<R: Needs> FromRequestParts<Arc<Service>> for InIncident<R> {
     type Rejection = Problem;
 
@@ -144,6 +172,43 @@ impl<R> OperationInput for InIncident<R> {
 struct IncidentPath {
     /// The incident: INC-17.
     id: String,
+}
+
+/// What stands after the question mark.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Service>> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let read = Query::<T>::from_request_parts(parts, service).await;
+        let wrong = |rejection: QueryRejection| Problem::bad(rejection.body_text());
+        read.map(|Query(value)| Asked(value)).map_err(wrong)
+    }
+}
+
+impl<T: JsonSchema> OperationInput for Asked<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Query::<T>::operation_input(ctx, operation);
+    }
+}
+
+/// What the path names.
+pub struct InPath<T>(pub T);
+
+impl<T: DeserializeOwned + std::marker::Send> FromRequestParts<Arc<Service>> for InPath<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let read = Path::<T>::from_request_parts(parts, service).await;
+        read.map(|Path(value)| InPath(value)).map_err(|_| Problem::missing("there is no such page"))
+    }
+}
+
+impl<T: JsonSchema> OperationInput for InPath<T> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        Path::<T>::operation_input(ctx, operation);
+    }
 }
 
 /// A body of JSON.

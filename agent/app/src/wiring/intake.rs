@@ -180,13 +180,19 @@ impl Intake {
         Ok(SentDelivery { id: read.id, changes: read.changes })
     }
 
-    /// Log records: OTLP in both encodings, or lines of JSON or text.
+    /// Log records: OTLP in both encodings, or lines of JSON or text, of `service` where they do not say.
     ///
     /// # Errors
     /// 400, 413 or 415. For OTLP the body is what its protocol asks for.
-    pub fn logs(&self, kind: &str, body: &[u8], received_at: Timestamp) -> Result<Read<LogRecord>, Refused> {
+    pub fn logs(
+        &self,
+        kind: &str,
+        body: &[u8],
+        received_at: Timestamp,
+        service: Option<ServiceName>,
+    ) -> Result<Read<LogRecord>, Refused> {
         if ["application/x-ndjson", "application/jsonl", "text/plain"].contains(&kind) {
-            let read = hearback_otlp::parse_lines(body, &LineDefaults { received_at, service: None });
+            let read = hearback_otlp::parse_lines(body, &LineDefaults { received_at, service });
             let read = read.map_err(|error| refused_lines(&error))?;
             return Ok(Read::of(read, Signal::Logs, Encoding::Json));
         }

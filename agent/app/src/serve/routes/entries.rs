@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -23,7 +23,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::incidents::speaks_for_itself;
 use crate::commands::times;
-use crate::serve::doors::{InIncident, Read, Respond, Sent};
+use crate::serve::doors::{Asked, InIncident, Read, Respond, Sent};
 use crate::serve::problem::Problem;
 use crate::serve::service::Service;
 
@@ -58,7 +58,7 @@ pub struct Page {
 pub async fn read(
     State(service): State<Arc<Service>>,
     caller: InIncident<Read>,
-    Query(page): Query<PageOf>,
+    Asked(page): Asked<PageOf>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let exists = service.record.head(&caller.id).await?;

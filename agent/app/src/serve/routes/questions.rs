@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::commands::times;
-use crate::serve::doors::{Allowed, InIncident, Read, Respond, Sent};
+use crate::serve::doors::{Everywhere, InIncident, Read, Respond, Sent};
 use crate::serve::problem::Problem;
 use crate::serve::service::Service;
 
@@ -43,7 +43,7 @@ pub struct Ask {
 /// Asks outside any incident. Nothing is written down.
 pub async fn ask(
     State(service): State<Arc<Service>>,
-    _allowed: Allowed<Read>,
+    _allowed: Everywhere<Read>,
     Sent(ask): Sent<Ask>,
 ) -> Result<Json<Answer>, Problem> {
     let question = question(&service, &ask, None, Timestamp::now())?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use hearback_core::SourceName;
 use hearback_core::evidence::Known;
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::changes::log;
-use crate::serve::doors::{Allowed, Raw, Send};
+use crate::serve::doors::{Allowed, InPath, Raw, Send};
 use crate::serve::metrics::Taken;
 use crate::serve::problem::Problem;
 use crate::serve::service::Service;
@@ -84,7 +84,7 @@ pub struct Repository {
 /// Takes a delivery of GitHub. Its signature is its token.
 pub async fn github(
     State(service): State<Arc<Service>>,
-    Path(Repository { name }): Path<Repository>,
+    InPath(Repository { name }): InPath<Repository>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Json<Delivered>, Problem> {

@@ -111,6 +111,14 @@ impl Prometheus {
         Ok(Prometheus(daemon))
     }
 
+    /// What it answers to a GET of `path`, with its query: to say what was measured when a test fails.
+    ///
+    /// # Errors
+    /// It does not answer within ten seconds.
+    pub fn get(&self, path: &str) -> Result<String> {
+        self.0.get(path)
+    }
+
     /// What it logged: it says why an alert could not be sent.
     pub fn log(&self) -> String {
         self.0.log()

@@ -150,20 +150,56 @@ fn a_page_after_a_bad_deploy_is_answered_before_anybody_asks() -> Result<()> {
     let answered_at = Timestamp::now();
     let declared = of_kind(&entries, "declared");
     let declared = declared.first().context("a declaration")?;
-    assert_eq!(declared["by"], json!({"system": "hearback"}), "{declared:#}");
+    assert_eq!(declared["by"], json!({"is": "system", "name": "hearback"}), "{declared:#}");
     let answered = of_kind(&entries, "answered");
     let answer = &answered.first().context("an answer")?["body"]["kept"]["json"];
 
-    let symptom = ["ask", "--incident", "INC-1"];
-    let mut ask = world.home.command(symptom)?;
-    let asked = ask
-        .env("HEARBACK_SERVER", &world.service.url)
-        .env("HEARBACK_TOKEN", &world.service.token)
-        .output()?;
-    eprintln!(
-        "deploy {deployed_at}, failures {began}, later deploy {later}, answer seen {answered_at}\n{}\n{:#}",
-        String::from_utf8_lossy(&asked.stdout),
-        answer
-    );
+    let mut ask = world.home.command(["ask", "--incident", "INC-1"])?;
+    ask.env("HEARBACK_SERVER", &world.service.url).env("HEARBACK_TOKEN", &world.service.token);
+    let asked = ask.output()?;
+    eprintln!("deploy {deployed_at}, failures {began}, later deploy {later}, answer seen {answered_at}");
+    eprintln!("{}{:#}", String::from_utf8_lossy(&asked.stdout), answer["onset"]);
+
+    // Every sample around the beginning, as Prometheus scraped it: {job="checkout",code="500"}, the last 20 s.
+    let raw = "/api/v1/query?query=http_requests_total%7Bcode%3D%22500%22%7D%5B20s%5D";
+    eprintln!("{}", world.prometheus.get(raw)?);
+
+    is_right(answer, began)?;
+    world.toy.recovers();
+    let entries = world.entries_with("alert_resolved")?;
+    let by_hearback = |entry: &&&Value| entry["by"]["name"] == "hearback";
+    assert_eq!(of_kind(&entries, "answered").iter().filter(by_hearback).count(), 1, "{entries:#}");
+    assert_eq!(of_kind(&entries, "alert_fired").len(), 1, "{entries:#}");
+    assert_eq!(world.service.get("/v1/incidents")?.json().as_array().map(Vec::len), Some(1));
+    world.home.run(["record", "verify", "INC-1"])?.ok()?;
+    Ok(())
+}
+
+/// The answer is the one that the world asks for; `began` is when it failed in truth.
+fn is_right(answer: &Value, began: Timestamp) -> Result<()> {
+    assert_eq!(answer["verdict"], "look_here", "{answer:#}");
+    let (earliest, latest) = (time(&answer["onset"]["earliest"])?, time(&answer["onset"]["latest"])?);
+    // A failure is seen by the next scrape, and drawn at the next whole second: the late edge is at most two scrapes
+    // behind the truth, the early edge never more than two before it.
+    let (early, late) = (began.duration_since(earliest), latest.duration_since(began));
+    assert!(early <= TWO_SCRAPES && late <= TWO_SCRAPES, "{earliest} to {latest}, in truth {began}");
+    assert!(earliest <= began + TWO_SCRAPES && latest >= began - TWO_SCRAPES, "{earliest} to {latest}");
+
+    let suspects = answer["suspects"].as_array().context("suspects")?;
+    assert_eq!(suspects.first().map(|first| &first["id"]), Some(&json!("deploy:argocd:checkout-42")));
+    assert_eq!(suspects.first().map(|first| &first["strength"]), Some(&json!("strong")));
+    let ruled_out = answer["ruled_out"].as_array().context("ruled out")?;
+    let later = ruled_out.iter().find(|out| out["id"] == "deploy:argocd:search-119");
+    // Sent up to two seconds after the truth, it may lie inside the onset: then it is a suspect, and not the first.
+    match later {
+        Some(out) => assert_eq!(out["rule"], "after_onset"),
+        None => assert!(suspects.iter().skip(1).any(|one| one["id"] == "deploy:argocd:search-119")),
+    }
+    assert_eq!(answer["considered"], 3);
+    let findings = answer["findings"].as_array().context("findings")?;
+    let says = |finding: &Value| finding["claim"]["says"].as_str().unwrap_or_default().to_owned();
+    assert!(findings.iter().any(|f| says(f).starts_with("checkout errors ")), "{findings:#?}");
+    assert_eq!(answer["runbook"]["link"], RUNBOOK);
+    assert_eq!(answer["gaps"], json!([]));
     Ok(())
 }

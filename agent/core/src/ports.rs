@@ -62,6 +62,9 @@ pub struct SeriesQuery {
     pub services: Vec<ServiceName>,
     /// The time they cover.
     pub window: Window,
+    /// What must be covered. A source that can't give the whole window in fine steps begins later, but not later than
+    /// this, before it takes longer steps.
+    pub needed_from: Timestamp,
     /// How long the source may take.
     pub budget: SignedDuration,
 }

@@ -25,6 +25,8 @@ use crate::gather::{gap, snapshot, within};
 
 /// How far back from the beginning of the trouble series are read: enough to know what is usual today.
 const SERIES_BEFORE: SignedDuration = SignedDuration::from_hours(6);
+/// How much of that is worth a coarser view: less is enough where points are close.
+const SERIES_NEEDED: SignedDuration = SignedDuration::from_mins(20);
 /// How far back they are read to know what is usual at this hour of this weekday.
 const HISTORY: SignedDuration = SignedDuration::from_hours(15 * 24);
 /// How far back from the beginning of the trouble logs and traces are read.
@@ -96,8 +98,8 @@ impl Observe<'_> {
     /// [`NotCanonical`] never happens for these types; it is passed on rather than hidden.
     pub async fn ask(self) -> Result<Observed, NotCanonical> {
         let (series, history, templates, spans, freezes) = futures::join!(
-            self.series(SERIES_BEFORE),
-            self.series(HISTORY),
+            self.series(SERIES_BEFORE, SERIES_NEEDED),
+            self.series(HISTORY, HISTORY),
             self.templates(),
             self.spans(),
             self.freezes(),
@@ -126,13 +128,14 @@ impl Observe<'_> {
         Window { from: Window::before(self.began.min(until), length).from, until }
     }
 
-    async fn series(&self, length: SignedDuration) -> Vec<Answered<Series>> {
+    async fn series(&self, length: SignedDuration, needed: SignedDuration) -> Vec<Answered<Series>> {
         if self.services.is_empty() {
             return Vec::new();
         }
         let query = SeriesQuery {
             services: self.services.to_vec(),
             window: self.back_to(length),
+            needed_from: self.back_to(needed).from,
             budget: self.budget,
         };
         let query = &query;

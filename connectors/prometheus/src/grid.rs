@@ -14,10 +14,21 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// A grid over `window` with the step that is wished for, or a longer one if there would be more than `max_points`
-    /// points. Points lie on multiples of the step, so that neighbouring windows share them (and caches on the way).
-    /// None if the window is empty.
-    pub(crate) fn over(window: Window, wish: SignedDuration, max_points: usize) -> Option<Grid> {
+    /// A grid over `window` with the step that is wished for. Where there would be more than `max_points` points it
+    /// begins later, at `needed_from` at the latest: what is close to the trouble is worth more than what is long ago.
+    /// Where even that is too much, the step gets longer. Points lie on multiples of the step, so that neighbouring
+    /// windows share them (and caches on the way). None if the window is empty.
+    pub(crate) fn over(
+        window: Window,
+        needed_from: Timestamp,
+        wish: SignedDuration,
+        max_points: usize,
+    ) -> Option<Grid> {
+        let points = i64::try_from(max_points).ok()?;
+        let reach = SignedDuration::from_secs(wish.as_secs().max(1).saturating_mul(points));
+        let reached_from = window.until.checked_sub(reach).unwrap_or(window.from);
+        let from = window.from.max(reached_from.min(needed_from.max(window.from)));
+        let window = Window { from, ..window };
         let from_ms = -(-window.from.as_nanosecond()).div_euclid(1_000_000);
         // The window's end is not inside it.
         let last_ms = (window.until.as_nanosecond() - 1).div_euclid(1_000_000);
@@ -30,6 +41,12 @@ impl Grid {
         let start_ms = if aligned_ms <= last_ms { aligned_ms } else { from_ms };
         let at = |ms: i128| Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok();
         Some(Grid { start: at(start_ms)?, end: at(last_ms)?, step_s })
+    }
+
+    /// From when on `window`, over which this grid was made, is covered.
+    pub(crate) fn seen_from(&self, window: Window) -> Timestamp {
+        let is_whole = self.start.duration_since(window.from) < self.step();
+        if is_whole { window.from } else { self.start }
     }
 
     pub(crate) fn step(&self) -> SignedDuration {
@@ -45,7 +62,7 @@ mod tests {
 
     fn check(from: &str, until: &str, max_points: usize, expect: Option<(&str, &str, i64)>) {
         let window = Window { from: from.parse().unwrap(), until: until.parse().unwrap() };
-        let grid = Grid::over(window, SignedDuration::from_secs(15), max_points);
+        let grid = Grid::over(window, window.from, SignedDuration::from_secs(15), max_points);
         let expect = expect.map(|(start, end, step_s)| Grid {
             start: start.parse().unwrap(),
             end: end.parse().unwrap(),
@@ -68,6 +85,24 @@ mod tests {
         check(hour.1, hour.0, 2000, None);
     }
 
+    #[test]
+    fn a_grid_begins_later_before_its_step_gets_longer() {
+        let check = |needed_from: &str, wish_s: i64, expect: (&str, i64)| {
+            let at = |time: &str| -> Timestamp { format!("2026-11-23T{time}Z").parse().unwrap() };
+            let window = Window { from: at("08:00:00"), until: at("14:00:00") };
+            let wish = SignedDuration::from_secs(wish_s);
+            let grid = Grid::over(window, at(needed_from), wish, 1800).unwrap();
+            assert_eq!((grid.start, grid.step_s), (at(expect.0), expect.1), "{needed_from}, {wish_s} s");
+            assert!(window.contains(grid.end));
+        };
+        check("13:40:00", 15, ("08:00:00", 15));
+        check("13:40:00", 1, ("13:30:00", 1));
+        check("13:00:00", 1, ("13:00:00", 2));
+        check("08:00:00", 1, ("08:00:00", 12));
+        // What is needed lies before the window: the window is all there is.
+        check("07:00:00", 1, ("08:00:00", 12));
+    }
+
     proptest! {
         #[test]
         fn a_grid_stays_inside_its_window_and_its_limit(
@@ -78,7 +113,7 @@ mod tests {
         ) {
             let at = |ms| Timestamp::from_millisecond(ms).unwrap();
             let window = Window { from: at(from), until: at(from + length) };
-            let grid = Grid::over(window, SignedDuration::from_secs(wish), max).unwrap();
+            let grid = Grid::over(window, window.from, SignedDuration::from_secs(wish), max).unwrap();
             prop_assert!(window.contains(grid.start) && window.contains(grid.end));
             let span = grid.end.duration_since(grid.start).as_millis();
             let points = span / (i128::from(grid.step_s) * 1000) + 1;

@@ -148,7 +148,8 @@ impl SignalSource for PrometheusSignalSource {
 
     async fn series(&self, query: &SeriesQuery) -> Result<Fetched<Series>, ConnectorError> {
         let deadline = Deadline::after(query.budget);
-        let Some(grid) = Grid::over(query.window, self.options.step, self.max_points()) else {
+        let (step, max_points) = (self.options.step, self.max_points());
+        let Some(grid) = Grid::over(query.window, query.needed_from, step, max_points) else {
             let coverage = Coverage::complete(self.source.clone(), "nothing: the window is empty");
             return Ok(Fetched { items: Vec::new(), coverage });
         };
@@ -193,7 +194,8 @@ impl SignalSource for PrometheusSignalSource {
         if !left_out.is_empty() {
             told.missing.push(not_asked(&left_out, self.options.max_services));
         }
-        let searched = searched(queries, services.len(), query.window, &grid, &told.unmeasured);
+        let seen = Window { from: grid.seen_from(query.window), ..query.window };
+        let searched = searched(queries, services.len(), seen, &grid, &told.unmeasured);
         let coverage = Coverage { source: self.source.clone(), searched, missing: told.missing };
         Ok(Fetched { items: told.items, coverage })
     }

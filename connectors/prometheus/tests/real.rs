@@ -60,7 +60,7 @@ async fn ask(
 ) -> Result<Fetched<Series>, ConnectorError> {
     let services = services.iter().map(|name| ServiceName::new(*name).unwrap()).collect();
     let source = PrometheusSignalSource::new(options)?;
-    source.series(&SeriesQuery { services, window, budget: BUDGET }).await
+    source.series(&SeriesQuery { services, window, needed_from: window.from, budget: BUDGET }).await
 }
 
 fn of<'a>(fetched: &'a Fetched<Series>, service: &str, kind: SignalKind) -> Option<&'a Series> {

@@ -134,7 +134,8 @@ pub(super) fn describe(examined: &Examined, kind: SignalKind) -> Option<SeriesOn
     let Examined { at, raw, step, away, found } = examined;
     let Found { from, until, likely, form } = found.as_ref()?;
     let n = raw.len();
-    let before_until = likely.0.max(1).min(n);
+    // The sample at the early edge may hold the first of it: a rate looks back.
+    let before_until = likely.0.saturating_sub(1).max(1).min(n);
     let before = level(&raw[before_until.saturating_sub(LEVEL_SAMPLES)..before_until]);
     if *form == Form::Absent {
         let last = *at.last()?;

@@ -213,7 +213,7 @@ async fn an_empty_window_or_no_service_asks_nothing() {
     let source = fake.source();
     let empty = hearback_core::Window { from: window().until, until: window().until };
     let services = vec!["checkout".parse().unwrap()];
-    let query = SeriesQuery { services, window: empty, budget: AMPLE };
+    let query = SeriesQuery { services, window: empty, needed_from: empty.from, budget: AMPLE };
     let fetched = source.series(&query).await.unwrap();
     assert_eq!(fetched.coverage.searched, "nothing: the window is empty");
     let fetched = ask(&source, &[], AMPLE).await.unwrap();

@@ -97,7 +97,7 @@ pub async fn ask(
     budget: SignedDuration,
 ) -> Result<Fetched<Series>, ConnectorError> {
     let services = services.iter().map(|name| ServiceName::new(*name).unwrap()).collect();
-    source.series(&SeriesQuery { services, window: window(), budget }).await
+    source.series(&SeriesQuery { services, window: window(), needed_from: window().from, budget }).await
 }
 
 pub fn window() -> hearback_core::Window {

@@ -1,8 +1,10 @@
 # Hearback. `make` alone lists the targets; each installs what it lacks, after saying what and why.
 
-# What `make torture` repeats, and what `make bench` measures on: a clone with 100,000 commits or more, as of then.
+# What `make torture` repeats and how long it fuzzes each parser, and what `make bench` measures on: a clone with
+# 100,000 commits or more, as of then.
 ROUNDS ?= 50
 APPENDS ?= 10000
+FUZZ_SECONDS ?= 60
 BENCH_REPO ?=
 BENCH_UNTIL ?=
 
@@ -11,7 +13,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint demo install test lint bench torture scenarios picture
+.PHONY: help setup setup-tests setup-lint setup-torture demo install test lint bench torture scenarios picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,9 @@ setup-lint:
 
 setup-tests:
 	@.ci/setup test
+
+setup-torture:
+	@.ci/setup torture
 
 demo: setup ## build, then replay the bundled incident; no key, no account, no network
 	@cargo build --locked --bin hearback
@@ -47,9 +52,10 @@ bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=
 	@cargo bench --locked -p hearback-record --bench append
 	@cargo bench --locked -p hearback-e2e --bench ask
 
-torture: setup-tests ## kill the record while it writes, over and over: ROUNDS=50 APPENDS=10000
+torture: setup-torture ## kill the record while it writes, then fuzz every parser: ROUNDS=50 APPENDS=10000 FUZZ_SECONDS=60
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \
 		cargo nextest run --workspace --locked --test crash --profile torture --test-threads 1
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run
 
 scenarios: setup ## write the bundled incidents anew from their scenarios
 	@cargo run --quiet --locked -p hearback-testkit --bin write-scenarios -- --write

@@ -54,7 +54,8 @@ static ANY_RULE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&patterns.join("|")).ok()
 });
 
-/// `text` without the secrets that the rules know, and how many were taken out.
+/// `text` without the secrets that the rules know, and how many were taken out. Text is redacted at every border it
+/// passes: what was redacted is left as it is.
 pub fn redact(text: &str) -> (Cow<'_, str>, usize) {
     if ANY_RULE.as_ref().is_some_and(|any| !any.is_match(text)) {
         return (Cow::Borrowed(text), 0);
@@ -67,6 +68,10 @@ fn apply_rules(text: &str) -> (Cow<'_, str>, usize) {
     let mut redacted = Cow::Borrowed(text);
     for rule in RULES.iter() {
         let replaced = rule.pattern.replace_all(&redacted, |found: &regex::Captures<'_>| {
+            let secret_at = found.name("keep").map_or(found.get_match().start(), |keep| keep.end());
+            if redacted.get(secret_at..).is_some_and(begins_redacted) {
+                return found.get_match().as_str().to_owned();
+            }
             hits += 1;
             let group = |name| found.name(name).map_or("", |group| group.as_str());
             format!("{}[redacted: {}]{}", group("keep"), rule.what, group("tail"))
@@ -76,6 +81,12 @@ fn apply_rules(text: &str) -> (Cow<'_, str>, usize) {
         }
     }
     (redacted, hits)
+}
+
+/// Whether it begins with what stands for a secret.
+fn begins_redacted(text: &str) -> bool {
+    let is_closed = |rest: &str, what| rest.strip_prefix(what).is_some_and(|end| end.starts_with(']'));
+    text.strip_prefix("[redacted: ").is_some_and(|rest| PATTERNS.iter().any(|(what, _)| is_closed(rest, *what)))
 }
 
 /// As [`redact`], for text from outside.
@@ -178,6 +189,16 @@ mod tests {
             let text = pieces.concat();
             prop_assert_eq!(redact(&text), apply_rules(&text));
         }
+    }
+
+    #[test]
+    fn what_was_redacted_is_left_alone() {
+        for secret in one_secret_each() {
+            let text = format!("secret={secret}, {secret} x");
+            let once = redact(&text).0.into_owned();
+            assert_eq!(redact(&once), (Cow::Borrowed(once.as_str()), 0), "{text}");
+        }
+        check("secret=[redacted: nothing]", "secret=[redacted: password] nothing]");
     }
 
     #[test]

@@ -119,7 +119,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         .iter()
         .map(|seen| SightedFreeze { freeze: seen.item.clone(), evidence: seen.evidence })
         .collect();
-    let changes = gathered.changes.clone();
+    let changes = std::mem::take(&mut gathered.changes);
     let judged = judge(&authorised::Inputs { changes: &changes, freezes: &freezes, policy, catalog });
     // The likeliest are found without their diffs, and only those diffs are read.
     let no_diffs = BTreeMap::new();
@@ -140,7 +140,10 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         let elapsed = SignedDuration::try_from(started.elapsed()).unwrap_or(budget);
         let left = share(budget.saturating_sub(elapsed).max(SignedDuration::ZERO), SECOND_SHARE);
         let diffs = gather::diffs(&sources.changes, &likeliest, left, &mut gathered).await?;
-        ranking = rank(&Inputs { diffs: &diffs, ..inputs });
+        // Changes that were sent have no diffs: the ranking stands.
+        if !diffs.is_empty() {
+            ranking = rank(&Inputs { diffs: &diffs, ..inputs });
+        }
     }
     let mut gaps = gathered.gaps;
     gaps.extend(observed.gaps.iter().cloned());

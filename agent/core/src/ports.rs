@@ -278,8 +278,8 @@ pub trait ChangeLog: Send + Sync {
     /// Takes a change; a second one with the same id is already there.
     async fn log_change(&self, change: &Known<Change>) -> Result<Recorded, RecordError>;
 
-    /// Changes known by the end of `window` that took effect inside it, by time of effect.
-    async fn logged_changes(&self, window: &Window) -> Result<Vec<Known<Change>>, RecordError>;
+    /// Changes known by the end of `window` that took effect inside it, by time of effect: the latest `most` of them.
+    async fn logged_changes(&self, window: &Window, most: usize) -> Result<Vec<Known<Change>>, RecordError>;
 }
 
 /// An alert as it waits for, or went to, an incident.

@@ -119,7 +119,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         .iter()
         .map(|seen| SightedFreeze { freeze: seen.item.clone(), evidence: seen.evidence })
         .collect();
-    let changes = gathered.changes.clone();
+    let changes = std::mem::take(&mut gathered.changes);
     let judged = judge(&authorised::Inputs { changes: &changes, freezes: &freezes, policy, catalog });
     // The likeliest are found without their diffs, and only those diffs are read.
     let no_diffs = BTreeMap::new();
@@ -139,7 +139,10 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     if !scope.words.is_empty() && !likeliest.is_empty() {
         let second = share(budget, SECOND_SHARE);
         let diffs = gather::diffs(&sources.changes, &likeliest, second, &mut gathered).await?;
-        ranking = rank(&Inputs { diffs: &diffs, ..inputs });
+        // Changes that were sent have no diffs: the ranking stands.
+        if !diffs.is_empty() {
+            ranking = rank(&Inputs { diffs: &diffs, ..inputs });
+        }
     }
     let mut gaps = context.gaps.to_vec();
     gaps.extend(gathered.gaps);

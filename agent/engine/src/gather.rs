@@ -9,7 +9,7 @@ use futures::future::join_all;
 use hearback_core::change::{Diff, Paths, RepoPath, Review};
 use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
-use hearback_core::redaction::{redact, redact_external};
+use hearback_core::redaction::redact;
 use hearback_core::{
     Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident, Origin,
     SourceName,
@@ -215,16 +215,23 @@ fn say_more(change: &mut Change, other: Change) {
 
 /// Everything that people wrote. Ids, times and shas are the source's own.
 fn redact_change(change: &mut Change) {
-    change.title = redact_external(&change.title);
-    change.body = redact_external(&change.body);
-    change.author.name = redact_external(&change.author.name);
-    change.author.email = change.author.email.as_ref().map(redact_external);
+    redact_text(&mut change.title);
+    redact_text(&mut change.body);
+    redact_text(&mut change.author.name);
+    change.author.email.iter_mut().for_each(redact_text);
     change.link = change.link.as_deref().map(|link| redact(link).0.into_owned());
     if let Paths::Known(paths) = &mut change.paths {
         for path in paths {
             redact_path(&mut path.path);
             path.moved_from.iter_mut().for_each(redact_path);
         }
+    }
+}
+
+/// Nearly all text is ordinary: it is not copied.
+fn redact_text(text: &mut ExternalText) {
+    if let (clean, 1..) = redact(text.as_untrusted()) {
+        *text = ExternalText::new(clean);
     }
 }
 
@@ -238,6 +245,6 @@ fn redact_path(path: &mut RepoPath) {
 fn redact_diff(diff: &mut Diff) {
     for file in &mut diff.files {
         redact_path(&mut file.path);
-        file.lines.iter_mut().for_each(|line| line.text = redact_external(&line.text));
+        file.lines.iter_mut().for_each(|line| redact_text(&mut line.text));
     }
 }

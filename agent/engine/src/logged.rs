@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hearback_core::ports::{ChangeLog, ChangeQuery, ChangeSource, ConnectorError};
+use hearback_core::time::format_time;
 use hearback_core::{Change, Coverage, Fetched, SourceName};
+
+/// The most changes that are read for one question, the latest ones: memory and time of an answer are bounded by it.
+const MOST_CHANGES: usize = 20_000;
 
 /// The change log, asked for changes.
 pub struct LoggedChanges {
@@ -32,13 +36,71 @@ impl ChangeSource for LoggedChanges {
     }
 
     async fn changes(&self, query: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError> {
-        let logged = self.log.logged_changes(&query.window).await;
+        let logged = self.log.logged_changes(&query.window, MOST_CHANGES + 1).await;
         let logged = logged.map_err(|error| ConnectorError::Failed(error.to_string()))?;
-        let items: Vec<Change> = logged.into_iter().map(|known| known.value).collect();
+        let (items, missing) = latest(logged.into_iter().map(|known| known.value).collect(), MOST_CHANGES);
         let searched = match items.len() {
             1 => "1 change that was sent".to_owned(),
             count => format!("{count} changes that were sent"),
         };
-        Ok(Fetched { items, coverage: Coverage::complete(self.name.clone(), searched) })
+        Ok(Fetched { items, coverage: Coverage { source: self.name.clone(), searched, missing } })
+    }
+}
+
+/// The last `most` of `items`, which come by time of effect, and what is missing then.
+fn latest(mut items: Vec<Change>, most: usize) -> (Vec<Change>, Vec<String>) {
+    let earlier = items.len().saturating_sub(most);
+    if earlier == 0 {
+        return (items, Vec::new());
+    }
+    items.drain(..earlier);
+    let since = items.first().map(|change| format_time(change.effective_at)).unwrap_or_default();
+    let why = format!("more than {most} changes were sent: those before {since} were not looked at");
+    (items, vec![why])
+}
+
+#[cfg(test)]
+mod tests {
+    use hearback_core::change::{Author, Landed, Nature, Paths, Revert, Review};
+    use hearback_core::{ChangeId, ChangeKind};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn change(second: i64) -> Change {
+        let at = Timestamp::from_second(second).unwrap();
+        Change {
+            id: ChangeId::new(format!("flag:cart:{second}")).unwrap(),
+            kind: ChangeKind::Flag,
+            source: "flag:cart".parse().unwrap(),
+            services: vec![],
+            environment: None,
+            delivers: vec![],
+            committed_at: at,
+            effective_at: at,
+            landed: Landed::Yes,
+            author: Author { name: "ana".into(), email: None, nature: Nature::Person },
+            title: "cart on".into(),
+            body: "".into(),
+            paths: Paths::Unknown,
+            revert: Revert::default(),
+            review: Review::default(),
+            link: None,
+        }
+    }
+
+    #[test]
+    fn of_more_changes_than_are_read_the_earlier_ones_are_named_as_missing() {
+        let check = |most: usize, kept: &[i64], missing: &[&str]| {
+            let (items, why) = latest([60, 120, 180].map(change).to_vec(), most);
+            assert_eq!(items, kept.iter().copied().map(change).collect::<Vec<_>>());
+            assert_eq!(why, missing);
+        };
+        check(3, &[60, 120, 180], &[]);
+        check(
+            2,
+            &[120, 180],
+            &["more than 2 changes were sent: those before 1970-01-01 00:02:00Z were not looked at"],
+        );
     }
 }

@@ -20,22 +20,32 @@ const STOP_WORDS: &[&str] = &[
 /// whole and split at case changes and underscores, word endings folded. Terms of one character and stop words
 /// are left out.
 pub fn for_each_term<'a>(text: &'a str, mut each: impl FnMut(&str, &'a str)) {
-    let mut term = String::new();
+    let (mut term, mut parts) = (String::new(), Vec::new());
     for run in text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|run| !run.is_empty()) {
-        let parts = split_identifier(run);
+        parts.clear();
+        split_identifier(run, &mut parts);
         if parts.len() > 1 {
-            term.clear();
-            term.extend(run.chars().flat_map(char::to_lowercase));
+            lower_into(run, &mut term);
             each(&term, run);
         }
-        for part in parts {
-            term.clear();
-            term.extend(part.chars().flat_map(char::to_lowercase));
+        for part in &parts {
+            lower_into(part, &mut term);
             if term.chars().nth(1).is_none() || STOP_WORDS.contains(&term.as_str()) {
                 continue;
             }
             each(fold_ending(&term), part);
         }
+    }
+}
+
+/// Writes `text` in lower case over what `term` holds.
+fn lower_into(text: &str, term: &mut String) {
+    term.clear();
+    if text.is_ascii() {
+        term.push_str(text);
+        term.make_ascii_lowercase();
+    } else {
+        term.extend(text.chars().flat_map(char::to_lowercase));
     }
 }
 
@@ -47,9 +57,13 @@ pub fn terms(text: &str) -> Vec<String> {
 }
 
 /// `getCartTotal` → get, Cart, Total; `HTTPServer` → HTTP, Server; `max_age` → max, age.
-fn split_identifier(run: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
+fn split_identifier<'a>(run: &'a str, parts: &mut Vec<&'a str>) {
     for piece in run.split('_').filter(|piece| !piece.is_empty()) {
+        // Most words of most texts: nothing to split, and nothing to allocate.
+        if piece.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            parts.push(piece);
+            continue;
+        }
         let chars: Vec<(usize, char)> = piece.char_indices().collect();
         let mut start = 0;
         for window in chars.windows(3) {
@@ -63,7 +77,6 @@ fn split_identifier(run: &str) -> Vec<&str> {
         }
         parts.extend(piece.get(start..));
     }
-    parts
 }
 
 /// Folds plural and verb endings, so that "fails", "failed" and "failing" meet. Deliberately weak: two words

@@ -78,9 +78,9 @@ impl ChangeLog for Store {
         self.writer.submit(LogChange(without_secrets(change.clone())?)).await
     }
 
-    async fn logged_changes(&self, window: &Window) -> Result<Vec<Known<Change>>, RecordError> {
+    async fn logged_changes(&self, window: &Window, most: usize) -> Result<Vec<Known<Change>>, RecordError> {
         let window = *window;
-        self.readers.read(move |session| tables::changes(session, &window)).await
+        self.readers.read(move |session| tables::changes(session, &window, most)).await
     }
 }
 

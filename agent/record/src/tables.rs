@@ -34,7 +34,8 @@ const DELETE_SNAPSHOT: &str = "DELETE FROM snapshot WHERE id = $1";
 const ONE_SNAPSHOT: &str = "SELECT json FROM snapshot WHERE id = $1";
 const INSERT_CHANGE: &str =
     "INSERT INTO logged_change (id, effective_us, json) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-const CHANGES_BETWEEN: &str = "SELECT json FROM logged_change WHERE effective_us BETWEEN $1 AND $2";
+const CHANGES_BEFORE: &str = "SELECT json, effective_us, id FROM logged_change \
+     WHERE effective_us >= $1 AND (effective_us, id) < ($2, $3) ORDER BY effective_us DESC, id DESC LIMIT $4";
 const INSERT_ALERT: &str =
     "INSERT INTO inbox_alert (fingerprint, known_us, json) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
 const RESOLVE_ALERT: &str =
@@ -300,17 +301,33 @@ pub(crate) fn snapshot(session: &mut dyn Session, id: EvidenceId) -> Result<Opti
     }
 }
 
-/// Changes known by the end of `window` that took effect inside it, by time of effect.
-pub(crate) fn changes(session: &mut dyn Session, window: &Window) -> Result<Vec<Known<Change>>, Fault> {
+/// Changes known by the end of `window` that took effect inside it, by time of effect: the latest `most` of them.
+pub(crate) fn changes(
+    session: &mut dyn Session,
+    window: &Window,
+    most: usize,
+) -> Result<Vec<Known<Change>>, Fault> {
+    let [from, until] = window_us(window);
     let mut changes = Vec::new();
-    for row in session.query(CHANGES_BETWEEN, &microseconds(window))? {
-        let change: Known<Change> = from_json(row.text(0), "a logged change")?;
-        if window.contains(change.value.effective_at) && change.known_at <= window.until {
-            changes.push(change);
+    let mut place = [Cell::Int(until.saturating_add(1)), Cell::from("")];
+    // A page may hold changes that were not known yet; those of the next page take their places.
+    while changes.len() < most {
+        let [at, id] = place;
+        let page = session.query(CHANGES_BEFORE, &[Cell::Int(from), at, id, (most as u64).into()])?;
+        for row in &page {
+            let change: Known<Change> = from_json(row.text(0), "a logged change")?;
+            if window.contains(change.value.effective_at) && change.known_at <= window.until {
+                changes.push(change);
+            }
+        }
+        match page.last().map(|row| row.0.as_slice()) {
+            Some([_, at, id]) if page.len() == most => place = [at.clone(), id.clone()],
+            _ => break,
         }
     }
     changes.sort_by(|a, b| (a.value.effective_at, &a.value.id).cmp(&(b.value.effective_at, &b.value.id)));
-    Ok(changes)
+    let earlier = changes.len().saturating_sub(most);
+    Ok(changes.split_off(earlier))
 }
 
 /// Alerts known inside `window`, by time.
@@ -416,7 +433,11 @@ fn to_json<T: Serialize>(value: &T) -> Result<Json, Fault> {
 
 /// A window for a query, one microsecond too wide at its end; the exact times decide afterwards.
 fn microseconds(window: &Window) -> [Cell; 2] {
-    [window.from, window.until].map(|at| Cell::Int(at.as_microsecond()))
+    window_us(window).map(Cell::Int)
+}
+
+fn window_us(window: &Window) -> [i64; 2] {
+    [window.from, window.until].map(|at| at.as_microsecond())
 }
 
 fn key(fingerprint: &str) -> Cell {

@@ -57,7 +57,7 @@ pub async fn a_change_is_logged_once(place: Place) {
     assert_eq!(record.log_change(&first).await.unwrap(), Recorded::New);
     let second = change("flag:ld:cart:1", at(20), at(21));
     assert_eq!(record.log_change(&second).await.unwrap(), Recorded::AlreadyThere);
-    assert_eq!(record.logged_changes(&window(0, 100)).await.unwrap(), [first]);
+    assert_eq!(record.logged_changes(&window(0, 100), 9).await.unwrap(), [first]);
 }
 
 pub async fn changes_are_found_by_their_time_of_effect(place: Place) {
@@ -75,13 +75,21 @@ pub async fn changes_are_found_by_their_time_of_effect(place: Place) {
     ] {
         record.log_change(&change(id, effective_at, known_at)).await.unwrap();
     }
-    let found = async |window: Window| -> String {
-        let changes = record.logged_changes(&window).await.unwrap();
+    let latest = async |most: usize, window: Window| -> String {
+        let changes = record.logged_changes(&window, most).await.unwrap();
         changes.iter().map(|change| change.value.id.as_str()).collect::<Vec<_>>().join("")
     };
+    let found = async |window: Window| latest(100, window).await;
     assert_eq!(found(window(10, 20)).await, "bed", "from inside, until outside, and f was not known yet");
     assert_eq!(found(Window { from: just_before, until: at(21) }).await, "abefdc");
     assert_eq!(found(Window { from: Timestamp::MIN, until: Timestamp::MAX }).await, "gabefdc");
+    for (most, expect) in [(0, ""), (1, "d"), (2, "ed"), (3, "bed"), (4, "bed")] {
+        assert_eq!(
+            latest(most, window(10, 20)).await,
+            expect,
+            "the latest {most}; f counts for none of them"
+        );
+    }
 }
 
 pub async fn an_alert_waits_until_exactly_one_incident_takes_it(place: Place) {
@@ -131,7 +139,7 @@ pub async fn secrets_in_changes_and_alerts_are_taken_out(place: Place) {
     loud.value.summary = "AKIAIOSFODNN7EXAMPLE".into();
     record.receive_alert(&loud).await.unwrap();
     let kept =
-        (record.logged_changes(&window(0, 9)).await.unwrap(), record.alerts(&window(0, 9)).await.unwrap());
+        (record.logged_changes(&window(0, 9), 9).await.unwrap(), record.alerts(&window(0, 9)).await.unwrap());
     let json = serde_json::to_string(&(&kept.0, &kept.1[0].alert)).unwrap();
     assert!(!json.contains("AKIA") && !json.contains("correct-horse"), "{json}");
     assert!(

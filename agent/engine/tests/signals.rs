@@ -49,6 +49,18 @@ fn values(count: usize, of: impl Fn(usize) -> f64) -> Vec<f64> {
 }
 
 #[test]
+fn the_first_of_it_in_the_last_sample_before_is_not_in_the_level() {
+    // A rate over the last minutes shows a little of a failure that has just begun.
+    let failing = |i: usize| if i < 24 { 0.0 } else { [0.3, 5.0, 10.0, 15.0, 20.0][(i - 24).min(4)] };
+    for count in [28, 30, 34] {
+        let series = series(SignalKind::Errors, &values(count, failing));
+        let found = onset_of(&series, minute(count as i64 - 1), &shipped()).unwrap();
+        assert_eq!(found.before.value, 0.0, "{count}: {found:?}");
+        assert!((minute(23)..=minute(26)).contains(&found.latest), "{count}: {found:?}");
+    }
+}
+
+#[test]
 fn one_line_says_what_a_graph_shows() {
     let noisy = |level: f64, index: usize| level + level * 0.05 * ripple(index);
     let mut lines = Vec::new();

@@ -147,7 +147,7 @@ fn a_page_after_a_bad_deploy_is_answered_before_anybody_asks() -> Result<()> {
     let answer = &answered.first().context("an answer")?["body"]["kept"]["json"];
 
     eprintln!("deploy {deployed_at}, failures {began}, later deploy {later}, answer seen {answered_at}");
-    eprintln!("{:#}", answer["onset"]);
+    eprintln!("{:#}\n{:#}\n{:#}", answer["onset"], answer["findings"], answer["gaps"]);
     // Every sample around the beginning, as Prometheus scraped it: {job="checkout",code="500"}, the last 20 s.
     let raw = "/api/v1/query?query=http_requests_total%7Bcode%3D%22500%22%7D%5B20s%5D";
     eprintln!("{}", world.prometheus.get(raw)?);

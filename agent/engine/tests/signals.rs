@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test may stop anywhere"
 )]
 
@@ -46,6 +47,36 @@ fn ripple(index: usize) -> f64 {
 
 fn values(count: usize, of: impl Fn(usize) -> f64) -> Vec<f64> {
     (0..count).map(of).collect()
+}
+
+#[test]
+fn the_first_of_it_in_the_last_sample_before_is_not_in_the_level() {
+    // A rate over the last minutes shows a little of a failure that has just begun.
+    let failing = |i: usize| if i < 24 { 0.0 } else { [0.3, 5.0, 10.0, 15.0, 20.0][(i - 24).min(4)] };
+    for count in [28, 30, 34] {
+        let series = series(SignalKind::Errors, &values(count, failing));
+        let found = onset_of(&series, minute(count as i64 - 1), &shipped()).unwrap();
+        assert_eq!(found.before.value, 0.0, "{count}: {found:?}");
+        assert!((minute(23)..=minute(26)).contains(&found.latest), "{count}: {found:?}");
+    }
+}
+
+#[test]
+fn failures_where_there_were_none_are_seen_at_their_second_sample() {
+    let rising: [&[f64]; 4] =
+        [&[], &[4.5, 9.0, 13.7, 18.5], &[0.3, 5.0, 10.0, 15.0], &[3.0, 8.0, 13.0, 18.0]];
+    for rises in rising {
+        for (before, after) in (20..44).flat_map(|before| (2..12).map(move |after| (before, after))) {
+            let failing = |i: usize| rises.get(i - before).copied().unwrap_or([18.8, 19.0, 18.6][i % 3]);
+            let values = values(before + after, |i| if i < before { 0.0 } else { failing(i) });
+            let as_of = minute((before + after) as i64 - 1);
+            let found = onset_of(&series(SignalKind::Errors, &values), as_of, &shipped());
+            let found = found.unwrap_or_else(|| panic!("{rises:?} after {before}, {after} seen"));
+            let began = before as i64;
+            let near = minute(began - 1)..=minute(began + 2);
+            assert!(near.contains(&found.latest), "{rises:?} after {before}, {after} seen: {found:?}");
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 const TWO_SCRAPES: SignedDuration = SignedDuration::from_secs(2);
 /// How long the service is watched while all is well. This is the world's clock: what is usual can't be measured faster.
 const HEALTHY: Duration = Duration::from_secs(25);
+/// The runbook of the alert below.
 const RUNBOOK: &str = "https://runbooks.shop.example/checkout-5xx";
 
 const RULES: &str = r#"groups:
@@ -61,17 +62,8 @@ receivers:
 
 fn hearback_toml(prometheus: u16) -> String {
     format!(
-        r#"[[prometheus]]
-url = "http://127.0.0.1:{prometheus}"
-name = "shop"
-step = "1s"
-rate_over = "4s"
-
-[[service]]
-name = "checkout"
-
-[[service]]
-name = "search"
+        r#"prometheus = [{{ url = "http://127.0.0.1:{prometheus}", name = "shop", step = "1s", rate_over = "4s" }}]
+service = [{{ name = "checkout" }}, {{ name = "search" }}]
 "#
     )
 }
@@ -155,7 +147,7 @@ fn a_page_after_a_bad_deploy_is_answered_before_anybody_asks() -> Result<()> {
     let answer = &answered.first().context("an answer")?["body"]["kept"]["json"];
 
     eprintln!("deploy {deployed_at}, failures {began}, later deploy {later}, answer seen {answered_at}");
-    eprintln!("{:#}", answer["onset"]);
+    eprintln!("{:#}\n{:#}\n{:#}", answer["onset"], answer["findings"], answer["gaps"]);
     // Every sample around the beginning, as Prometheus scraped it: {job="checkout",code="500"}, the last 20 s.
     let raw = "/api/v1/query?query=http_requests_total%7Bcode%3D%22500%22%7D%5B20s%5D";
     eprintln!("{}", world.prometheus.get(raw)?);

@@ -57,12 +57,25 @@ pub(super) fn deviation(values: &[f64]) -> f64 {
     mean(&values.iter().map(|value| (value - middle).powi(2)).collect::<Vec<_>>()).sqrt()
 }
 
+/// The standard deviation around two levels, the first until the place that leaves least and the second from there on.
+fn deviation_beside_step(values: &[f64]) -> f64 {
+    let around = |part: &[f64]| {
+        let middle = mean(part);
+        part.iter().map(|value| (value - middle).powi(2)).sum::<f64>()
+    };
+    let left = (1..values.len()).map(|at| around(&values[..at]) + around(&values[at..]));
+    left.min_by(f64::total_cmp).map_or(0.0, |least| (least / values.len() as f64).sqrt())
+}
+
 /// The noise before anything is known of levels: the lower part of the deviations of short blocks, so that changes
 /// and noisy stretches do not raise it.
 pub(super) fn quiet_deviation(values: &[f64]) -> f64 {
     let block = (values.len() / 16).clamp(8, 40);
-    let blocks: Vec<f64> = values.chunks(block).filter(|b| b.len() >= 6).map(deviation).collect();
-    let moving: Vec<f64> = blocks.iter().copied().filter(|deviation| *deviation > 0.0).collect();
+    let blocks: Vec<&[f64]> = values.chunks(block).filter(|b| b.len() >= 6).collect();
+    let moving: Vec<&[f64]> = blocks.iter().copied().filter(|block| deviation(block) > 0.0).collect();
+    // Where nothing ever moved but in a block or two, that movement may be the change itself.
+    let of_block = if moving.len() * 3 <= blocks.len() { deviation_beside_step } else { deviation };
+    let moving: Vec<f64> = moving.into_iter().map(of_block).filter(|deviation| *deviation > 0.0).collect();
     // Short blocks see less than the whole noise; 1.15 makes up for it at the lower third.
     1.15 * quantile(&moving, 0.35)
 }

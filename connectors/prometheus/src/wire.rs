@@ -238,7 +238,11 @@ fn told(text: &str) -> String {
 
 fn labels(metric: BTreeMap<String, String>) -> BTreeMap<String, ExternalText> {
     let kept = metric.into_iter().filter(|(name, _)| name != "__name__" && name.len() <= LONGEST_LABEL);
-    let capped = |value: String| redact_external(&ExternalText::capped(&value, LONGEST_LABEL));
+    // What stands for a secret may be longer than the secret was.
+    let capped = |value: String| {
+        let redacted = redact_external(&ExternalText::capped(&value, 4 * LONGEST_LABEL));
+        ExternalText::capped(redacted.as_untrusted(), LONGEST_LABEL)
+    };
     kept.take(MAX_LABELS).map(|(name, value)| (name, capped(value))).collect()
 }
 

@@ -132,6 +132,14 @@ fn what_is_no_answer_is_not_understood() {
 }
 
 #[test]
+fn a_label_full_of_secrets_is_no_longer_than_another() {
+    let row = format!(r#"{{"metric":{{"a":"{}"}},"values":[[1,"1"]]}}"#, "secret=abcdef,".repeat(14));
+    let answer = parse_range_response(matrix(&row).as_bytes(), LIMITS).unwrap();
+    let value = answer.series[0].labels["a"].as_untrusted();
+    assert!(value.len() <= LONGEST_LABEL && value.starts_with("secret=[redacted: password],"), "{value}");
+}
+
+#[test]
 fn labels_are_bounded() {
     let many: Vec<String> = (0..40).map(|index| format!("\"l{index:02}\":\"{}\"", "x".repeat(300))).collect();
     let body = matrix(&format!(r#"{{"metric":{{{}}},"values":[[1,"1"]]}}"#, many.join(",")));

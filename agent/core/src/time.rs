@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Span, Timestamp, Zoned, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
+use crate::text::ExternalText;
+
 /// A half-open interval: `from` is inside, `until` is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
@@ -42,7 +44,7 @@ pub enum BadTime {
 /// # Errors
 /// [`BadTime::Point`] if it is none of these or out of range.
 pub fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, BadTime> {
-    let bad = || BadTime::Point(text.chars().take(80).collect());
+    let bad = || BadTime::Point(ExternalText::from(text).for_people(80));
     let trimmed = text.trim();
     if trimmed.eq_ignore_ascii_case("now") {
         return Ok(now);
@@ -67,7 +69,7 @@ pub fn parse_time(text: &str, now: Timestamp) -> Result<Timestamp, BadTime> {
 /// # Errors
 /// [`BadTime::Length`] if it is not one.
 pub fn parse_length(text: &str) -> Result<SignedDuration, BadTime> {
-    let bad = || BadTime::Length(text.trim().chars().take(80).collect());
+    let bad = || BadTime::Length(ExternalText::from(text).for_people(80));
     let span: Span = text.trim().parse().map_err(|_| bad())?;
     // Months and years have no fixed length; days and weeks are taken as 24 hours, as everywhere in the field.
     if span.get_years() != 0 || span.get_months() != 0 {
@@ -150,6 +152,15 @@ mod tests {
         }
         assert!(parse_length("-1h").is_err());
         assert!(parse_length("1 month").is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_safe_on_a_terminal() {
+        let text = "3\u{1b}[2Jh";
+        let says = parse_length(text).unwrap_err().to_string();
+        assert_eq!(says, "\"3\u{fffd}[2Jh\" is not a duration; write it as 90m, 24h or 7d");
+        let says = parse_time(text, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+        assert!(says.starts_with("\"3\u{fffd}[2Jh\" is not a time"), "{says}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{Broken, Entry, Head, verify_chain};
 use crate::evidence::Evidence;
 use crate::ids::IncidentId;
+use crate::text::ExternalText;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,7 +44,7 @@ pub enum BadExport {
     Line {
         /// Its number, from 1.
         line: usize,
-        /// What the JSON reader says.
+        /// What the JSON reader says; safe to print.
         why: String,
     },
     /// The file ends early.
@@ -89,7 +90,7 @@ impl Export {
             if end.is_some() {
                 return Err(refuse("it follows the head line".into()));
             }
-            match serde_json::from_str(line).map_err(|error| refuse(error.to_string()))? {
+            match serde_json::from_str(line).map_err(|error| refuse(quoting(&error)))? {
                 Line::Snapshot(snapshot) if !snapshot.is_intact() => {
                     return Err(BadExport::Snapshot { line: line_number });
                 }
@@ -107,12 +108,17 @@ impl Export {
     }
 }
 
+/// What the JSON reader says. It quotes the file, which somebody may have changed.
+fn quoting(error: &serde_json::Error) -> String {
+    ExternalText::new(error.to_string()).for_people(300)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::entry::{Actor, Draft};
     use crate::happening::Happening;
-    use crate::{ExternalText, Origin, SourceName};
+    use crate::{Origin, SourceName};
 
     fn example() -> Export {
         let incident = IncidentId::numbered(4);
@@ -148,5 +154,6 @@ mod tests {
         check(format!("{text}{}", lines[0]), "line 5 is not a line of an exported record: it follows");
         check("{}".into(), "line 1 is not");
         check(String::new(), "no head line");
+        check(r#"{"\u001b[2Jtry":1}"#.into(), "unknown variant `\u{fffd}[2Jtry`");
     }
 }

@@ -86,7 +86,8 @@ fn apply_rules(text: &str) -> (Cow<'_, str>, usize) {
 /// Whether it begins with what stands for a secret.
 fn begins_redacted(text: &str) -> bool {
     let is_closed = |rest: &str, what| rest.strip_prefix(what).is_some_and(|end| end.starts_with(']'));
-    text.strip_prefix("[redacted: ").is_some_and(|rest| PATTERNS.iter().any(|(what, _)| is_closed(rest, *what)))
+    text.strip_prefix("[redacted: ")
+        .is_some_and(|rest| PATTERNS.iter().any(|(what, _)| is_closed(rest, *what)))
 }
 
 /// As [`redact`], for text from outside.

@@ -28,7 +28,11 @@ fuzz_target!(|text: &str| {
     assert!(found.freezes.is_sorted_by_key(|freeze| freeze.window.from));
     for freeze in &found.freezes {
         assert!(freeze.window.from < freeze.window.until, "{:?}", freeze.window);
-        assert!(freeze.window.from < window.until && window.from < freeze.window.until, "{:?}", freeze.window);
+        assert!(
+            freeze.window.from < window.until && window.from < freeze.window.until,
+            "{:?}",
+            freeze.window
+        );
         assert!(!freeze.name.is_blank());
     }
 });

@@ -23,7 +23,10 @@ fuzz_target!(|text: &str| {
             let shown = format_length(length);
             if length < SignedDuration::from_hours(24 * MOST_DAYS) {
                 let again = parse_length(&shown).unwrap_or_else(|error| panic!("{error}"));
-                assert!(again <= length && length < again + again / 5 + SignedDuration::from_secs(60), "{shown}");
+                assert!(
+                    again <= length && length < again + again / 5 + SignedDuration::from_secs(60),
+                    "{shown}"
+                );
             }
         }
         Err(error) => check_refusal(&error),

@@ -182,6 +182,23 @@ pub enum Incident {
         #[arg(long)]
         json: bool,
     },
+    /// Say that an incident is over: alerts of its services open another one from then on
+    #[command(
+        after_help = "Example:\n  hearback incident resolve INC-3 --how \"rolled back checkout to v411\""
+    )]
+    Resolve {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// What ended it
+        #[arg(long)]
+        how: String,
+        #[command(flatten)]
+        who: Who,
+        /// Print the entry as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// What is known of an incident: title, severity, roles, alerts, changes, timeline
     #[command(after_help = "Example:\n  hearback incident show INC-3 --as-of \"1h ago\"")]
     Show {

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use self::live::Notifier;
+pub use self::live::{Heard, Notifier};
 use anyhow::Result;
 pub use hearback_calendar::FreezeEntry;
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};

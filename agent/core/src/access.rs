@@ -16,7 +16,7 @@ use crate::ids::IncidentId;
 pub enum Right {
     /// Read incidents and answers.
     Read,
-    /// Declare, note and ask.
+    /// Declare, note, and ask inside an incident.
     Respond,
     /// Send changes, alerts, logs and traces.
     Send,

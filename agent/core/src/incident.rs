@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::change::Change;
 use crate::entry::Entry;
@@ -10,6 +10,9 @@ use crate::evidence::Known;
 use crate::happening::{Alert, Happening, Role, Severity};
 use crate::ids::{EvidenceId, IncidentId, ServiceName};
 use crate::text::ExternalText;
+
+/// An alert that began longer than this before its incident was declared is of another problem.
+const ALERT_REACH: SignedDuration = SignedDuration::from_hours(2);
 
 /// An alert of this incident.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +82,8 @@ pub struct Incident {
     pub messages: Vec<SeenMessage>,
     /// When the copilot first answered, and the entry that holds the answer.
     pub first_answer: Option<(Timestamp, EvidenceId)>,
+    /// When the latest thing in it happened.
+    pub last_at: Option<Timestamp>,
     /// Open or resolved.
     pub state: State,
     /// How many entries were folded.
@@ -102,6 +107,7 @@ impl Incident {
             changes: Vec::new(),
             messages: Vec::new(),
             first_answer: None,
+            last_at: None,
             state: State::Open,
             entries: 0,
             unreadable: 0,
@@ -127,6 +133,7 @@ impl Incident {
             return;
         };
         let evidence = EvidenceId(entry.hash);
+        self.last_at = self.last_at.max(Some(entry.happened_at));
         match what {
             Happening::Declared { title, severity, services, impact_since } => {
                 self.title = title;
@@ -159,6 +166,13 @@ impl Incident {
             }
             Happening::EvidenceGathered { .. } | Happening::Asked(_) | Happening::Redacted { .. } => {}
         }
+    }
+
+    /// Its alerts that may be of this problem: not those that fired long before it was declared. A disk that fills for
+    /// days tells nothing of when the checkout began to fail.
+    pub fn alerts_of_it(&self) -> impl Iterator<Item = &SeenAlert> {
+        let from = self.declared_at.and_then(|(at, _)| at.checked_sub(ALERT_REACH).ok());
+        self.alerts.iter().filter(move |seen| from.is_none_or(|from| seen.alert.started_at >= from))
     }
 
     /// One problem is one alert: a repeated notification of an open one changes nothing.

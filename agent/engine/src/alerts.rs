@@ -14,7 +14,7 @@ use crate::incidents::Incidents;
 use crate::placing::{Placement, PlacingRule, place};
 
 /// How far back alerts are looked at: one that waits longer is nobody's.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What to do with alerts.
 #[derive(Clone, Copy)]
@@ -34,7 +34,7 @@ pub struct AlertDesk<'a> {
 pub enum Inquiry {
     /// What changed, in an incident that has no answer yet.
     Incident(IncidentId),
-    /// What changed, for an alert that waits.
+    /// What changed, for an alert that waits, unless that was found out before.
     Waiting(Known<Alert>),
 }
 
@@ -55,7 +55,7 @@ impl AlertDesk<'_> {
         {
             if let Some(id) = self.home_of(&waiting, incidents, now).await? {
                 self.tell(&id, &waiting, incidents, now).await?;
-            } else if waiting.resolved_at.is_none() && self.inbox.prepared(&waiting.alert).await?.is_empty() {
+            } else if waiting.resolved_at.is_none() {
                 inquiries.push(Inquiry::Waiting(waiting.alert));
             }
         }
@@ -78,11 +78,11 @@ impl AlertDesk<'_> {
             return Ok(waiting.incident.clone());
         }
         let alert = &waiting.alert.value;
-        let id = match place(alert, incidents.open(), self.catalog, self.rule) {
+        let id = match place(alert, incidents.open(), self.catalog, self.rule, now) {
             Placement::Wait => return Ok(None),
             Placement::Join(id) => id,
             Placement::Declare(severity) => {
-                let id = declare(self.record, alert, severity, now).await?;
+                let id = declare(self.record, &waiting.alert, severity, now).await?;
                 incidents.refresh(self.record).await?;
                 id
             }
@@ -104,10 +104,13 @@ impl AlertDesk<'_> {
         };
         let alert = &waiting.alert;
         let by = || Actor::System("alertmanager".into());
-        // One that is still open is the same problem, whatever its notification says of its beginning.
+        // One that fires is the same problem as one that is open, whatever its notification says of its beginning. One
+        // that is over is itself alone: the open one may be a later firing.
+        let is_over = waiting.resolved_at.is_some();
         let held = incident.alerts.iter().rev().find(|seen| {
             seen.alert.fingerprint == alert.value.fingerprint
-                && (seen.resolved_at.is_none() || seen.alert.started_at == alert.value.started_at)
+                && (seen.alert.started_at == alert.value.started_at
+                    || (!is_over && seen.resolved_at.is_none()))
         });
         let mut drafts = Vec::new();
         if held.is_none() {
@@ -119,7 +122,10 @@ impl AlertDesk<'_> {
                 what: Happening::AlertFired(alert.value.clone()),
             });
             if incident.first_answer.is_none() {
-                drafts.extend(self.inbox.prepared(alert).await?);
+                let found = self.inbox.prepared(alert).await?;
+                // What was found out long ago does not answer what is asked now.
+                let is_fresh = |draft: &Draft| now.duration_since(draft.known_at) <= self.rule.group_within;
+                drafts.extend(if found.iter().all(is_fresh) { found } else { Vec::new() });
             }
         }
         if let Some(at) = waiting.resolved_at
@@ -146,38 +152,45 @@ impl AlertDesk<'_> {
 /// Opens an incident for an alert.
 async fn declare(
     store: &dyn RecordStore,
-    alert: &Alert,
+    alert: &Known<Alert>,
     severity: Severity,
     now: Timestamp,
 ) -> Result<IncidentId, RecordError> {
-    let title = match alert.summary.is_blank() {
-        true => alert.name.clone(),
-        false => {
-            ExternalText::new(format!("{}: {}", alert.name.for_people(80), alert.summary.for_people(120)))
-        }
+    let Known { value: Alert { name, summary, service, .. }, .. } = alert;
+    let title = match summary.is_blank() {
+        true => name.clone(),
+        false => ExternalText::new(format!("{}: {}", name.for_people(80), summary.for_people(120))),
     };
     let what = Happening::Declared {
         title,
         severity,
-        services: alert.service.iter().cloned().collect(),
+        services: service.iter().cloned().collect(),
         impact_since: None,
     };
-    let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
-    open_incident(store, draft).await.map(|entry| entry.incident)
+    let declared = Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
+    // In one unit with the alert: a crash before the alert is claimed leaves an incident that it joins, not one more.
+    let fired = Draft {
+        happened_at: alert.value.started_at,
+        known_at: alert.known_at,
+        recorded_at: now,
+        by: Actor::System("alertmanager".into()),
+        what: Happening::AlertFired(alert.value.clone()),
+    };
+    open_incident(store, vec![declared, fired]).await.map(|entry| entry.incident)
 }
 
-/// Declares an incident under the next free number. Whoever loses a race takes the one after.
+/// Opens an incident with these entries, under the next free number. Returns the first. Whoever loses a race takes the one after.
 ///
 /// # Errors
 /// The record is away, or the numbers are used up.
-pub async fn open_incident(store: &dyn RecordStore, draft: Draft) -> Result<Entry, RecordError> {
+pub async fn open_incident(store: &dyn RecordStore, drafts: Vec<Draft>) -> Result<Entry, RecordError> {
     let taken = store.incidents().await?;
     let mut number = taken.iter().filter_map(|(id, _)| id.number()).max().unwrap_or(0);
     loop {
         let next = number.checked_add(1);
         number = next.ok_or_else(|| RecordError::Refused("the numbers of incidents are used up".into()))?;
         let id = IncidentId::numbered(number);
-        match store.append(&id, Expect::Head(None), vec![draft.clone()]).await {
+        match store.append(&id, Expect::Head(None), drafts.clone()).await {
             Ok(entries) => {
                 let nothing = || RecordError::Store("nothing was written".into());
                 return entries.into_iter().next().ok_or_else(nothing);

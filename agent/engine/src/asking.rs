@@ -12,9 +12,20 @@ use crate::driver::Answered;
 /// The words of every question the copilot asks by itself.
 pub const WHAT_CHANGED: &str = "what changed?";
 
-/// The entries of a question, asked by `by` and answered at `now`.
-pub fn drafts(question: Question, by: Actor, now: Timestamp, answered: &Answered) -> Vec<Draft> {
-    let at_now = |by: Actor, what| Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
+/// The entries of a question, asked by `by` at `asked_at`. What was found is known from `answered_at` on, not before.
+pub fn drafts(
+    question: Question,
+    by: Actor,
+    (asked_at, answered_at): (Timestamp, Timestamp),
+    answered: &Answered,
+) -> Vec<Draft> {
+    let at = |at: Timestamp, by: Actor, what| Draft {
+        happened_at: at,
+        known_at: at,
+        recorded_at: answered_at.max(at),
+        by,
+        what,
+    };
     let gathered = answered.snapshots.iter().map(|snapshot| {
         let what = Happening::EvidenceGathered {
             evidence: snapshot.id,
@@ -22,11 +33,11 @@ pub fn drafts(question: Question, by: Actor, now: Timestamp, answered: &Answered
             what: format!("{} bytes for \"what changed?\"", snapshot.text.as_untrusted().len()),
             window: snapshot.window,
         };
-        at_now(Actor::hearback(), what)
+        at(answered_at, Actor::hearback(), what)
     });
-    let mut drafts = vec![at_now(by, Happening::Asked(question))];
+    let mut drafts = vec![at(asked_at, by, Happening::Asked(question))];
     drafts.extend(gathered);
-    drafts.push(at_now(Actor::hearback(), Happening::Answered(answered.answer.clone())));
+    drafts.push(at(answered_at, Actor::hearback(), Happening::Answered(answered.answer.clone())));
     drafts
 }
 
@@ -56,7 +67,7 @@ pub fn window(
     incident: Option<&Incident>,
 ) -> Window {
     let declared = || incident.and_then(|incident| incident.impact_since).map(|(at, _)| at);
-    let first_alert = || incident.and_then(|i| i.alerts.iter().map(|seen| seen.alert.started_at).min());
+    let first_alert = || incident.and_then(|i| i.alerts_of_it().map(|seen| seen.alert.started_at).min());
     let began = onset.or_else(declared).or_else(first_alert).map_or(now, |at| at.min(now));
     Window { from: Window::before(began, length).from, until: now }
 }

@@ -68,15 +68,15 @@ impl Incidents {
         for (id, head) in record.incidents().await? {
             let known = self.folded.get(&id);
             if known.is_none_or(|known| known.head != head) {
-                let incident = match fold(record, &id, known).await {
-                    Ok(incident) => Some(incident),
+                let folded = match fold(record, &id, known).await {
+                    Ok((incident, head)) => Folded { head, incident: Some(incident) },
                     Err(RecordError::Broken(why)) => {
                         tracing::error!(incident = %id, %why, "the record of an incident is broken");
-                        None
+                        Folded { head, incident: None }
                     }
                     Err(error) => return Err(error),
                 };
-                self.folded.insert(id, Folded { head, incident });
+                self.folded.insert(id, folded);
             }
         }
         Ok(())
@@ -103,12 +103,13 @@ impl Incidents {
     }
 }
 
-/// Only new entries are read, unless one of them says that an older one was changed.
+/// The incident and the head up to which it was folded: others may have written since its head was asked for. Only new
+/// entries are read, unless one of them says that an older one was changed.
 async fn fold(
     record: &dyn RecordStore,
     id: &IncidentId,
     known: Option<&Folded>,
-) -> Result<Incident, RecordError> {
+) -> Result<(Incident, Head), RecordError> {
     if let Some(Folded { head, incident: Some(incident) }) = known {
         let news = read_after(record, id, head.seq).await?;
         if news.iter().all(|entry| entry.kind != "redacted") {
@@ -118,11 +119,11 @@ async fn fold(
                 head = entry.head();
                 incident.apply(entry);
             }
-            return Ok(incident);
+            return Ok((incident, head));
         }
     }
-    let (entries, _) = load(record, id).await?;
+    let (entries, head) = load(record, id).await?;
     let mut incident = Incident::new(id.clone());
     entries.iter().for_each(|entry| incident.apply(entry));
-    Ok(incident)
+    Ok((incident, head))
 }

@@ -34,7 +34,7 @@ const LOGS_BEFORE: SignedDuration = SignedDuration::from_hours(1);
 /// The most wordings of error logs that are read.
 const TEMPLATES: usize = 50;
 /// The most spans that are read, of the failed and of the slow each.
-const SPANS: usize = 50;
+pub(crate) const SPANS: usize = 50;
 
 /// Something that was seen, and the snapshot that holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,11 +110,21 @@ impl Observe<'_> {
         let mut longer = Observed::default();
         observed.history = longer.take(history, Origin::System, |_| {})?;
         observed.snapshots.extend(longer.snapshots);
+        for Gap { source, why } in longer.gaps {
+            if !observed.gaps.iter().any(|gap| gap.source == source) {
+                observed
+                    .gaps
+                    .push(Gap { source, why: format!("what is usual at this hour was not read: {why}") });
+            }
+        }
         if !self.logs.is_empty() {
             observed.logs_window = Some(self.back_to(LOGS_BEFORE));
         }
         observed.templates = observed.take(templates, Origin::Outsider, redact_template)?;
+        let until = self.window.until;
         let (failed, slow) = spans;
+        // A span is known when it has ended: one that ended after the as-of was not.
+        let (failed, slow) = (ended_by(failed, until), ended_by(slow, until));
         observed.failed = observed.take(failed, Origin::Outsider, redact_span)?;
         observed.slow = observed.take(slow, Origin::Outsider, redact_span)?;
         observed.freezes = observed.take(freezes, Origin::Member, |freeze: &mut Freeze| {
@@ -193,6 +203,16 @@ impl Observe<'_> {
         });
         join_all(asked).await
     }
+}
+
+fn ended_by(mut answered: Vec<Answered<SpanRecord>>, until: Timestamp) -> Vec<Answered<SpanRecord>> {
+    let has_ended = |span: &SpanRecord| {
+        span.started_at.checked_add(span.duration).is_ok_and(|ended_at| ended_at <= until)
+    };
+    for fetched in answered.iter_mut().filter_map(|(_, fetched)| fetched.as_mut().ok()) {
+        fetched.items.retain(has_ended);
+    }
+    answered
 }
 
 /// What a source said, under its name.

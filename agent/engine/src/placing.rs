@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hearback_core::happening::Alert;
 use hearback_core::{Catalog, Incident, IncidentId, ServiceName, Severity};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// When alerts belong together, and which open an incident by themselves.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,15 +29,31 @@ pub enum Placement {
     Wait,
 }
 
-/// Where `alert` belongs, given the incidents that are open.
+/// An open incident in which nothing happened for so long takes no new alerts.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where `alert` belongs at `now`, given the incidents that are open.
 pub fn place<'a>(
     alert: &Alert,
     open: impl IntoIterator<Item = &'a Incident>,
     catalog: &Catalog,
     rule: &PlacingRule,
+    now: Timestamp,
 ) -> Placement {
+    let open: Vec<&Incident> = open.into_iter().collect();
+    // The same alert once more: it flaps, or the copilot was killed between two steps.
+    let has_it = |incident: &&&Incident| {
+        incident.alerts.iter().any(|seen| seen.alert.fingerprint == alert.fingerprint)
+    };
+    if let Some(incident) = open.iter().filter(has_it).max_by_key(|incident| incident.declared_at) {
+        return Placement::Join(incident.id.clone());
+    }
     if let Some(service) = &alert.service {
-        let open: Vec<&Incident> = open.into_iter().collect();
+        // One that nobody touched for long was forgotten; what happens now is another problem.
+        let is_alive = |incident: &&Incident| {
+            incident.last_at.is_some_and(|at| now.duration_since(at) <= FORGOTTEN_AFTER)
+        };
+        let open: Vec<&Incident> = open.into_iter().filter(is_alive).collect();
         let concerns = |incident: &&&Incident| {
             let is_it = |other: &ServiceName| same(catalog, service, other);
             incident.services.iter().any(is_it)
@@ -82,12 +98,10 @@ fn neighbours(catalog: &Catalog, one: &ServiceName, other: &ServiceName) -> bool
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use hearback_core::catalog::Service;
     use hearback_core::entry::{Actor, Draft, Entry};
     use hearback_core::happening::Happening;
-    use jiff::Timestamp;
-
-    use super::*;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + minute * 60).unwrap()
@@ -133,7 +147,7 @@ mod tests {
             group_within: SignedDuration::from_mins(15),
         };
         let open = [incident(1, "checkout", 0), incident(2, "checkout", 5), incident(3, "mail", 5)];
-        assert_eq!(place(&alert, &open, &catalog, &rule), expect, "{service:?} {level} {minute}");
+        assert_eq!(place(&alert, &open, &catalog, &rule, at(minute)), expect, "{service:?} {level} {minute}");
     }
 
     #[test]
@@ -144,6 +158,8 @@ mod tests {
         check(Some("payments"), "critical", 10, join(2));
         check(Some("payments"), "critical", -5, join(1));
         check(Some("payments"), "critical", 21, Placement::Declare(Severity::Sev2));
+        check(Some("checkout"), "warning", 5 + 24 * 60, join(2));
+        check(Some("checkout"), "warning", 6 + 24 * 60, Placement::Wait);
     }
 
     #[test]

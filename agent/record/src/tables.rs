@@ -38,6 +38,8 @@ const CHANGES_BEFORE: &str = "SELECT json, effective_us, id FROM logged_change \
      WHERE effective_us >= $1 AND (effective_us, id) < ($2, $3) ORDER BY effective_us DESC, id DESC LIMIT $4";
 const INSERT_ALERT: &str =
     "INSERT INTO inbox_alert (fingerprint, known_us, json) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+const LAST_ALERT: &str = "SELECT json FROM inbox_alert WHERE fingerprint = $1 ORDER BY known_us DESC LIMIT 1";
+const OPEN_ALERT: &str = "SELECT json FROM inbox_alert WHERE fingerprint = $1 AND resolved_at IS NULL";
 const RESOLVE_ALERT: &str =
     "UPDATE inbox_alert SET resolved_at = $1 WHERE fingerprint = $2 AND resolved_at IS NULL";
 const CLAIM_ALERT: &str = "UPDATE inbox_alert SET incident = $1 \
@@ -161,12 +163,28 @@ impl<'s> Ledger<'s> {
 
     /// Takes an alert under `fingerprint`, which is the one its sender uses.
     pub fn receive_alert(&mut self, fingerprint: &str, alert: &Known<Alert>) -> Result<Recorded, Fault> {
+        // A late notification of a firing that is over already is no new one.
+        let last = self.session.query(LAST_ALERT, &[key(fingerprint)])?;
+        if let Some(row) = last.first() {
+            let last: Known<Alert> = from_json(row.text(0), "an alert")?;
+            if last.value.started_at >= alert.value.started_at {
+                return Ok(Recorded::AlreadyThere);
+            }
+        }
         let known = Cell::Int(alert.known_at.as_microsecond());
         self.session.execute(INSERT_ALERT, &[key(fingerprint), known, to_json(alert)?.into()]).map(recorded)
     }
 
     /// Marks the open alert as over, if there is one.
     pub fn resolve_alert(&mut self, fingerprint: &str, at: Timestamp) -> Result<bool, Fault> {
+        // A late notification of an earlier end does not end what fires now.
+        let open = self.session.query(OPEN_ALERT, &[key(fingerprint)])?;
+        if let Some(row) = open.first() {
+            let open: Known<Alert> = from_json(row.text(0), "an alert")?;
+            if at < open.value.started_at {
+                return Ok(false);
+            }
+        }
         let values = [at.to_string().as_str().into(), key(fingerprint)];
         self.session.execute(RESOLVE_ALERT, &values).map(|rows| rows > 0)
     }
@@ -278,7 +296,15 @@ pub(crate) fn entries_after(
 pub(crate) fn incidents(session: &mut dyn Session) -> Result<Vec<(IncidentId, Head)>, Fault> {
     let mut incidents: Vec<(Timestamp, IncidentId, Head)> = Vec::new();
     for row in session.query(FIRST_AND_LAST, &[])? {
-        let end = read_end(&row)?;
+        // A row that was changed must not hide the other incidents: its place stands for it, with a hash that fits
+        // nothing, so that whoever reads it finds it broken.
+        let end = match read_end(&row) {
+            Ok(end) => end,
+            Err(fault) => {
+                let incident = row.text(0).parse().map_err(|_| fault)?;
+                End { incident, seq: row.number(1), recorded_at: Timestamp::MIN, hash: Digest::NONE }
+            }
+        };
         match incidents.last_mut() {
             Some((_, incident, head)) if *incident == end.incident => *head = end.head(),
             _ => incidents.push((end.recorded_at, end.incident.clone(), end.head())),

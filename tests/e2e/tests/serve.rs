@@ -146,6 +146,66 @@ fn an_alert_that_waits_is_answered_in_the_inbox_and_goes_with_the_incident_of_it
 }
 
 #[test]
+fn a_flap_a_late_word_and_an_end_are_told_apart() -> Result<()> {
+    let home = home()?;
+    let service = Service::start(&home)?;
+    let send = |notification: Value| service.post("/v1/webhooks/alertmanager", &notification)?.ok();
+    let of = |kind: &'static str, count: usize| {
+        service.wait_for("/v1/incidents/INC-1/entries", |entries| {
+            (kinds(entries).iter().filter(|k| *k == kind).count() == count).then(|| entries.clone())
+        })
+    };
+    // No service: only the fingerprint tells that it is the same problem.
+    send(began(600, "firing", &[("f1", "", "critical")]))?;
+    of("alert_fired", 1)?;
+    send(notification("resolved", &[("f1", "", "critical")]))?;
+    of("alert_resolved", 1)?;
+    send(began(0, "firing", &[("f1", "", "critical")]))?;
+    of("alert_fired", 2)?;
+    // A word of the first end that comes late ends nothing, nor does one of the first beginning begin anything.
+    let mut late = notification("resolved", &[("f1", "", "critical")]);
+    late["alerts"][0]["endsAt"] = json!(ago(500));
+    assert_eq!(send(late)?["resolved"], 0);
+    assert_eq!(send(began(600, "firing", &[("f1", "", "critical")]))?["fired"], 0);
+    of("answered", 1)?;
+    let entries = of("alert_resolved", 1)?;
+    assert_eq!(kinds(&entries).iter().filter(|kind| *kind == "alert_fired").count(), 2);
+    assert_eq!(service.get("/v1/incidents")?.json().as_array().map(Vec::len), Some(1));
+
+    // After the end the same alert is another problem.
+    let over = json!({"how": "disk replaced"});
+    service.post("/v1/incidents/INC-1/resolve", &over)?.ok()?;
+    assert_eq!(service.post("/v1/incidents/INC-1/resolve", &over)?.status, 400);
+    send(notification("resolved", &[("f1", "", "critical")]))?;
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    send(began(0, "firing", &[("f1", "", "critical")]))?;
+    service.wait_for("/v1/incidents/INC-2/entries", |entries| {
+        kinds(entries).contains(&"answered".to_owned()).then_some(())
+    })?;
+    Ok(())
+}
+
+#[test]
+fn many_writers_and_readers_leave_the_fold_exact() -> Result<()> {
+    let home = home()?;
+    let service = Service::start(&home)?;
+    service.post("/v1/incidents", &json!({"title": "Busy", "severity": "SEV-3"}))?.ok()?;
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..60 {
+                    let _ = service.post("/v1/incidents/INC-1/entries", &json!({"text": "x"}));
+                    let _ = service.get("/v1/incidents/INC-1");
+                }
+            });
+        }
+    });
+    let incident = service.get("/v1/incidents/INC-1")?.ok()?;
+    assert_eq!((&incident["entries"], &incident["messages"]), (&json!(181), &json!(180)));
+    Ok(())
+}
+
+#[test]
 fn the_command_line_asks_and_declares_through_the_service() -> Result<()> {
     let home = home()?;
     let service = Service::start(&home)?;

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -11,6 +12,7 @@ use hearback_core::{Answer, ExternalText, Incident, Window};
 use hearback_engine::asking;
 use hearback_engine::driver;
 use hearback_engine::incidents::load;
+use hearback_engine::logged::LoggedChanges;
 use hearback_engine::render::{self, Cost};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -55,7 +57,10 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         question.window.from = question.window.from.min(Window::before(began, config.window).from);
     }
     let progress = Progress::start();
-    let sources = wiring::sources(&arguments, config, &progress)?;
+    let mut sources = wiring::sources(&arguments, config, &progress)?;
+    if let Some((_, record)) = &asked_in {
+        sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
+    }
     let started = Instant::now();
     let context = driver::Context {
         ranker: &config.ranker,
@@ -73,7 +78,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     // Shown first: an answer is never lost because it can't be written down.
     if let Some((id, record)) = asked_in {
         let by = times::person(&arguments.who.by);
-        let drafts = asking::drafts(question, by, now, &answered);
+        let drafts = asking::drafts(question, by, (now, Timestamp::now()), &answered);
         asking::write_down(record.as_ref(), &id, Expect::Any, &answered.snapshots, drafts)
             .await
             .context("the answer above was not recorded")?;

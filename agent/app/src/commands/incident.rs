@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use hearback_core::entry::Actor;
 use hearback_core::happening::Severity;
 use hearback_core::incident::State;
-use hearback_core::ports::{Expect, RecordError};
+use hearback_core::ports::{Expect, RecordError, RecordStore};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Draft, Entry, ExternalText, Happening, Incident};
+use hearback_core::{Draft, Entry, ExternalText, Happening, Incident, IncidentId};
 use hearback_engine::alerts::open_incident;
 use hearback_engine::incidents::load;
 use jiff::Timestamp;
@@ -49,7 +50,7 @@ pub async fn declare(arguments: Declare, config: &Config) -> Result<ExitCode> {
             let by = times::person(&arguments.who.by);
             let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
             let record = wiring::record(config).await?;
-            open_incident(record.as_ref(), draft).await?
+            open_incident(record.as_ref(), vec![draft]).await?
         }
     };
     if arguments.json {
@@ -109,6 +110,15 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
                 output::line(if json { as_json(&incident).to_string() } else { one_line(&incident, now) })?;
             }
         }
+        cli::Incident::Resolve { incident, how, who, json } => {
+            let id = times::incident(&incident)?;
+            let entry = resolve(record.as_ref(), &id, &how, times::person(&who.by), now).await?;
+            if json {
+                output::json(&entry)?;
+            } else {
+                output::line(format!("{id} resolved"))?;
+            }
+        }
         cli::Incident::Show { incident, as_of, json } => {
             let id = times::incident(&incident)?;
             let as_of =
@@ -123,6 +133,30 @@ pub async fn run(command: cli::Incident, config: &Config) -> Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+/// Writes down that an incident is over.
+///
+/// # Errors
+/// It does not exist, is over already, or the record is away.
+pub async fn resolve(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    how: &str,
+    by: Actor,
+    now: Timestamp,
+) -> Result<Entry> {
+    if how.trim().is_empty() {
+        return Err(Usage("say in a few words what ended it".into()).into());
+    }
+    let (entries, head) = load(record, id).await?;
+    if Incident::as_of(id.clone(), &entries, now).state != State::Open {
+        return Err(Usage(format!("{id} is over already")).into());
+    }
+    let what = Happening::Resolved { how: ExternalText::new(how.trim()) };
+    let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
+    let written = record.append(id, Expect::Head(Some(head)), vec![draft]).await?;
+    written.into_iter().next().ok_or_else(|| anyhow::anyhow!("nothing was written"))
 }
 
 fn state(incident: &Incident, now: Timestamp) -> String {

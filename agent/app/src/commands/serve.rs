@@ -43,15 +43,18 @@ pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
     tasks.spawn(serve_connections(listener, api::router(Arc::clone(&service)), stop.clone()));
     output::line(format!("hearback listens on http://{at} (what it takes: /openapi.json). Ctrl-C ends it."))?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be waited for")?;
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-        _ = tasks.join_next() => tracing::error!("a part of the service ended by itself"),
-    }
+    let code = tokio::select! {
+        _ = tokio::signal::ctrl_c() => ExitCode::SUCCESS,
+        _ = terminate.recv() => ExitCode::SUCCESS,
+        _ = tasks.join_next() => {
+            tracing::error!("a part of the service ended by itself");
+            ExitCode::FAILURE
+        }
+    };
     stop.cancel();
     while tasks.join_next().await.is_some() {}
     output::line("hearback has ended; what was acknowledged is written down.")?;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// Nobody can come in without a token, so the first start makes one that may do everything.

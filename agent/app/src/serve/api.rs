@@ -86,6 +86,10 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
             })
             .post_with(entries::note, says("Write a note into the record")),
         )
+        .api_route(
+            "/v1/incidents/{id}/resolve",
+            post_with(incidents::resolve, says("Say that an incident is over")),
+        )
         .api_route("/v1/ask", post_with(questions::ask, says("Ask outside any incident; nothing is written")))
         .api_route("/v1/inbox", get_with(inbox::list, says("Alerts that wait for an incident")))
         .api_route(

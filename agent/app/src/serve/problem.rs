@@ -61,6 +61,11 @@ impl Problem {
         Problem { retry_after_s: Some(1), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, says) }
     }
 
+    /// The sentence.
+    pub fn says(&self) -> &str {
+        &self.says
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status

@@ -21,9 +21,23 @@ use crate::config::Config;
 use crate::wiring::Notifier;
 use crate::wiring::intake::Intake;
 
-/// How many questions are worked on at once; others wait.
-const QUESTIONS_AT_ONCE: usize = 4;
-/// How long a question waits for its turn.
+/// How many questions of people are worked on at once, and how many of each kind that the copilot asks by itself.
+/// Each kind has its own places: a storm of alerts must not keep a person waiting, nor an incident.
+const OF_PEOPLE_AT_ONCE: usize = 4;
+const OF_INCIDENTS_AT_ONCE: usize = 2;
+const OF_INBOX_AT_ONCE: usize = 1;
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A person.
+    Person,
+    /// The copilot, in an incident that an alert opened or joined.
+    Incident,
+    /// The copilot, about an alert that waits.
+    Inbox,
+}
+
+/// How long a person's question waits for its turn.
 const TURN_WITHIN: Duration = Duration::from_secs(2);
 /// How many event streams may be followed at once.
 const FOLLOWERS: usize = 256;
@@ -82,7 +96,9 @@ pub struct Service {
     /// Ends everything.
     pub stop: CancellationToken,
     incidents: Mutex<Incidents>,
-    turns: Semaphore,
+    of_people: Semaphore,
+    of_incidents: Semaphore,
+    of_inbox: Semaphore,
 }
 
 impl Service {
@@ -102,7 +118,9 @@ impl Service {
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             stop,
             incidents: Mutex::default(),
-            turns: Semaphore::new(QUESTIONS_AT_ONCE),
+            of_people: Semaphore::new(OF_PEOPLE_AT_ONCE),
+            of_incidents: Semaphore::new(OF_INCIDENTS_AT_ONCE),
+            of_inbox: Semaphore::new(OF_INBOX_AT_ONCE),
         }
     }
 
@@ -142,7 +160,7 @@ impl Service {
         incident.ok_or_else(|| Problem::missing(format!("there is no incident {id}")))
     }
 
-    /// Asks. `by` is `person` or `alert`, for the counts.
+    /// Asks, when it is `asker`'s turn.
     ///
     /// # Errors
     /// 503 when too many ask at once.
@@ -150,9 +168,16 @@ impl Service {
         &self,
         question: &Question,
         incident: Option<&Incident>,
-        by: &'static str,
+        asker: Asker,
     ) -> Result<Answered, Problem> {
-        let turn = tokio::time::timeout(TURN_WITHIN, self.turns.acquire()).await;
+        let (turns, by) = match asker {
+            Asker::Person => (&self.of_people, "person"),
+            Asker::Incident => (&self.of_incidents, "alert"),
+            Asker::Inbox => (&self.of_inbox, "alert"),
+        };
+        // A person is told to come again; the copilot has time.
+        let patience = if asker == Asker::Person { TURN_WITHIN } else { Duration::MAX };
+        let turn = tokio::time::timeout(patience, turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else {
             return Err(Problem::busy("too many questions at once; ask again in a moment"));
         };

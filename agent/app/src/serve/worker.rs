@@ -2,12 +2,14 @@
 //! acknowledges, and tells leadership what was not authorised. Everything it has to do is read from the record, so
 //! that nothing is lost when it is killed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hearback_core::answer::Flagged;
-use hearback_core::entry::Actor;
+use hearback_core::entry::{Actor, Draft};
+use hearback_core::evidence::Known;
+use hearback_core::happening::Alert;
 use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, Expect, Notice};
 use hearback_core::{Change, Digest, EvidenceId, ExternalText, Window};
@@ -20,45 +22,54 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::problem::Problem;
-use super::service::Service;
+use super::service::{Asker, Service};
+use crate::wiring::Heard;
 
 /// How long the worker rests when nothing calls it: other processes write to the record too.
 const REST: Duration = Duration::from_secs(2);
 /// How many notices are told at once.
-const NOTICES_AT_ONCE: usize = 20;
-/// How long after a failure leadership is told again.
+const NOTICES_AT_ONCE: usize = 200;
+/// How long an inquiry rests after a failure.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+/// After so many unclear answers of its webhook leadership counts as told.
+const UNCLEAR_TRIES: u32 = 3;
+/// How long after a failure leadership is told again, at first.
 const NOT_HEARD: Duration = Duration::from_secs(30);
 /// How long the first look at the changes may take.
 const WARM_UP: SignedDuration = SignedDuration::from_mins(5);
 
-/// Works until the service stops. One failure is logged and tried again.
+/// Works until the service stops. What fails is logged and tried again after a while.
 pub async fn work(service: Arc<Service>) {
     let mut inquiries = JoinSet::new();
-    let mut under_way: BTreeSet<String> = BTreeSet::new();
+    let mut book = Book::default();
     loop {
         match settle(&service).await {
             Ok(found) => {
                 for inquiry in found {
-                    let key = key_of(&inquiry);
-                    if under_way.insert(key.clone()) {
-                        let service = Arc::clone(&service);
-                        inquiries.spawn(async move { (key, find_out(&service, inquiry).await) });
+                    if !book.is_due(&inquiry) {
+                        continue;
                     }
+                    let key = key_of(&inquiry);
+                    let service = Arc::clone(&service);
+                    let task = inquiries.spawn(async move { find_out(&service, inquiry).await });
+                    book.under_way.insert(task.id(), key);
                 }
             }
             Err(problem) => failed(&service, "alerts could not be placed", &problem),
         }
         tokio::select! {
             () = service.stop.cancelled() => break,
-            Some(done) = inquiries.join_next(), if !inquiries.is_empty() => {
-                if let Ok((key, outcome)) = done {
-                    under_way.remove(&key);
-                    if let Err(problem) = outcome {
-                        failed(&service, "what changed could not be found out", &problem);
-                        tokio::time::sleep(Duration::from_millis(200)).await;
-                    }
+            Some(ended) = inquiries.join_next_with_id(), if !inquiries.is_empty() => match ended {
+                Ok((id, Ok(()))) => book.end(id, None),
+                Ok((id, Err(problem))) => {
+                    book.end(id, Some(Instant::now() + TRY_AGAIN));
+                    failed(&service, "what changed could not be found out", &problem);
                 }
-            }
+                Err(error) => {
+                    book.end(error.id(), Some(Instant::now() + TRY_AGAIN));
+                    tracing::error!("an inquiry broke off");
+                }
+            },
             _ = tokio::time::timeout(REST, service.work.notified()) => {}
         }
     }
@@ -66,9 +77,40 @@ pub async fn work(service: Arc<Service>) {
     inquiries.shutdown().await;
 }
 
+/// Which inquiries are under way, which rest after a failure, and which alerts of the inbox are done.
+#[derive(Default)]
+struct Book {
+    under_way: BTreeMap<tokio::task::Id, String>,
+    resting: BTreeMap<String, Instant>,
+    done: BTreeSet<String>,
+}
+
+impl Book {
+    fn is_due(&self, inquiry: &Inquiry) -> bool {
+        let key = key_of(inquiry);
+        !self.done.contains(&key)
+            && !self.under_way.values().any(|other| *other == key)
+            && self.resting.get(&key).is_none_or(|until| *until <= Instant::now())
+    }
+
+    fn end(&mut self, task: tokio::task::Id, rests_until: Option<Instant>) {
+        let Some(key) = self.under_way.remove(&task) else { return };
+        match rests_until {
+            Some(until) => drop(self.resting.insert(key, until)),
+            None => {
+                self.resting.remove(&key);
+                // An incident may ask again if its answer did not come to stand; a waiting alert is looked at once.
+                if key.contains(' ') {
+                    self.done.insert(key);
+                }
+            }
+        }
+    }
+}
+
 fn failed(service: &Service, what: &str, problem: &Problem) {
     service.metrics.worker_failures.inc();
-    tracing::error!(status = problem.status().as_u16(), "{what}; it is tried again");
+    tracing::error!(status = problem.status().as_u16(), why = problem.says(), "{what}; it is tried again");
 }
 
 fn key_of(inquiry: &Inquiry) -> String {
@@ -97,24 +139,51 @@ async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
                 return Ok(());
             }
             let question = asking::question_of_incident(&incident, now, length);
-            let answered = service.ask(&question, Some(&incident), "alert").await?;
+            let answered = service.ask(&question, Some(&incident), Asker::Incident).await?;
             // Somebody may have asked meanwhile; their answer is the first then, and one more does no harm.
-            let drafts = asking::drafts(question, Actor::hearback(), now, &answered);
+            let drafts = asking::drafts(question, Actor::hearback(), (now, Timestamp::now()), &answered);
             let record = service.record.as_ref();
             asking::write_down(record, &id, Expect::Any, &answered.snapshots, drafts).await?;
         }
         Inquiry::Waiting(alert) => {
-            let question = asking::question_of_alert(&alert.value, now, length);
-            let answered = service.ask(&question, None, "alert").await?;
-            for snapshot in &answered.snapshots {
-                service.record.keep(snapshot).await?;
+            if !service.record.prepared(&alert).await?.is_empty() {
+                return Ok(());
             }
-            let drafts = asking::drafts(question, Actor::hearback(), now, &answered);
-            service.record.prepare(&alert, &drafts).await?;
+            let found = match answer_before(service, &alert, now).await? {
+                // It flaps: what was found out minutes ago still holds.
+                Some(found) => found,
+                None => {
+                    let question = asking::question_of_alert(&alert.value, now, length);
+                    let answered = service.ask(&question, None, Asker::Inbox).await?;
+                    for snapshot in &answered.snapshots {
+                        service.record.keep(snapshot).await?;
+                    }
+                    let times = (now, Timestamp::now());
+                    asking::drafts(question, Actor::hearback(), times, &answered)
+                }
+            };
+            service.record.prepare(&alert, &found).await?;
         }
     }
     service.wrote();
     Ok(())
+}
+
+/// What was found out about an earlier firing of the same alert, if that was a short while ago.
+async fn answer_before(
+    service: &Service,
+    alert: &Known<Alert>,
+    now: Timestamp,
+) -> Result<Option<Vec<Draft>>, Problem> {
+    let since = now.checked_sub(service.config.serve.placing.group_within).unwrap_or(now);
+    let earlier = service.record.alerts(&Window { from: since, until: alert.known_at }).await?;
+    for other in earlier.into_iter().rev().filter(|o| o.alert.value.fingerprint == alert.value.fingerprint) {
+        let found = service.record.prepared(&other.alert).await?;
+        if !found.is_empty() {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Looks whether changes that were just sent were authorised, and queues a notice for each that was not. It fails
@@ -182,16 +251,31 @@ async fn breaches(service: &Service, changes: &[Change]) -> Result<Vec<Flagged>,
     Ok(flagged(&sighted, &judge(&inputs)))
 }
 
-/// Tells what waits to be told. What nobody heard is told again after a while.
-async fn tell_notices(service: &Service) -> Result<(), Problem> {
+/// How often each notice was tried, and when it is tried again.
+type Tries = BTreeMap<String, (u32, Instant)>;
+
+/// Tells what waits to be told. What nobody heard is told again, later each time; it holds up no other.
+async fn tell_notices(service: &Service, tries: &mut Tries) -> Result<(), Problem> {
     for notice in service.record.untold_notices(NOTICES_AT_ONCE).await? {
-        match service.notifier.tell(&notice.text.for_people(1000)).await {
-            Ok(()) => drop(service.record.mark_told(&notice.key, Timestamp::now()).await?),
+        let (tried, again_at) = tries.get(&notice.key).copied().unwrap_or((0, Instant::now()));
+        if again_at > Instant::now() {
+            continue;
+        }
+        let heard = match service.notifier.tell(&notice.text.for_people(1000)).await {
+            Ok(Heard::Yes) => true,
+            // Somebody may have heard it. After some tries, once more is worse than not at all.
+            Ok(Heard::Maybe) => tried + 1 >= UNCLEAR_TRIES,
             Err(error) => {
-                tracing::warn!(%error, "leadership could not be told; it is tried again");
-                tokio::time::sleep(NOT_HEARD).await;
-                return Ok(());
+                tracing::warn!(%error, tried, "leadership could not be told; it is tried again");
+                false
             }
+        };
+        if heard {
+            tries.remove(&notice.key);
+            service.record.mark_told(&notice.key, Timestamp::now()).await?;
+        } else {
+            let pause = NOT_HEARD.saturating_mul(1 << tried.min(7));
+            tries.insert(notice.key, (tried + 1, Instant::now() + pause));
         }
     }
     Ok(())
@@ -199,10 +283,11 @@ async fn tell_notices(service: &Service) -> Result<(), Problem> {
 
 /// Tells leadership, beside everything else: a webhook that hangs holds up nothing.
 pub async fn notify(service: Arc<Service>) {
+    let mut tries = Tries::new();
     loop {
         let told = tokio::select! {
             () = service.stop.cancelled() => return,
-            told = tell_notices(&service) => told,
+            told = tell_notices(&service, &mut tries) => told,
         };
         if let Err(problem) = told {
             failed(&service, "notices could not be read", &problem);

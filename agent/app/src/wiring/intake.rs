@@ -6,13 +6,16 @@ use axum::http::{HeaderMap, StatusCode};
 use hearback_alertmanager::{AlertEvent, WebhookError};
 use hearback_cdevents::ChangeFormError;
 use hearback_core::happening::Alert;
+use hearback_core::redaction::redact;
 use hearback_core::telemetry::{LogRecord, SpanRecord};
-use hearback_core::{Catalog, Change, ServiceName};
+use hearback_core::{Catalog, Change, Digest, ServiceName};
 use hearback_github::{WebhookRequest, WebhookRules, WebhookSecret, parse_webhook};
 use hearback_otlp::{Encoding, LineDefaults, OtlpError, OtlpResponse, Parsed, Signal, failure, success};
 use jiff::Timestamp;
 
 use crate::serve::Problem;
+
+const NOT_TAKEN: &str = "deliveries are taken for repositories with a webhook_secret in [[github]] only";
 
 /// What a notification says of an alert.
 pub enum SentAlert {
@@ -65,6 +68,15 @@ pub enum Refused {
         /// The body.
         body: Vec<u8>,
     },
+}
+
+/// A fingerprint that looks like a secret can't be written down, and a changed one is another alert's: its digest
+/// stands for it.
+fn writable(fingerprint: String) -> String {
+    match redact(&fingerprint) {
+        (_, 0) => fingerprint,
+        _ => Digest::of(fingerprint.as_bytes()).to_string(),
+    }
 }
 
 fn status_of(error: &OtlpError) -> StatusCode {
@@ -152,9 +164,27 @@ impl Intake {
         }
         let sent = |event| match event {
             AlertEvent::Fired(alert) => SentAlert::Fired(self.with_official_name(alert)),
-            AlertEvent::Resolved { fingerprint, at } => SentAlert::Resolved { fingerprint, at },
+            AlertEvent::Resolved { fingerprint, at } => {
+                SentAlert::Resolved { fingerprint: writable(fingerprint), at }
+            }
         };
         Ok(notification.events.into_iter().map(sent).collect())
+    }
+
+    /// Whether deliveries to the repository called `name` are taken, and this one says that it is signed.
+    ///
+    /// # Errors
+    /// 401 or 404, in one sentence.
+    pub fn knows_github(&self, name: &str, headers: &HeaderMap) -> Result<(), Problem> {
+        if !self.github.contains_key(name) {
+            return Err(Problem::missing(NOT_TAKEN));
+        }
+        match headers.contains_key("x-hub-signature-256") {
+            true => Ok(()),
+            false => {
+                Err(Problem::nobody("the delivery is not signed; set a secret for the webhook on GitHub"))
+            }
+        }
     }
 
     /// The changes of a delivery to the repository called `name`.
@@ -162,10 +192,8 @@ impl Intake {
     /// # Errors
     /// 400, 401, 404 or 413, in one sentence.
     pub fn github(&self, name: &str, headers: &HeaderMap, body: &[u8]) -> Result<SentDelivery, Problem> {
-        let missing = || {
-            Problem::missing("deliveries are taken for repositories with a webhook_secret in [[github]] only")
-        };
-        let GithubIntake { secret, rules } = self.github.get(name).ok_or_else(missing)?;
+        let hook = self.github.get(name).ok_or_else(|| Problem::missing(NOT_TAKEN))?;
+        let GithubIntake { secret, rules } = hook;
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let request = WebhookRequest {
             event: header("x-github-event"),
@@ -223,6 +251,7 @@ impl Intake {
             Some(service) => service.name.clone(),
             None => name,
         };
-        Alert { service: alert.service.map(official), ..alert }
+        let fingerprint = writable(alert.fingerprint);
+        Alert { service: alert.service.map(official), fingerprint, ..alert }
     }
 }

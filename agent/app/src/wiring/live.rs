@@ -125,7 +125,13 @@ pub fn intake(config: &Config) -> Result<Intake> {
             branches: Vec::new(),
             deploy_workflows: workflows(section)?,
         };
-        github.insert(name_here(section), GithubIntake { secret, rules });
+        let name = name_here(section);
+        if github.contains_key(&name) {
+            return Err(usage(format!(
+                "two [[github]] are called {name} here; give one of them another name"
+            )));
+        }
+        github.insert(name, GithubIntake { secret, rules });
     }
     let alertmanager = hearback_alertmanager::Options {
         service_labels: config.serve.service_labels.clone(),
@@ -157,6 +163,15 @@ pub fn telemetry(config: &Config) -> Result<Option<Telemetry>> {
     }))
 }
 
+/// Whether somebody heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// They did.
+    Yes,
+    /// It was sent, and what became of it is not known.
+    Maybe,
+}
+
 /// Tells people outside an incident.
 pub enum Notifier {
     /// With a line in the log.
@@ -185,20 +200,21 @@ pub fn notifier(config: &Config) -> Result<Notifier> {
 }
 
 impl Notifier {
-    /// Tells `text`. A webhook whose answer is unclear was told: twice is worse than late.
+    /// Tells `text`.
     ///
     /// # Errors
     /// Nobody heard it; it may be told again.
-    pub async fn tell(&self, text: &str) -> Result<(), ConnectorError> {
+    pub async fn tell(&self, text: &str) -> Result<Heard, ConnectorError> {
         match self {
             Notifier::Log => {
                 tracing::warn!(notice = text, "leadership should know");
-                Ok(())
+                Ok(Heard::Yes)
             }
             Notifier::Webhook { http, url } => {
                 match http.post_json(url, &json!({"text": text}), Limits::new(NOTICE_WITHIN, 64 * 1024)).await
                 {
-                    Ok(_) | Err(HttpError::OutcomeUnknown { .. }) => Ok(()),
+                    Ok(_) => Ok(Heard::Yes),
+                    Err(HttpError::OutcomeUnknown { .. }) => Ok(Heard::Maybe),
                     Err(error) => Err(error.into()),
                 }
             }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::onset::MeasuredSeries;
 use super::signature::says;
-use crate::observe::{Observed, Seen};
+use crate::observe::{Observed, SPANS, Seen};
 
 /// The most findings of each kind.
 const EACH: usize = 3;
@@ -124,11 +124,12 @@ fn failed_calls(observed: &Observed) -> Vec<Finding> {
                 true => String::new(),
                 false => format!(": {}", span.message.for_people(60)),
             };
-            let text = format!(
-                "{} fails {} ({count} seen, since {since}{why})",
-                span.service,
-                span.name.for_people(50)
-            );
+            // At the limit only the newest were read: the first of them is no beginning.
+            let seen_so_far = match observed.failed.len() >= SPANS {
+                true => format!("at least {count} lately"),
+                false => format!("{count} seen, since {since}"),
+            };
+            let text = format!("{} fails {} ({seen_so_far}{why})", span.service, span.name.for_people(50));
             finding(FindingKind::FailedCall, &span.service, text, seen.evidence, None)
         })
         .collect()

@@ -104,7 +104,7 @@ fn first_alert<'a>(incident: &'a Incident, services: &[ServiceName]) -> Option<&
     let own = |service: &Option<ServiceName>| {
         services.is_empty() || service.as_ref().is_some_and(|service| services.contains(service))
     };
-    let alerts = incident.alerts.iter().filter(|seen| own(&seen.alert.service) && is_live(seen));
+    let alerts = incident.alerts_of_it().filter(|seen| own(&seen.alert.service) && is_live(seen));
     alerts.min_by_key(|seen| seen.alert.started_at)
 }
 

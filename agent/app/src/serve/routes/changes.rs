@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::serve::doors::{Allowed, Raw, Send};
+use crate::serve::doors::{Everywhere, Raw, Send};
 use crate::serve::metrics::Taken;
 use crate::serve::problem::Problem;
 use crate::serve::service::Service;
@@ -31,7 +31,7 @@ pub struct Receipt {
 /// Takes CDEvents 0.5 (structured, binary or bare) or plain changes, one or many. Durable when it answers.
 pub async fn take(
     State(service): State<Arc<Service>>,
-    allowed: Allowed<Send>,
+    allowed: Everywhere<Send>,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Json<Receipt>, Problem> {
@@ -52,20 +52,18 @@ pub async fn log(service: &Service, changes: Vec<Change>) -> Result<Receipt, Pro
         futures::future::join_all(known.iter().map(|change| service.record.log_change(change))).await;
     let mut receipt =
         Receipt { new: 0, known: 0, ids: ids.iter().map(|id| id.as_str().to_owned()).collect() };
-    let mut news = Vec::new();
-    for (recorded, change) in written.into_iter().zip(known) {
+    // All are looked at, also those that were known: the sender may repeat what was cut off before this.
+    let all: Vec<Change> = known.into_iter().map(|known| known.value).collect();
+    crate::serve::worker::watch_authorisation(service, &all, known_at).await;
+    for recorded in written {
         match recorded? {
-            Recorded::New => {
-                receipt.new += 1;
-                news.push(change.value);
-            }
+            Recorded::New => receipt.new += 1,
             Recorded::AlreadyThere => receipt.known += 1,
         }
     }
     for (outcome, count) in [("new", receipt.new), ("repeated", receipt.known)] {
         service.metrics.taken.get_or_create(&Taken { what: "change", outcome }).inc_by(count as u64);
     }
-    crate::serve::worker::watch_authorisation(service, &news, known_at).await;
     Ok(receipt)
 }
 

@@ -65,7 +65,7 @@ pub async fn declare(
     };
     let by = allowed.token.holder;
     let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
-    let entry = open_incident(service.record.as_ref(), draft).await?;
+    let entry = open_incident(service.record.as_ref(), vec![draft]).await?;
     service.wrote();
     Ok((StatusCode::CREATED, Json(serde_json::to_value(entry).unwrap_or_default())))
 }
@@ -120,6 +120,32 @@ pub async fn show(
         }
     };
     Ok(Json(as_json(&incident)))
+}
+
+/// What ended an incident.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resolution {
+    /// In a few words.
+    how: String,
+}
+
+/// Says that an incident is over. Alerts of its services open another one from then on.
+pub async fn resolve(
+    State(service): State<Arc<Service>>,
+    caller: InIncident<Respond>,
+    Sent(Resolution { how }): Sent<Resolution>,
+) -> Result<Json<Value>, Problem> {
+    if how.len() > TITLE_BYTES {
+        return Err(Problem::bad(format!("how: say it in at most {TITLE_BYTES} bytes")));
+    }
+    service.incident(&caller.id).await?;
+    let record = service.record.as_ref();
+    let entry =
+        crate::commands::incident::resolve(record, &caller.id, &how, caller.token.holder, Timestamp::now())
+            .await?;
+    service.wrote();
+    Ok(Json(serde_json::to_value(entry).unwrap_or_default()))
 }
 
 /// Whether the record answers, for `/readyz`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use hearback_core::access::{Reach, Right};
 use hearback_core::happening::Question;
 use hearback_core::ports::Expect;
 use hearback_core::time::parse_time;
@@ -17,7 +18,7 @@ use serde::Deserialize;
 use crate::commands::times;
 use crate::serve::doors::{Everywhere, InIncident, Read, Respond, Sent};
 use crate::serve::problem::Problem;
-use crate::serve::service::Service;
+use crate::serve::service::{Asker, Service};
 
 /// The longest text of a question that is read, in bytes; more is cut.
 const TEXT_BYTES: usize = 64 * 1024;
@@ -47,7 +48,7 @@ pub async fn ask(
     Sent(ask): Sent<Ask>,
 ) -> Result<Json<Answer>, Problem> {
     let question = question(&service, &ask, None, Timestamp::now())?;
-    let answered = service.ask(&question, None, "person").await?;
+    let answered = service.ask(&question, None, Asker::Person).await?;
     Ok(Json(answered.answer))
 }
 
@@ -58,6 +59,9 @@ pub async fn ask_inside(
     Sent(ask): Sent<Ask>,
 ) -> Result<Json<Answer>, Problem> {
     let now = Timestamp::now();
+    if !caller.token.may(Right::Read) {
+        return Err(Problem::forbidden("this token may not read, and an answer is to be read"));
+    }
     let incident = match &ask.as_of {
         None => service.incident(&caller.id).await?,
         Some(text) => {
@@ -67,8 +71,16 @@ pub async fn ask_inside(
         }
     };
     let question = question(&service, &ask, Some(&incident), now)?;
-    let answered = service.ask(&question, Some(&incident), "person").await?;
-    let drafts = asking::drafts(question, caller.token.holder, now, &answered);
+    // Who sees this incident alone sees what is of this incident.
+    let is_of_it = |service| incident.services.contains(service);
+    if caller.token.reach != Reach::AllIncidents
+        && (ask.since.is_some() || incident.services.is_empty() || !question.services.iter().all(is_of_it))
+    {
+        let says = "this token reaches named incidents only: leave out since, and name services of this one";
+        return Err(Problem::forbidden(says));
+    }
+    let answered = service.ask(&question, Some(&incident), Asker::Person).await?;
+    let drafts = asking::drafts(question, caller.token.holder, (now, Timestamp::now()), &answered);
     let record = service.record.as_ref();
     asking::write_down(record, &caller.id, Expect::Any, &answered.snapshots, drafts).await?;
     service.wrote();

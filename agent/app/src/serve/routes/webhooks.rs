@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use aide::OperationInput;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use hearback_core::SourceName;
 use hearback_core::evidence::Known;
 use hearback_core::ports::Recorded;
@@ -13,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::changes::log;
-use crate::serve::doors::{Allowed, InPath, Raw, Send};
+use crate::serve::doors::{Everywhere, InPath, Raw, Send};
 use crate::serve::metrics::Taken;
 use crate::serve::problem::Problem;
 use crate::serve::service::Service;
@@ -36,7 +38,7 @@ pub struct Notified {
 /// Takes a notification of Alertmanager (webhook, version 4).
 pub async fn alertmanager(
     State(service): State<Arc<Service>>,
-    _allowed: Allowed<Send>,
+    _allowed: Everywhere<Send>,
     Raw(body): Raw,
 ) -> Result<Json<Notified>, Problem> {
     let known_at = Timestamp::now();
@@ -81,11 +83,27 @@ pub struct Repository {
     name: String,
 }
 
+/// A repository that is configured, and a header that says signed: before that no body is read.
+pub struct KnownHook;
+
+impl FromRequestParts<Arc<Service>> for KnownHook {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let InPath(Repository { name }) = InPath::from_request_parts(parts, service).await?;
+        service.intake.knows_github(&name, &parts.headers)?;
+        Ok(KnownHook)
+    }
+}
+
+impl OperationInput for KnownHook {}
+
 /// Takes a delivery of GitHub. Its signature is its token.
 pub async fn github(
     State(service): State<Arc<Service>>,
     InPath(Repository { name }): InPath<Repository>,
     headers: HeaderMap,
+    _known: KnownHook,
     Raw(body): Raw,
 ) -> Result<Json<Delivered>, Problem> {
     let delivery = service.intake.github(&name, &headers, &body)?;

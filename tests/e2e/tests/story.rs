@@ -1,6 +1,11 @@
 //! From page to first answer, with nothing made up: a real Prometheus scrapes a service, a real Alertmanager pages, and
 //! the answer stands in the record before anybody has asked.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test program; the lint's own exception covers test functions alone"
+)]
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};

@@ -27,7 +27,7 @@ const PATTERNS: [(&str, &str); 15] = [
     ("password in a URL", r"(?P<keep>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:)[^\s/@]+(?P<tail>@)"),
     (
         "password",
-        r#"(?i)(?P<keep>\b[a-z0-9_-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?token)["']?\s*[:=]\s*["']?)[^\s"',;&]{6,}"#,
+        r#"(?i)(?P<keep>(?:\b[a-z0-9_-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?token)["']?\s*[:=]\s*["']?)+)[^\s"',;&]{6,}"#,
     ),
 ];
 
@@ -124,6 +124,8 @@ mod tests {
             "Authorization: Bearer [redacted: authorization header]",
         );
         check("DB_PASSWORD=correct-horse next", "DB_PASSWORD=[redacted: password] next");
+        // The name of one is not the value of another.
+        check("clientSecret:\n  password: hunter22", "clientSecret:\n  password: [redacted: password]");
         check(r#"{"api_key": "abcdef123456"}"#, r#"{"api_key": "[redacted: password]"}"#);
         check(
             "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nx",

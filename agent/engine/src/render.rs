@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use hearback_core::answer::{ChangeSummary, FindingKind, Flagged, RuledOut};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Answer, ExternalText, Reason, Suspect, Verdict};
+use hearback_core::{Answer, ExternalText, Reason, SourceName, Suspect, Verdict};
 use jiff::SignedDuration;
 
 /// What an answer cost: the last line says so.
@@ -215,11 +215,16 @@ fn gaps_line(answer: &Answer) -> Option<String> {
 }
 
 fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
-    let searched: Vec<String> = answer
-        .searched
-        .iter()
-        .map(|coverage| format!("{}: {}", coverage.source, coverage.searched))
-        .collect();
+    // A source is named once, however often it was asked.
+    let mut by_source: Vec<(&SourceName, Vec<&str>)> = Vec::new();
+    for coverage in &answer.searched {
+        match by_source.iter_mut().find(|(source, _)| *source == &coverage.source) {
+            Some((_, searched)) => searched.push(&coverage.searched),
+            None => by_source.push((&coverage.source, vec![&coverage.searched])),
+        }
+    }
+    let searched: Vec<String> =
+        by_source.iter().map(|(source, searched)| format!("{source}: {}", searched.join(", "))).collect();
     let searched = if searched.is_empty() { "nothing answered".to_owned() } else { searched.join("; ") };
     let gaps = match answer.gaps.len() {
         0 => "no gaps".to_owned(),

@@ -62,12 +62,12 @@ fn hostile_sources_are_gaps_and_the_answer_is_in_time() -> Result<()> {
             of.filter_map(|gap| gap["why"].as_str()).collect::<Vec<_>>()
         };
         for (source, expect) in [
-            ("prometheus:hangs", "no answer within 1 s"),
-            ("prometheus:trickles", "no answer within 1 s"),
+            ("prometheus:hangs", "no answer within 1.1 s"),
+            ("prometheus:trickles", "no answer within 1.1 s"),
             ("prometheus:floods", "is longer than 8388608 bytes"),
             ("prometheus:signs-in", "sent text/html where JSON was expected"),
             ("prometheus:lies", "JSON"),
-            ("github:shop/checkout", "no answer within 1 s"),
+            ("github:shop/checkout", "no answer within 1.1 s"),
         ] {
             let said = why(source);
             assert!(matches!(said.as_slice(), [one] if one.contains(expect)), "{source}: {gaps:#?}");

@@ -163,7 +163,7 @@ fn a_flap_a_late_word_and_an_end_are_told_apart() -> Result<()> {
     send(began(0, "firing", &[("f1", "", "critical")]))?;
     of("alert_fired", 2)?;
     // A word of the first end that comes late ends nothing, nor does one of the first beginning begin anything.
-    let mut late = notification("resolved", &[("f1", "", "critical")]);
+    let mut late = began(600, "resolved", &[("f1", "", "critical")]);
     late["alerts"][0]["endsAt"] = json!(ago(500));
     assert_eq!(send(late)?["resolved"], 0);
     assert_eq!(send(began(600, "firing", &[("f1", "", "critical")]))?["fired"], 0);

@@ -90,7 +90,7 @@ fn a_record_moves_to_another_home_and_arrives_whole() -> Result<()> {
 fn a_tampered_export_is_refused_with_the_entry_named() -> Result<()> {
     let (home, other) = (incident()?, Home::new()?);
     let text = home.run(["record", "export", "INC-1"])?.ok()?;
-    std::fs::write(other.path("bad.jsonl"), text.replace("4711", "4712"))?;
+    std::fs::write(other.path("bad.jsonl"), text.replace("customer 4711", "customer 4712"))?;
     let run = other.run(["record", "import", "bad.jsonl"])?;
     assert_eq!(run.code, Some(2));
     assert_eq!(
@@ -110,7 +110,7 @@ import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
 for (table,) in db.execute("select name from sqlite_master where type = 'table'").fetchall():
     for column in [row[1] for row in db.execute(f"pragma table_info({table})")]:
-        db.execute(f"update {table} set {column} = replace({column}, '4711', '4712') where typeof({column}) = 'text'")
+        db.execute(f"update {table} set {column} = replace({column}, 'customer 4711', 'customer 4712') where typeof({column}) = 'text'")
 db.commit()
 "#;
 

@@ -148,7 +148,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     gaps.extend(gathered.gaps);
     gaps.extend(observed.gaps.iter().cloned());
     gaps.extend(unknown_services(&inputs, &ranking, &observed));
-    let Ranking { mut suspects, ruled_out, considered } = ranking;
+    let Ranking { mut suspects, ruled_out, considered, .. } = ranking;
     let verdict = verdict(&suspects, &scope, &gaps);
     suspects.truncate(ranker.listed);
     let answer = Answer {
@@ -211,12 +211,7 @@ fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope, gaps: &[Gap]) -> 
 /// A service that nothing knows was probably misspelt: better said than guessed.
 fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking, observed: &Observed) -> Vec<Gap> {
     let Ok(source) = SourceName::new("catalog") else { return Vec::new() };
-    // The reason says which service a suspect concerns.
-    let concerned = |name: &ServiceName| {
-        let says = format!("concerns {name}");
-        let reasons = ranking.suspects.iter().flat_map(|suspect| &suspect.reasons);
-        reasons.filter(|reason| reason.feature == "service").any(|reason| reason.claim.says() == says)
-    };
+    let concerned = |name: &ServiceName| ranking.concerned.contains(&format!("concerns {name}"));
     let seen = |name: &ServiceName| {
         observed.series.iter().any(|seen| seen.item.service == *name)
             || observed.templates.iter().any(|seen| seen.item.service == *name)

@@ -378,7 +378,7 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
     });
     let changes = sighted(changes);
     let found = judged(&changes, Some(weekend()), &AuthorisationPolicy::default());
-    let Ranking { suspects, ruled_out, considered } = ranked(&changes, &found);
+    let Ranking { suspects, ruled_out, considered, .. } = ranked(&changes, &found);
     let stated = judged(&changes[..1], Some(weekend()), &AuthorisationPolicy::default());
     let because = stated.values().next().unwrap().breaches[0].because().clone();
     let answer = |unauthorised| Answer {

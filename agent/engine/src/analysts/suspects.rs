@@ -2,7 +2,7 @@
 //! config (`ranker.toml`); this file and its two neighbours only measure. Pure, and blind to who asks.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hearback_core::answer::{ChangeSummary, Onset, Reason, RuledOut, Strength, Suspect};
 use hearback_core::evidence::Citation;
@@ -66,8 +66,10 @@ impl Candidate<'_> {
 /// What the analyst found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranking {
-    /// The likeliest first; ties by time, then id.
+    /// The likeliest first; ties by time, then id. As many as can be listed, or whose diffs are read.
     pub suspects: Vec<Suspect>,
+    /// What all candidates say of the services they concern.
+    pub concerned: BTreeSet<String>,
     /// What was put aside, newest first.
     pub ruled_out: Vec<RuledOut>,
     /// How many changes were considered.
@@ -101,7 +103,8 @@ pub fn rank(inputs: &Inputs<'_>) -> Ranking {
     ruled_out.sort_by(|a, b| {
         b.change.effective_at.cmp(&a.change.effective_at).then_with(|| a.change.id.cmp(&b.change.id))
     });
-    Ranking { suspects: score(inputs, &candidates), ruled_out, considered }
+    let (suspects, concerned) = score(inputs, &candidates);
+    Ranking { suspects, concerned, ruled_out, considered }
 }
 
 /// A rollout all of whose commits are here is told through them, a merge through those it merged, a tag only names.
@@ -113,7 +116,8 @@ fn stands_alone(change: &Change, rollouts: &BTreeMap<&ChangeId, &Change>) -> boo
     !told_by_commits && !is_tag && !change.is_merge()
 }
 
-fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> Vec<Suspect> {
+/// The suspects, and what all candidates say of the services they concern.
+fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> (Vec<Suspect>, BTreeSet<String>) {
     let shared = Shared::new(inputs, candidates);
     let mut scored: Vec<(f64, Vec<Measured>, &Candidate<'_>)> = candidates
         .iter()
@@ -131,6 +135,7 @@ fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> Vec<Suspect> {
     });
     let scores: Vec<f64> = scored.iter().map(|(score, ..)| *score).collect();
     let clear = standing_clear(&scores, inputs.ranker.strength.lead);
+    let concerned = concerned(&scored);
     let mut rank = 0;
     let suspect = |(score, measured, candidate): (f64, Vec<Measured>, &Candidate<'_>)| {
         rank += 1;
@@ -147,7 +152,21 @@ fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> Vec<Suspect> {
             reasons: reasons(inputs.ranker, measured, &typical),
         }
     };
-    scored.into_iter().map(suspect).collect()
+    // Only those that can be listed, or whose diffs are worth reading, are put into words.
+    let told = inputs.ranker.diffs.max(inputs.ranker.listed);
+    (scored.into_iter().take(told).map(suspect).collect(), concerned)
+}
+
+/// What the candidates say of the services they concern, each once.
+fn concerned(scored: &[(f64, Vec<Measured>, &Candidate<'_>)]) -> BTreeSet<String> {
+    let mut concerned = BTreeSet::new();
+    let measured = scored.iter().flat_map(|(_, measured, _)| measured);
+    for claim in measured.filter(|m| m.feature == Feature::Service).filter_map(|m| m.claim.as_ref()) {
+        if !concerned.contains(claim.says()) {
+            concerned.insert(claim.says().to_owned());
+        }
+    }
+    concerned
 }
 
 /// What a feature gives the middle one of all candidates. A reason is as strong as it is unusual.
@@ -160,8 +179,12 @@ fn typical_points(
             measured.iter().find(|m| m.feature == *feature).map_or(0.0, |m| m.value)
         };
         let mut values: Vec<f64> = scored.iter().map(|(_, measured, _)| value(measured)).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(0.0) * ranker.weight(*feature)
+        let middle = values.len() / 2;
+        if values.is_empty() {
+            return 0.0;
+        }
+        let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+        *median * ranker.weight(*feature)
     };
     Feature::ALL.iter().map(|feature| (*feature, median_of(feature))).collect()
 }

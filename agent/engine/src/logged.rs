@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hearback_core::ports::{ChangeLog, ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::time::format_time;
-use hearback_core::{Change, Coverage, Fetched, SourceName};
+use hearback_core::{Change, Coverage, ExternalText, Fetched, SourceName};
 
 /// The most changes that are read for one question, the latest ones: memory and time of an answer are bounded by it.
 const MOST_CHANGES: usize = 20_000;
+/// The longest description that a question reads whole, in bytes.
+const MOST_BODY_BYTES: usize = 1000;
 
 /// The change log, asked for changes.
 pub struct LoggedChanges {
@@ -38,13 +40,28 @@ impl ChangeSource for LoggedChanges {
     async fn changes(&self, query: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError> {
         let logged = self.log.logged_changes(&query.window, MOST_CHANGES + 1).await;
         let logged = logged.map_err(|error| ConnectorError::Failed(error.to_string()))?;
-        let (items, missing) = latest(logged.into_iter().map(|known| known.value).collect(), MOST_CHANGES);
+        let (mut items, mut missing) =
+            latest(logged.into_iter().map(|known| known.value).collect(), MOST_CHANGES);
+        let cut = items.iter_mut().map(cut_body).filter(|cut| *cut).count();
+        if cut > 0 {
+            missing.push(format!("{cut} descriptions were read in part: they are long"));
+        }
         let searched = match items.len() {
             1 => "1 change that was sent".to_owned(),
             count => format!("{count} changes that were sent"),
         };
         Ok(Fetched { items, coverage: Coverage { source: self.name.clone(), searched, missing } })
     }
+}
+
+/// Cuts a long description, so that the changes of a window fit into one snapshot. Says whether it did.
+fn cut_body(change: &mut Change) -> bool {
+    let text = change.body.as_untrusted();
+    let is_long = text.len() > MOST_BODY_BYTES;
+    if is_long {
+        change.body = ExternalText::capped(text, MOST_BODY_BYTES);
+    }
+    is_long
 }
 
 /// The last `most` of `items`, which come by time of effect, and what is missing then.
@@ -102,5 +119,13 @@ mod tests {
             &[120, 180],
             &["more than 2 changes were sent: those before 1970-01-01 00:02:00Z were not looked at"],
         );
+    }
+
+    #[test]
+    fn a_long_description_is_cut_and_a_short_one_is_not() {
+        let with = |length: usize| Change { body: "x".repeat(length).as_str().into(), ..change(1) };
+        let (mut short, mut long) = (with(MOST_BODY_BYTES), with(MOST_BODY_BYTES + 1));
+        assert_eq!((cut_body(&mut short), cut_body(&mut long)), (false, true));
+        assert_eq!(short, long);
     }
 }

@@ -4,10 +4,10 @@
 mod cli;
 mod commands;
 mod config;
+mod operator_log;
 mod output;
 mod progress;
 mod serve;
-mod telemetry;
 mod wiring;
 
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    telemetry::start();
+    operator_log::start();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

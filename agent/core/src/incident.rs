@@ -175,6 +175,12 @@ impl Incident {
         self.alerts.iter().filter(move |seen| from.is_none_or(|from| seen.alert.started_at >= from))
     }
 
+    /// When it began, as far as people and its alerts say: the declared start of impact, else its first alert.
+    pub fn began(&self) -> Option<Timestamp> {
+        let declared = self.impact_since.map(|(at, _)| at);
+        declared.or_else(|| self.alerts_of_it().map(|seen| seen.alert.started_at).min())
+    }
+
     /// One problem is one alert: a repeated notification of an open one changes nothing.
     fn fire(&mut self, alert: Alert, evidence: EvidenceId) {
         let still_open =

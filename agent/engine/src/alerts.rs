@@ -103,7 +103,6 @@ impl AlertDesk<'_> {
             return Ok(());
         };
         let alert = &waiting.alert;
-        let by = || Actor::System("alertmanager".into());
         // One that fires is the same problem as one that is open, whatever its notification says of its beginning. One
         // that is over is itself alone: the open one may be a later firing.
         let is_over = waiting.resolved_at.is_some();
@@ -114,13 +113,7 @@ impl AlertDesk<'_> {
         });
         let mut drafts = Vec::new();
         if held.is_none() {
-            drafts.push(Draft {
-                happened_at: alert.value.started_at,
-                known_at: alert.known_at,
-                recorded_at: now,
-                by: by(),
-                what: Happening::AlertFired(alert.value.clone()),
-            });
+            drafts.push(fired(alert, now));
             if incident.first_answer.is_none() {
                 let found = self.inbox.prepared(alert).await?;
                 // What was found out long ago does not answer what is asked now.
@@ -132,7 +125,7 @@ impl AlertDesk<'_> {
             && held.is_none_or(|seen| seen.resolved_at.is_none())
         {
             let what = Happening::AlertResolved { fingerprint: alert.value.fingerprint.clone() };
-            drafts.push(Draft { happened_at: at, known_at: now, recorded_at: now, by: by(), what });
+            drafts.push(Draft { happened_at: at, known_at: now, recorded_at: now, by: alerting(), what });
         }
         if drafts.is_empty() {
             return Ok(());
@@ -146,6 +139,22 @@ impl AlertDesk<'_> {
             Ok(_) | Err(RecordError::Conflict { .. }) => incidents.refresh(self.record).await,
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Who says that alerts fire and are over.
+fn alerting() -> Actor {
+    Actor::System("alertmanager".into())
+}
+
+/// An alert as an entry.
+fn fired(alert: &Known<Alert>, now: Timestamp) -> Draft {
+    Draft {
+        happened_at: alert.value.started_at,
+        known_at: alert.known_at,
+        recorded_at: now,
+        by: alerting(),
+        what: Happening::AlertFired(alert.value.clone()),
     }
 }
 
@@ -169,14 +178,7 @@ async fn declare(
     };
     let declared = Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
     // In one unit with the alert: a crash before the alert is claimed leaves an incident that it joins, not one more.
-    let fired = Draft {
-        happened_at: alert.value.started_at,
-        known_at: alert.known_at,
-        recorded_at: now,
-        by: Actor::System("alertmanager".into()),
-        what: Happening::AlertFired(alert.value.clone()),
-    };
-    open_incident(store, vec![declared, fired]).await.map(|entry| entry.incident)
+    open_incident(store, vec![declared, fired(alert, now)]).await.map(|entry| entry.incident)
 }
 
 /// Opens an incident with these entries, under the next free number. Returns the first. Whoever loses a race takes the one after.

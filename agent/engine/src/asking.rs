@@ -66,9 +66,7 @@ pub fn window(
     onset: Option<Timestamp>,
     incident: Option<&Incident>,
 ) -> Window {
-    let declared = || incident.and_then(|incident| incident.impact_since).map(|(at, _)| at);
-    let first_alert = || incident.and_then(|i| i.alerts_of_it().map(|seen| seen.alert.started_at).min());
-    let began = onset.or_else(declared).or_else(first_alert).map_or(now, |at| at.min(now));
+    let began = onset.or_else(|| incident?.began()).map_or(now, |at| at.min(now));
     Window { from: Window::before(began, length).from, until: now }
 }
 

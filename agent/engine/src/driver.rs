@@ -176,9 +176,7 @@ fn share(budget: SignedDuration, share: f64) -> SignedDuration {
 
 /// When the trouble began, as far as people and alerts say: what is measured is read around it.
 fn began(question: &Question, incident: Option<&Incident>) -> Timestamp {
-    let declared = incident.and_then(|incident| incident.impact_since).map(|(at, _)| at);
-    let first_alert = || incident?.alerts_of_it().map(|seen| seen.alert.started_at).min();
-    question.onset.or(declared).or_else(first_alert).unwrap_or(question.window.until)
+    question.onset.or_else(|| incident?.began()).unwrap_or(question.window.until)
 }
 
 /// What to do when it fails: the alert's own runbook, else that of the first affected service.

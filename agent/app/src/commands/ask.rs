@@ -50,11 +50,9 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         }
         None => None,
     };
-    // Without --since the window reaches back from the onset, not from now: an hour-old outage has older causes.
-    let began =
-        question.onset.or(incident.as_ref().and_then(|incident| incident.impact_since).map(|(at, _)| at));
-    if let (None, Some(began)) = (&arguments.since, began) {
-        question.window.from = question.window.from.min(Window::before(began, config.window).from);
+    if arguments.since.is_none() {
+        let until = question.window.until;
+        question.window = asking::window(until, config.window, question.onset, incident.as_ref());
     }
     let progress = Progress::start();
     let mut sources = wiring::sources(&arguments, config, &progress)?;

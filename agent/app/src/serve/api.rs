@@ -35,7 +35,7 @@ pub fn router(service: Arc<Service>) -> Router {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this page does not take that; see /openapi.json")
         })
         .layer(Extension(Arc::new(api)))
-        .layer(DefaultBodyLimit::max(service.config.serve.max_body))
+        .layer(DefaultBodyLimit::max(service.parts.config.serve.max_body))
         .layer(RequestDecompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_WITHIN))
         .layer(from_fn_with_state(Arc::clone(&service), count))

@@ -78,7 +78,7 @@ pub async fn admit(service: &Service, headers: &HeaderMap) -> Result<Token, Prob
         .ok_or_else(|| Problem::nobody("send a token: Authorization: Bearer hb_…"))?;
     let unknown = || Problem::nobody(hearback_core::access::Refused::Unknown.to_string());
     let id = Token::id_in(text).ok_or_else(unknown)?;
-    let token = service.record.token(id).await?.ok_or_else(unknown)?;
+    let token = service.parts.record.token(id).await?.ok_or_else(unknown)?;
     token.admit(text, Timestamp::now()).map_err(|refused| Problem::nobody(refused.to_string()))?;
     Ok(token)
 }
@@ -253,7 +253,10 @@ async fn body(request: Request, service: &Arc<Service>) -> Result<Bytes, Problem
     Bytes::from_request(request, service).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {} KiB; send it in parts", service.config.serve.max_body / 1024),
+            format!(
+                "the body is larger than {} KiB; send it in parts",
+                service.parts.config.serve.max_body / 1024
+            ),
         ),
         _ => Problem::bad("the body could not be read: it broke off or is not compressed as its header says"),
     })

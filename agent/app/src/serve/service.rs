@@ -73,18 +73,8 @@ pub struct Parts {
 
 /// What all routes share.
 pub struct Service {
-    /// The configuration.
-    pub config: Config,
-    /// The record.
-    pub record: Arc<dyn Record>,
-    /// What questions are asked of.
-    pub sources: Sources,
-    /// Telemetry, unless it is off.
-    pub telemetry: Option<Telemetry>,
-    /// How what is sent is read.
-    pub intake: Intake,
-    /// How leadership hears.
-    pub notifier: Notifier,
+    /// What it is made of.
+    pub parts: Parts,
     /// Counts.
     pub metrics: Metrics,
     /// Tells the worker that there is something to do.
@@ -104,14 +94,8 @@ pub struct Service {
 impl Service {
     /// A service of these parts, which ends with `stop`.
     pub fn new(parts: Parts, stop: CancellationToken) -> Self {
-        let Parts { config, record, sources, telemetry, intake, notifier } = parts;
         Service {
-            config,
-            record,
-            sources,
-            telemetry,
-            intake,
-            notifier,
+            parts,
             metrics: Metrics::new(),
             work: Notify::new(),
             news: tokio::sync::watch::Sender::new(0),
@@ -133,10 +117,10 @@ impl Service {
     /// How alerts are placed here.
     pub fn alert_desk(&self) -> AlertDesk<'_> {
         AlertDesk {
-            record: self.record.as_ref(),
-            inbox: self.record.as_ref(),
-            catalog: &self.config.catalog,
-            rule: &self.config.serve.placing,
+            record: self.parts.record.as_ref(),
+            inbox: self.parts.record.as_ref(),
+            catalog: &self.parts.config.catalog,
+            rule: &self.parts.config.serve.placing,
         }
     }
 
@@ -151,7 +135,7 @@ impl Service {
     /// 404, or the record is away.
     pub async fn incident(&self, id: &IncidentId) -> Result<Incident, Problem> {
         let mut incidents = self.incidents.lock().await;
-        incidents.refresh(self.record.as_ref()).await?;
+        incidents.refresh(self.parts.record.as_ref()).await?;
         if incidents.broken().any(|broken| broken == id) {
             let says = format!("the record of {id} does not verify; see: hearback record verify {id}");
             return Err(Problem::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, says));
@@ -183,14 +167,14 @@ impl Service {
         };
         let began = Instant::now();
         let context = Context {
-            ranker: &self.config.ranker,
-            signals: &self.config.signals,
-            policy: &self.config.policy,
-            catalog: &self.config.catalog,
-            gaps: &self.config.catalog_files.gaps(),
-            sources: &self.sources,
+            ranker: &self.parts.config.ranker,
+            signals: &self.parts.config.signals,
+            policy: &self.parts.config.policy,
+            catalog: &self.parts.config.catalog,
+            gaps: &self.parts.config.catalog_files.gaps(),
+            sources: &self.parts.sources,
             incident,
-            budget: self.config.serve.budget,
+            budget: self.parts.config.serve.budget,
         };
         let answered = driver::answer(context, question).await.map_err(anyhow::Error::new)?;
         self.metrics.answer_seconds.observe(began.elapsed().as_secs_f64());

@@ -131,7 +131,7 @@ async fn settle(service: &Service) -> Result<Vec<Inquiry>, Problem> {
 
 async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
     let now = Timestamp::now();
-    let length = service.config.window;
+    let length = service.parts.config.window;
     match inquiry {
         Inquiry::Incident(id) => {
             let incident = service.incident(&id).await?;
@@ -142,11 +142,11 @@ async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
             let answered = service.ask(&question, Some(&incident), Asker::Incident).await?;
             // Somebody may have asked meanwhile; their answer is the first then, and one more does no harm.
             let drafts = asking::drafts(question, Actor::hearback(), (now, Timestamp::now()), &answered);
-            let record = service.record.as_ref();
+            let record = service.parts.record.as_ref();
             asking::write_down(record, &id, Expect::Any, &answered.snapshots, drafts).await?;
         }
         Inquiry::Waiting(alert) => {
-            if !service.record.prepared(&alert).await?.is_empty() {
+            if !service.parts.record.prepared(&alert).await?.is_empty() {
                 return Ok(());
             }
             let found = match answer_before(service, &alert, now).await? {
@@ -156,13 +156,13 @@ async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
                     let question = asking::question_of_alert(&alert.value, now, length);
                     let answered = service.ask(&question, None, Asker::Inbox).await?;
                     for snapshot in &answered.snapshots {
-                        service.record.keep(snapshot).await?;
+                        service.parts.record.keep(snapshot).await?;
                     }
                     let times = (now, Timestamp::now());
                     asking::drafts(question, Actor::hearback(), times, &answered)
                 }
             };
-            service.record.prepare(&alert, &found).await?;
+            service.parts.record.prepare(&alert, &found).await?;
         }
     }
     service.wrote();
@@ -175,10 +175,10 @@ async fn answer_before(
     alert: &Known<Alert>,
     now: Timestamp,
 ) -> Result<Option<Vec<Draft>>, Problem> {
-    let since = now.checked_sub(service.config.serve.placing.group_within).unwrap_or(now);
-    let earlier = service.record.alerts(&Window { from: since, until: alert.known_at }).await?;
+    let since = now.checked_sub(service.parts.config.serve.placing.group_within).unwrap_or(now);
+    let earlier = service.parts.record.alerts(&Window { from: since, until: alert.known_at }).await?;
     for other in earlier.into_iter().rev().filter(|o| o.alert.value.fingerprint == alert.value.fingerprint) {
-        let found = service.record.prepared(&other.alert).await?;
+        let found = service.parts.record.prepared(&other.alert).await?;
         if !found.is_empty() {
             return Ok(Some(found));
         }
@@ -189,8 +189,8 @@ async fn answer_before(
 /// Looks whether changes that were just sent were authorised, and queues a notice for each that was not. It fails
 /// towards silence here and towards saying it in the answer: a change is never refused for it.
 pub async fn watch_authorisation(service: &Service, changes: &[Change], now: Timestamp) {
-    let policy = &service.config.policy;
-    if changes.is_empty() || (service.sources.freezes.is_empty() && policy.require.is_empty()) {
+    let policy = &service.parts.config.policy;
+    if changes.is_empty() || (service.parts.sources.freezes.is_empty() && policy.require.is_empty()) {
         return;
     }
     match breaches(service, changes).await {
@@ -205,7 +205,7 @@ pub async fn watch_authorisation(service: &Service, changes: &[Change], now: Tim
                 let text = ExternalText::new(format!("Not authorised: {what}: {}", because.says()));
                 let notice =
                     Notice { key: format!("unauthorised {}", change.id), at: now, text, told_at: None };
-                if let Err(error) = service.record.queue_notice(&notice).await {
+                if let Err(error) = service.parts.record.queue_notice(&notice).await {
                     tracing::error!(%error, "a notice could not be kept");
                 }
             }
@@ -223,11 +223,11 @@ async fn breaches(service: &Service, changes: &[Change]) -> Result<Vec<Flagged>,
         signals: &[],
         logs: &[],
         traces: &[],
-        freezes: &service.sources.freezes,
+        freezes: &service.parts.sources.freezes,
         services: &[],
         began: until,
         window: Window { from, until },
-        budget: service.config.serve.budget,
+        budget: service.parts.config.serve.budget,
     };
     let observed = observed.ask().await?;
     let freezes: Vec<SightedFreeze> = observed
@@ -245,8 +245,8 @@ async fn breaches(service: &Service, changes: &[Change]) -> Result<Vec<Flagged>,
     let inputs = Inputs {
         changes: &sighted,
         freezes: &freezes,
-        policy: &service.config.policy,
-        catalog: &service.config.catalog,
+        policy: &service.parts.config.policy,
+        catalog: &service.parts.config.catalog,
     };
     Ok(flagged(&sighted, &judge(&inputs)))
 }
@@ -256,12 +256,12 @@ type Tries = BTreeMap<String, (u32, Instant)>;
 
 /// Tells what waits to be told. What nobody heard is told again, later each time; it holds up no other.
 async fn tell_notices(service: &Service, tries: &mut Tries) -> Result<(), Problem> {
-    for notice in service.record.untold_notices(NOTICES_AT_ONCE).await? {
+    for notice in service.parts.record.untold_notices(NOTICES_AT_ONCE).await? {
         let (tried, again_at) = tries.get(&notice.key).copied().unwrap_or((0, Instant::now()));
         if again_at > Instant::now() {
             continue;
         }
-        let heard = match service.notifier.tell(&notice.text.for_people(1000)).await {
+        let heard = match service.parts.notifier.tell(&notice.text.for_people(1000)).await {
             Ok(Heard::Yes) => true,
             // Somebody may have heard it. After some tries, once more is worse than not at all.
             Ok(Heard::Maybe) => tried + 1 >= UNCLEAR_TRIES,
@@ -272,7 +272,7 @@ async fn tell_notices(service: &Service, tries: &mut Tries) -> Result<(), Proble
         };
         if heard {
             tries.remove(&notice.key);
-            service.record.mark_told(&notice.key, Timestamp::now()).await?;
+            service.parts.record.mark_told(&notice.key, Timestamp::now()).await?;
         } else {
             let pause = NOT_HEARD.saturating_mul(1 << tried.min(7));
             tries.insert(notice.key, (tried + 1, Instant::now() + pause));
@@ -302,9 +302,9 @@ pub async fn notify(service: Arc<Service>) {
 /// Reads the window of changes once with time to spare, so that the first question finds what was worked out of a large
 /// repository.
 pub async fn warm_up(service: Arc<Service>) {
-    let window = Window::before(Timestamp::now(), service.config.window);
+    let window = Window::before(Timestamp::now(), service.parts.config.window);
     let query = ChangeQuery { window, budget: WARM_UP };
-    for source in &service.sources.changes {
+    for source in &service.parts.sources.changes {
         tokio::select! {
             () = service.stop.cancelled() => return,
             // What fails here fails again when it matters, and is said then.

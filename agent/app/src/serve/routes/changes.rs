@@ -35,7 +35,7 @@ pub async fn take(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Json<Receipt>, Problem> {
-    let changes = service.intake.changes(&headers, &body)?;
+    let changes = service.parts.intake.changes(&headers, &body)?;
     tracing::debug!(sender = %allowed.token.id, count = changes.len(), "changes");
     log(&service, changes).await.map(Json)
 }
@@ -49,7 +49,7 @@ pub async fn log(service: &Service, changes: Vec<Change>) -> Result<Receipt, Pro
     let ids: Vec<ChangeId> = changes.iter().map(|change| change.id.clone()).collect();
     let known: Vec<Known<Change>> = changes.into_iter().map(|value| Known { known_at, value }).collect();
     let written =
-        futures::future::join_all(known.iter().map(|change| service.record.log_change(change))).await;
+        futures::future::join_all(known.iter().map(|change| service.parts.record.log_change(change))).await;
     let mut receipt =
         Receipt { new: 0, known: 0, ids: ids.iter().map(|id| id.as_str().to_owned()).collect() };
     // All are looked at, also those that were known: the sender may repeat what was cut off before this.

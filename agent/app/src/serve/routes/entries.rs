@@ -61,7 +61,7 @@ pub async fn read(
     Asked(page): Asked<PageOf>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let exists = service.record.head(&caller.id).await?;
+    let exists = service.parts.record.head(&caller.id).await?;
     exists.ok_or_else(|| RecordError::NoSuchIncident(caller.id.clone()))?;
     let wants_events = headers
         .get(header::ACCEPT)
@@ -71,7 +71,7 @@ pub async fn read(
         return follow(service, caller, page.after, &headers);
     }
     let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    let entries = service.record.read(&caller.id, page.after, limit + 1).await?;
+    let entries = service.parts.record.read(&caller.id, page.after, limit + 1).await?;
     let more = entries.len() > limit;
     let entries: Vec<Entry> = entries.into_iter().take(limit).collect();
     let next_after = entries.last().filter(|_| more).map(|entry| entry.seq);
@@ -143,7 +143,7 @@ async fn next_event(mut following: Following) -> Option<(Result<Event, Infallibl
             return None;
         }
         let service = Arc::clone(&following.service);
-        match service.record.read(&following.id, following.after, PAGE).await {
+        match service.parts.record.read(&following.id, following.after, PAGE).await {
             Ok(entries) if !entries.is_empty() => following.waiting.extend(entries),
             Ok(_) => tokio::select! {
                 () = service.stop.cancelled() => return None,
@@ -159,7 +159,7 @@ async fn next_event(mut following: Following) -> Option<(Result<Event, Infallibl
 
 impl Following {
     async fn is_allowed(&self) -> bool {
-        match self.service.record.token(&self.token.id).await {
+        match self.service.parts.record.token(&self.token.id).await {
             Ok(Some(token)) => {
                 let over = |at: Option<Timestamp>| at.is_some_and(|at| at <= Timestamp::now());
                 !over(token.revoked_at)
@@ -196,11 +196,11 @@ pub async fn note(
         return Err(Problem::bad(format!("text: say something, at most {} KiB of it", NOTE_BYTES / 1024)));
     }
     let happened_at = note.at.as_deref().map_or(Ok(now), |text| times::past("at", text, now))?;
-    let exists = service.record.head(&caller.id).await?;
+    let exists = service.parts.record.head(&caller.id).await?;
     exists.ok_or_else(|| RecordError::NoSuchIncident(caller.id.clone()))?;
     let what = Happening::Message { channel: "api".into(), text: ExternalText::new(note.text) };
     let draft = Draft { happened_at, known_at: now, recorded_at: now, by: caller.token.holder, what };
-    let entries = service.record.append(&caller.id, Expect::Any, vec![draft]).await?;
+    let entries = service.parts.record.append(&caller.id, Expect::Any, vec![draft]).await?;
     service.wrote();
     let entry = entries.first().map(|entry| serde_json::to_value(entry).unwrap_or_default());
     Ok((axum::http::StatusCode::CREATED, Json(entry.unwrap_or_default())))

@@ -30,7 +30,7 @@ pub async fn readyz(State(service): State<Arc<Service>>) -> Result<&'static str,
 
 /// Counts in the text format of OpenMetrics.
 pub async fn metrics(State(service): State<Arc<Service>>) -> Response {
-    if let Some(telemetry) = &service.telemetry {
+    if let Some(telemetry) = &service.parts.telemetry {
         let bytes = i64::try_from((telemetry.bytes)()).unwrap_or(i64::MAX);
         service.metrics.telemetry_bytes.set(bytes);
     }

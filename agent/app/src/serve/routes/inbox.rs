@@ -45,11 +45,11 @@ pub async fn list(
     let until = now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now);
     let window = Window { from: Window::before(now, LOOK_BACK).from, until };
     let mut waiting = Vec::new();
-    for inbox in service.record.alerts(&window).await? {
+    for inbox in service.parts.record.alerts(&window).await? {
         if inbox.incident.is_some() || inbox.resolved_at.is_some() {
             continue;
         }
-        let prepared = service.record.prepared(&inbox.alert).await?;
+        let prepared = service.parts.record.prepared(&inbox.alert).await?;
         let answer = prepared.into_iter().find_map(|draft| match draft.what {
             Happening::Answered(answer) => Some(answer),
             _ => None,

@@ -65,7 +65,7 @@ pub async fn declare(
     };
     let by = allowed.token.holder;
     let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by, what };
-    let entry = open_incident(service.record.as_ref(), vec![draft]).await?;
+    let entry = open_incident(service.parts.record.as_ref(), vec![draft]).await?;
     service.wrote();
     Ok((StatusCode::CREATED, Json(serde_json::to_value(entry).unwrap_or_default())))
 }
@@ -90,7 +90,7 @@ pub async fn list(
     allowed: Allowed<Read>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     let mut incidents = service.incidents().lock().await;
-    incidents.refresh(service.record.as_ref()).await?;
+    incidents.refresh(service.parts.record.as_ref()).await?;
     let mut reached: Vec<&Incident> = incidents.all().filter(|i| allowed.token.reaches(&i.id)).collect();
     reached.sort_by_key(|incident| incident.declared_at.map(|(at, _)| at));
     Ok(Json(reached.into_iter().map(as_json).collect()))
@@ -114,7 +114,7 @@ pub async fn show(
         None => service.incident(&caller.id).await?,
         Some(text) => {
             let as_of = times::past("as_of", &text, Timestamp::now())?;
-            let record: &dyn hearback_core::ports::RecordStore = service.record.as_ref();
+            let record: &dyn hearback_core::ports::RecordStore = service.parts.record.as_ref();
             let (entries, _) = load(record, &caller.id).await?;
             Incident::as_of(caller.id, &entries, as_of)
         }
@@ -140,7 +140,7 @@ pub async fn resolve(
         return Err(Problem::bad(format!("how: say it in at most {TITLE_BYTES} bytes")));
     }
     service.incident(&caller.id).await?;
-    let record = service.record.as_ref();
+    let record = service.parts.record.as_ref();
     let entry =
         crate::commands::incident::resolve(record, &caller.id, &how, caller.token.holder, Timestamp::now())
             .await?;
@@ -151,5 +151,5 @@ pub async fn resolve(
 /// Whether the record answers, for `/readyz`.
 pub async fn is_reachable(service: &Service) -> Result<(), Problem> {
     let nobody = hearback_core::IncidentId::numbered(0);
-    service.record.head(&nobody).await.map(drop).map_err(Problem::from)
+    service.parts.record.head(&nobody).await.map(drop).map_err(Problem::from)
 }

@@ -66,7 +66,7 @@ pub async fn ask_inside(
         None => service.incident(&caller.id).await?,
         Some(text) => {
             let as_of = times::past("as_of", text, now)?;
-            let (entries, _) = load(service.record.as_ref(), &caller.id).await?;
+            let (entries, _) = load(service.parts.record.as_ref(), &caller.id).await?;
             Incident::as_of(caller.id.clone(), &entries, as_of)
         }
     };
@@ -81,7 +81,7 @@ pub async fn ask_inside(
     }
     let answered = service.ask(&question, Some(&incident), Asker::Person).await?;
     let drafts = asking::drafts(question, caller.token.holder, (now, Timestamp::now()), &answered);
-    let record = service.record.as_ref();
+    let record = service.parts.record.as_ref();
     asking::write_down(record, &caller.id, Expect::Any, &answered.snapshots, drafts).await?;
     service.wrote();
     Ok(Json(answered.answer))
@@ -99,7 +99,7 @@ fn question(
     if onset.is_some_and(|onset| onset > until) {
         return Err(Problem::bad("onset: it lies after as_of; nothing after the as-of can be seen"));
     }
-    let mut window = asking::window(until, service.config.window, onset, incident);
+    let mut window = asking::window(until, service.parts.config.window, onset, incident);
     if let Some(since) = &ask.since {
         window.from = times::since("since", since, until, now)?;
     }

@@ -24,7 +24,7 @@ use crate::wiring::intake::Refused;
 
 fn telemetry(service: &Service) -> Result<&Telemetry, Problem> {
     let off = || Problem::new(StatusCode::NOT_IMPLEMENTED, "telemetry is off here: set [telemetry] path");
-    service.telemetry.as_ref().ok_or_else(off)
+    service.parts.telemetry.as_ref().ok_or_else(off)
 }
 
 fn taken(service: &Service, what: &'static str, outcome: &'static str, count: usize) {
@@ -58,7 +58,7 @@ pub async fn logs(
 ) -> Result<Response, Problem> {
     let telemetry = telemetry(&service)?;
     let of = times::services(&of.into_iter().collect::<Vec<_>>())?.pop();
-    let read = match service.intake.logs(&content_type(&headers), &body, Timestamp::now(), of) {
+    let read = match service.parts.intake.logs(&content_type(&headers), &body, Timestamp::now(), of) {
         Ok(read) => read,
         Err(refused) => return refusal(refused),
     };
@@ -79,7 +79,7 @@ pub async fn traces(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let telemetry = telemetry(&service)?;
-    let read = match service.intake.traces(&content_type(&headers), &body, Timestamp::now()) {
+    let read = match service.parts.intake.traces(&content_type(&headers), &body, Timestamp::now()) {
         Ok(read) => read,
         Err(refused) => return refusal(refused),
     };
@@ -179,7 +179,7 @@ pub async fn find_logs(
     _allowed: Everywhere<Read>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Found>, Problem> {
-    let query = wanted.logs(service.config.serve.budget)?;
+    let query = wanted.logs(service.parts.config.serve.budget)?;
     Found::of(telemetry(&service)?.logs.logs(&query).await)
 }
 
@@ -189,7 +189,7 @@ pub async fn find_templates(
     _allowed: Everywhere<Read>,
     Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Found>, Problem> {
-    let query = wanted.logs(service.config.serve.budget)?;
+    let query = wanted.logs(service.parts.config.serve.budget)?;
     Found::of(telemetry(&service)?.logs.templates(&query).await)
 }
 
@@ -212,7 +212,7 @@ pub async fn find_traces(
         failed,
         order: if trace.is_some() { SpanOrder::Newest } else { SpanOrder::Slowest },
         limit: wanted.limit(),
-        budget: service.config.serve.budget,
+        budget: service.parts.config.serve.budget,
     };
     Found::of(telemetry(&service)?.traces.spans(&query).await)
 }

@@ -43,10 +43,10 @@ pub async fn alertmanager(
 ) -> Result<Json<Notified>, Problem> {
     let known_at = Timestamp::now();
     let mut notified = Notified { fired: 0, repeated: 0, resolved: 0 };
-    for sent in service.intake.alerts(&body, known_at)? {
+    for sent in service.parts.intake.alerts(&body, known_at)? {
         match sent {
             SentAlert::Fired(value) => {
-                let outcome = match service.record.receive_alert(&Known { known_at, value }).await? {
+                let outcome = match service.parts.record.receive_alert(&Known { known_at, value }).await? {
                     Recorded::New => {
                         notified.fired += 1;
                         "new"
@@ -59,7 +59,7 @@ pub async fn alertmanager(
                 service.metrics.taken.get_or_create(&Taken { what: "alert", outcome }).inc();
             }
             SentAlert::Resolved { fingerprint, at } => {
-                notified.resolved += usize::from(service.record.resolve_alert(&fingerprint, at).await?);
+                notified.resolved += usize::from(service.parts.record.resolve_alert(&fingerprint, at).await?);
             }
         }
     }
@@ -91,7 +91,7 @@ impl FromRequestParts<Arc<Service>> for KnownHook {
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
         let InPath(Repository { name }) = InPath::from_request_parts(parts, service).await?;
-        service.intake.knows_github(&name, &parts.headers)?;
+        service.parts.intake.knows_github(&name, &parts.headers)?;
         Ok(KnownHook)
     }
 }
@@ -106,16 +106,16 @@ pub async fn github(
     _known: KnownHook,
     Raw(body): Raw,
 ) -> Result<Json<Delivered>, Problem> {
-    let delivery = service.intake.github(&name, &headers, &body)?;
+    let delivery = service.parts.intake.github(&name, &headers, &body)?;
     let sender =
         SourceName::new(format!("github:{name}")).map_err(|error| Problem::bad(error.to_string()))?;
-    if service.record.was_delivered(&sender, &delivery.id).await? {
+    if service.parts.record.was_delivered(&sender, &delivery.id).await? {
         return Ok(Json(Delivered { new: 0, repeated: true }));
     }
     // Marked after the work: a crash between the two repeats work that can be repeated.
     let receipt = log(&service, delivery.changes).await?;
     let now = Timestamp::now();
     let forget_before = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-    service.record.mark_delivered(&sender, &delivery.id, now, forget_before).await?;
+    service.parts.record.mark_delivered(&sender, &delivery.id, now, forget_before).await?;
     Ok(Json(Delivered { new: receipt.count_new(), repeated: false }))
 }

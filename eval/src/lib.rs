@@ -2,5 +2,8 @@
 //! reports. It must not know the command line; files and repositories are opened by whoever calls it.
 
 pub mod case;
+#[cfg(test)]
+mod made_up;
 pub mod outcome;
 pub mod resample;
+pub mod scores;

@@ -5,5 +5,6 @@ pub mod case;
 #[cfg(test)]
 mod made_up;
 pub mod outcome;
+pub mod paired;
 pub mod resample;
 pub mod scores;

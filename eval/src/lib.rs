@@ -3,9 +3,13 @@
 
 pub mod calibration;
 pub mod case;
+pub mod html;
 #[cfg(test)]
 mod made_up;
 pub mod outcome;
 pub mod paired;
+mod report;
 pub mod resample;
 pub mod scores;
+pub mod summary;
+mod svg;

@@ -3,3 +3,6 @@
 
 pub mod case;
 pub mod outcome;
+pub mod strip;
+mod strip_patterns;
+mod title_runs;

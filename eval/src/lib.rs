@@ -2,6 +2,10 @@
 //! reports. It must not know the command line; files and repositories are opened by whoever calls it.
 
 pub mod case;
+pub mod failure;
+#[cfg(test)]
+mod invented;
+pub mod mine;
 pub mod outcome;
 pub mod strip;
 mod strip_patterns;

@@ -5,6 +5,7 @@ pub mod case;
 pub mod failure;
 #[cfg(test)]
 mod invented;
+pub mod leak;
 pub mod mine;
 pub mod outcome;
 pub mod strip;

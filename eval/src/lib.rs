@@ -1,6 +1,7 @@
 //! Offline evaluation: cases from history, the same question that `ask` asks, scores, baselines, calibration and
 //! reports. It must not know the command line; files and repositories are opened by whoever calls it.
 
+pub mod baselines;
 pub mod calibration;
 pub mod case;
 pub mod failure;
@@ -15,6 +16,7 @@ pub mod outcome;
 pub mod paired;
 mod report;
 pub mod resample;
+pub mod run;
 pub mod scores;
 pub mod strip;
 mod strip_patterns;

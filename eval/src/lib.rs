@@ -9,6 +9,7 @@ pub mod html;
 #[cfg(test)]
 mod invented;
 pub mod leak;
+pub mod logit;
 #[cfg(test)]
 mod made_up;
 pub mod mine;
@@ -23,3 +24,4 @@ mod strip_patterns;
 pub mod summary;
 mod svg;
 mod title_runs;
+pub mod train;

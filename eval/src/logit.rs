@@ -146,7 +146,8 @@ fn moments(choices: &[&Choice], features: usize, free: &[usize], weights: &[f64]
     for choice in choices {
         let chances = probabilities(choice, weights);
         let chosen = choice.chosen.iter().filter(|chosen| **chosen).count() as f64;
-        let right: f64 = chances.iter().zip(&choice.chosen).filter(|(_, is)| **is).map(|(p, _)| p.max(1e-300).ln()).sum();
+        let right: f64 =
+            chances.iter().zip(&choice.chosen).filter(|(_, is)| **is).map(|(p, _)| p.max(1e-300).ln()).sum();
         sum.log_likelihood += choice.weight * right / chosen;
         if !all {
             continue;

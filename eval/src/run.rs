@@ -90,9 +90,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Asks `cases`, `at_once` at a time. Dropped, it stops.
+    /// Asks `cases`, `at_once` at a time, repository by repository from the latest to the earliest: a source need not walk
+    /// again what lies before it, and reads what the case before has read. Dropped, it stops.
     pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize) -> Self {
-        let waiting = cases.into_iter().enumerate().rev().collect();
+        let mut waiting: Vec<(usize, Case)> = cases.into_iter().enumerate().collect();
+        // The last one is taken first.
+        waiting.sort_by(|(_, a), (_, b)| b.repo.cmp(&a.repo).then(a.as_of.cmp(&b.as_of)));
         Run { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1) }
     }
 

@@ -41,8 +41,6 @@ pub struct NoneRule {
     pub clearest: f64,
     /// What the largest share of the symptom's information in any candidate counts.
     pub best_share: f64,
-    /// What ln(1 + the symptom's information) counts.
-    pub symptom: f64,
 }
 
 /// What speaks for or against "none of these".
@@ -52,8 +50,6 @@ pub struct NoneSeen {
     pub clearest: f64,
     /// The largest share of the symptom's information in any candidate.
     pub best_share: f64,
-    /// ln(1 + the symptom's information).
-    pub symptom: f64,
 }
 
 impl NoneRule {
@@ -62,10 +58,7 @@ impl NoneRule {
         if self.prior <= 0.0 {
             return 0.0;
         }
-        let even = self.base
-            + self.clearest * seen.clearest
-            + self.best_share * seen.best_share
-            + self.symptom * seen.symptom;
+        let even = self.base + self.clearest * seen.clearest + self.best_share * seen.best_share;
         let odds = (self.prior / (1.0 - self.prior)).ln() + even;
         1.0 / (1.0 + (-odds).exp())
     }
@@ -130,8 +123,8 @@ struct FeatureEntry {
     name: String,
     weight: f64,
     /// Whether training leaves it alone.
-    #[serde(default, rename = "held")]
-    _held: bool,
+    #[serde(default)]
+    held: bool,
     #[serde(rename = "meaning")]
     _meaning: String,
 }
@@ -156,6 +149,7 @@ pub struct Ranker {
     /// An answer lists at most this many suspects.
     pub listed: usize,
     weights: [f64; FEATURES],
+    held: [bool; FEATURES],
 }
 
 /// The weights file can't be used.
@@ -202,6 +196,7 @@ impl Ranker {
             return Err(BadRanker::Version(file.version));
         }
         let mut weights: [Option<f64>; FEATURES] = [None; FEATURES];
+        let mut held = [false; FEATURES];
         for entry in file.feature {
             let feature = Feature::ALL.iter().find(|feature| feature.name() == entry.name);
             let feature = *feature.ok_or(BadRanker::UnknownFeature(entry.name))?;
@@ -210,6 +205,7 @@ impl Ranker {
             }
             let slot = weights.get_mut(feature as usize).filter(|slot| slot.is_none());
             *slot.ok_or(BadRanker::NotOnce(feature.name()))? = Some(entry.weight);
+            held.get_mut(feature as usize).into_iter().for_each(|slot| *slot = entry.held);
         }
         let weight = |feature: &Feature| weights.get(*feature as usize).copied().flatten();
         if let Some(missing) = Feature::ALL.iter().find(|feature| weight(feature).is_none()) {
@@ -223,12 +219,17 @@ impl Ranker {
             return Err(BadRanker::OutOfRange("none.prior", "at least 0 and below 1"));
         }
         let weights = weights.map(Option::unwrap_or_default);
-        Ok(Ranker { strength, probability, none, words, symptom, onset, diffs, listed, weights })
+        Ok(Ranker { strength, probability, none, words, symptom, onset, diffs, listed, weights, held })
     }
 
     /// The weight of a feature.
     pub fn weight(&self, feature: Feature) -> f64 {
         self.weights.get(feature as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether training leaves the weight of a feature alone: public histories can't tell what it is worth.
+    pub fn is_held(&self, feature: Feature) -> bool {
+        self.held.get(feature as usize).copied().unwrap_or_default()
     }
 
     /// The weighted sum of what was measured.

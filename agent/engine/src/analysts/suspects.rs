@@ -151,7 +151,7 @@ impl<'a> Lineup<'a> {
         let lines =
             (!diffs.is_empty()).then(|| ChangedLines::new(&self.pool, &self.candidates, named, diffs, rule));
         let scored = self.scored(lines.as_ref());
-        let odds = odds(self.inputs.ranker, &self.pool, &scored);
+        let odds = odds(self.inputs.ranker, &scored);
         let standings = scored.iter().zip(&odds.each).filter_map(|(scored, probability)| {
             let (values, score) = (scored.values, scored.score);
             Some(Standing {
@@ -245,7 +245,7 @@ struct Odds {
 
 /// Softmax over the scores, beside what speaks for "none of these". The scores were learned as the exponents of a
 /// conditional logit (McFadden, "Conditional logit analysis of qualitative choice behavior", 1974).
-fn odds(ranker: &Ranker, pool: &Pool<'_>, scored: &[Scored]) -> Odds {
+fn odds(ranker: &Ranker, scored: &[Scored]) -> Odds {
     let temperature = ranker.probability.temperature;
     let highest = scored.first().map_or(0.0, |scored| scored.score);
     let powers: Vec<f64> =
@@ -257,8 +257,7 @@ fn odds(ranker: &Ranker, pool: &Pool<'_>, scored: &[Scored]) -> Odds {
     } else {
         let best_share =
             scored.iter().map(|scored| scored.values.get(Feature::DiffWordShare)).fold(0.0, f64::max);
-        let says = NoneSeen { clearest, best_share, symptom: (1.0 + pool.rarity.whole()).ln() };
-        ranker.none.probability(&says)
+        ranker.none.probability(&NoneSeen { clearest, best_share })
     };
     Odds { each: powers.into_iter().map(|power| (1.0 - none) * power / sum).collect(), none }
 }

@@ -1,0 +1,275 @@
+//! Learns the ranker's weights from cases whose culprit is known: a conditional logit over the candidates, its penalty
+//! chosen by cross-validation over blocks of time, its temperature and "none of these" from predictions for cases it had
+//! not seen. Nothing is drawn by chance but for ties, so the same cases give the same weights. It must not know files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearback_core::hash::Digest;
+use hearback_engine::analysts::suspects::Standing;
+use hearback_engine::features::{FEATURES, Feature};
+use hearback_engine::ranker::{NoneRule, Ranker};
+
+use crate::case::Case;
+use crate::logit::{Choice, Fit, dot, fit};
+
+/// The penalties that are tried.
+pub const RIDGES: [f64; 4] = [3.0, 10.0, 30.0, 100.0];
+/// Blocks of time that each repository's cases are cut into; each is predicted by weights learned on the others.
+pub const FOLDS: usize = 5;
+/// What a case counts whose text tells of a decision rather than of a failure.
+const DECISION: f64 = 0.5;
+/// A temperature is looked for between these.
+const TEMPERATURES: (f64, f64) = (0.5, 4.0);
+
+/// One case as something to learn from.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The case's id, repository and time.
+    id: String,
+    repo: String,
+    as_of_s: i64,
+    symptom_like: bool,
+    choice: Choice,
+}
+
+impl Sample {
+    /// The case with what was measured of its candidates.
+    pub fn new(case: &Case, standings: &[Standing]) -> Self {
+        let culprits: BTreeSet<&str> = case.culprit_shas.iter().map(String::as_str).collect();
+        let is_culprit =
+            |standing: &Standing| standing.change.sha().is_some_and(|sha| culprits.contains(sha));
+        let values = standings.iter().flat_map(|standing| standing.values.as_slice());
+        Sample {
+            id: case.id.clone(),
+            repo: case.repo.clone(),
+            as_of_s: case.as_of.as_second(),
+            symptom_like: case.symptom_like,
+            choice: Choice {
+                // Half the memory of the numbers a question works with, and more than they are worth.
+                #[allow(clippy::cast_possible_truncation, reason = "measured to a few digits")]
+                rows: values.map(|value| *value as f32).collect(),
+                chosen: standings.iter().map(is_culprit).collect(),
+                weight: if case.symptom_like { 1.0 } else { DECISION },
+            },
+        }
+    }
+
+    fn has_culprit(&self) -> bool {
+        self.choice.chosen.contains(&true)
+    }
+
+    /// The rank of the best culprit under `weights`; ties keep the order in which the candidates came.
+    fn rank(&self, weights: &[f64]) -> Option<u32> {
+        let scores: Vec<f64> = self.choice.rows_of(FEATURES).map(|row| dot(row, weights)).collect();
+        let mut order: Vec<(usize, f64)> = scores.into_iter().enumerate().collect();
+        order.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
+        let is_culprit = |index: usize| self.choice.chosen.get(index).copied().unwrap_or(false);
+        let place = order.iter().position(|(index, _)| is_culprit(*index))?;
+        u32::try_from(place + 1).ok()
+    }
+}
+
+/// What was learned, and what it is worth.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// The ranker with the new weights, temperature and "none of these".
+    pub ranker: Ranker,
+    /// The weights with their standard errors.
+    pub fit: Fit,
+    /// The penalty that predicted best.
+    pub ridge: f64,
+    /// Each penalty that was tried, with the mean log-likelihood of unseen cases.
+    pub tried: Vec<(f64, f64)>,
+    /// The culprits' ranks among failure-like cases, predicted by weights that had not seen the case, by case.
+    pub cross_validated: BTreeMap<String, Option<u32>>,
+    /// How many cases, and how many of them failure-like.
+    pub cases: (usize, usize),
+    /// Which cases: the digest of their ids.
+    pub digest: String,
+}
+
+/// There is nothing to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0} failure-like cases with a culprit among the candidates are too few to learn from; it takes {LEAST}"
+)]
+pub struct TooFew(usize);
+
+/// As many failure-like cases it takes at least.
+pub const LEAST: usize = 50;
+
+/// Learns from `samples`; what the file says is held keeps its weight of `before`.
+///
+/// # Errors
+/// [`TooFew`] if there is too little to learn from.
+pub fn learn(samples: &[Sample], before: &Ranker) -> Result<Learned, TooFew> {
+    let mut samples: Vec<&Sample> = samples.iter().collect();
+    samples.sort_by(|a, b| a.repo.cmp(&b.repo).then(a.as_of_s.cmp(&b.as_of_s)).then_with(|| a.id.cmp(&b.id)));
+    let failures = samples.iter().filter(|sample| sample.symptom_like && sample.has_culprit()).count();
+    if failures < LEAST {
+        return Err(TooFew(failures));
+    }
+    let held: Vec<bool> = Feature::ALL.iter().map(|feature| before.is_held(*feature)).collect();
+    let folds = folds(&samples);
+    let mut best: Option<(f64, f64, Vec<Vec<f64>>)> = None;
+    let mut tried = Vec::new();
+    for ridge in RIDGES {
+        let by_fold: Vec<Vec<f64>> = (0..FOLDS)
+            .map(|fold| {
+                let others = samples.iter().zip(&folds).filter(|(_, own)| **own != fold);
+                let choices: Vec<&Choice> = others.map(|(sample, _)| &sample.choice).collect();
+                fit(&choices, FEATURES, ridge, &held).weights
+            })
+            .collect();
+        let unseen = unseen(&samples, &folds, &by_fold);
+        let value = mean(
+            unseen
+                .iter()
+                .filter(|(sample, _)| sample.symptom_like && sample.has_culprit())
+                .map(|(sample, weights)| likelihood(&scores(sample, weights), &sample.choice.chosen, 1.0)),
+        );
+        tried.push((ridge, value));
+        if best.as_ref().is_none_or(|(_, other, _)| value > *other) {
+            best = Some((ridge, value, by_fold));
+        }
+    }
+    let (ridge, _, by_fold) = best.ok_or(TooFew(failures))?;
+    let unseen = unseen(&samples, &folds, &by_fold);
+    let failures: Vec<(&Sample, &[f64])> =
+        unseen.iter().filter(|(sample, _)| sample.symptom_like).copied().collect();
+
+    let choices: Vec<&Choice> = samples.iter().map(|sample| &sample.choice).collect();
+    let fit = fit(&choices, FEATURES, ridge, &held);
+    let weights: Vec<f64> = Feature::ALL
+        .iter()
+        .zip(&fit.weights)
+        .map(
+            |(feature, weight)| {
+                if before.is_held(*feature) { before.weight(*feature) } else { round(*weight) }
+            },
+        )
+        .collect();
+    let temperature = temperature(&failures);
+    let mut ranker = before.with_weights(&weights);
+    ranker.probability.temperature = round(temperature);
+    ranker.none = none_of_these(&failures, temperature);
+    let ids: Vec<&str> = samples.iter().map(|sample| sample.id.as_str()).collect();
+    Ok(Learned {
+        ranker,
+        fit,
+        ridge,
+        tried,
+        cross_validated: failures.iter().map(|(s, weights)| (s.id.clone(), s.rank(weights))).collect(),
+        cases: (samples.len(), failures.len()),
+        digest: Digest::of(ids.join("\n").as_bytes()).to_string(),
+    })
+}
+
+/// Four digits after the point: what is written down is what is used.
+fn round(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// Blocks of time, repository by repository: cases of one week resemble each other, and must not be on both sides.
+fn folds(samples: &[&Sample]) -> Vec<usize> {
+    let mut of_repo: BTreeMap<&str, usize> = BTreeMap::new();
+    samples.iter().for_each(|sample| *of_repo.entry(&sample.repo).or_default() += 1);
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    samples
+        .iter()
+        .map(|sample| {
+            let place = seen.entry(&sample.repo).or_default();
+            let fold = *place * FOLDS / of_repo.get(sample.repo.as_str()).copied().unwrap_or(1);
+            *place += 1;
+            fold
+        })
+        .collect()
+}
+
+/// Each case with the weights that had not seen it.
+fn unseen<'a>(
+    samples: &[&'a Sample],
+    folds: &[usize],
+    by_fold: &'a [Vec<f64>],
+) -> Vec<(&'a Sample, &'a [f64])> {
+    let with = |(sample, fold): (&&'a Sample, &usize)| Some((*sample, by_fold.get(*fold)?.as_slice()));
+    samples.iter().zip(folds).filter_map(with).collect()
+}
+
+fn scores(sample: &Sample, weights: &[f64]) -> Vec<f64> {
+    sample.choice.rows_of(FEATURES).map(|row| dot(row, weights)).collect()
+}
+
+/// The logarithm of the probability that the culprits have together.
+fn likelihood(scores: &[f64], chosen: &[bool], temperature: f64) -> f64 {
+    let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let power = |score: &f64| ((score - highest) / temperature).exp();
+    let all: f64 = scores.iter().map(power).sum();
+    let right: f64 = scores.iter().zip(chosen).filter(|(_, is)| **is).map(|(score, _)| power(score)).sum();
+    (right / all).max(1e-300).ln()
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (count, sum) = values.fold((0.0, 0.0), |(count, sum), value| (count + 1.0, sum + value));
+    if count > 0.0 { sum / count } else { 0.0 }
+}
+
+/// The temperature under which unseen culprits are likeliest: golden-section search over its logarithm.
+fn temperature(unseen: &[(&Sample, &[f64])]) -> f64 {
+    let scored: Vec<(Vec<f64>, &[bool])> = unseen
+        .iter()
+        .filter(|(sample, _)| sample.has_culprit())
+        .map(|(sample, weights)| (scores(sample, weights), sample.choice.chosen.as_slice()))
+        .collect();
+    let value = |log: f64| mean(scored.iter().map(|(scores, chosen)| likelihood(scores, chosen, log.exp())));
+    let golden = (5.0_f64.sqrt() - 1.0) / 2.0;
+    let (mut low, mut high) = (TEMPERATURES.0.ln(), TEMPERATURES.1.ln());
+    for _ in 0..40 {
+        let (left, right) = (high - golden * (high - low), low + golden * (high - low));
+        if value(left) > value(right) { high = right } else { low = left }
+    }
+    f64::midpoint(low, high).exp()
+}
+
+/// "None of these" learned from cases as they are against the same cases with the culprit taken away, and brought to the
+/// share of cases whose culprit really was not among the candidates (one more of each is assumed).
+fn none_of_these(unseen: &[(&Sample, &[f64])], temperature: f64) -> NoneRule {
+    let symptom_at = Feature::ALL.iter().position(|feature| *feature == Feature::DiffWordShare);
+    let mut pairs: Vec<Choice> = Vec::new();
+    let mut absent = 0.0;
+    for (sample, weights) in unseen {
+        if !sample.has_culprit() {
+            absent += 1.0;
+            continue;
+        }
+        let scores = scores(sample, weights);
+        for without in [false, true] {
+            let left = |index: usize| !without || !sample.choice.chosen.get(index).copied().unwrap_or(false);
+            let rows = sample.choice.rows_of(FEATURES).enumerate().filter(|(index, _)| left(*index));
+            let rows: Vec<&[f32]> = rows.map(|(_, row)| row).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let left_scores = scores.iter().enumerate().filter(|(index, _)| left(*index)).map(|(_, s)| *s);
+            let left_scores: Vec<f64> = left_scores.collect();
+            let highest = left_scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = left_scores.iter().map(|score| ((score - highest) / temperature).exp()).sum();
+            let best_share = rows
+                .iter()
+                .filter_map(|row| row.get(symptom_at?))
+                .fold(0.0_f32, |best, share| best.max(*share));
+            #[allow(clippy::cast_possible_truncation, reason = "a probability")]
+            let seen = [1.0, (1.0 / sum) as f32, best_share];
+            pairs.push(Choice {
+                rows: seen.into_iter().chain([0.0; 3]).collect(),
+                chosen: vec![without, !without],
+                weight: 1.0,
+            });
+        }
+    }
+    let choices: Vec<&Choice> = pairs.iter().collect();
+    let learned = fit(&choices, 3, 1e-6, &[false; 3]).weights;
+    let of = |place: usize| learned.get(place).copied().map_or(0.0, round);
+    let prior = round((absent + 1.0) / (unseen.len() as f64 + 2.0));
+    NoneRule { prior, base: of(0), clearest: of(1), best_share: of(2) }
+}

@@ -95,13 +95,15 @@ fn culprits(arguments: &Adopt, id: &IncidentId, replayed: &Replay) -> Result<Vec
 
 fn told(case: &AdoptedCase, folder: &Path) -> String {
     let expected = &case.expected;
-    let today = match (expected.rank_at_most, expected.strong_at_most, expected.culprits.is_empty()) {
-        (Some(rank), _, _) => format!("the culprit must stay at rank {rank} or better"),
-        (_, most, true) => format!("no more than {} strong suspects may be named", most.unwrap_or(0)),
-        (_, most, false) => format!(
-            "the culprit is not listed today; no more than {} others may be called strong",
-            most.unwrap_or(0)
-        ),
+    let wrong = match expected.strong_at_most.unwrap_or(0) {
+        0 => "no change may be called a strong suspect".to_owned(),
+        1 => "1 wrong change is called a strong suspect today; no more may be".to_owned(),
+        count => format!("{count} wrong changes are called strong suspects today; no more may be"),
+    };
+    let today = match expected.rank_at_most {
+        Some(rank) => format!("the culprit must stay at rank {rank} or better"),
+        None if expected.culprits.is_empty() => wrong,
+        None => format!("the culprit is not listed today; {wrong}"),
     };
     format!("{} written: {today}. Next: hearback backtest adopted", folder.display())
 }

@@ -98,7 +98,8 @@ fn one_line(fared: &Fared) -> String {
         }
         (None, most) => {
             let most = most.map_or(String::new(), |most| format!(" (at most {most})"));
-            format!("{strong} wrong strong suspects{most}")
+            let changes = if *strong == 1 { "change" } else { "changes" };
+            format!("{strong} wrong {changes} called strong{most}")
         }
     };
     let gaps = match gaps.len() {

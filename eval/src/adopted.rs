@@ -70,7 +70,7 @@ pub struct Asked {
 pub struct Expected {
     /// The changes that did it; empty if none that was read did.
     pub culprits: Vec<ChangeId>,
-    /// The worst rank that the first of them may have; none if it was not listed when the case was adopted.
+    /// The worst rank that the first of them may have; none if it was ruled out when the case was adopted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank_at_most: Option<u32>,
     /// How many changes that did not do it may be called strong suspects, where no rank is asked for.
@@ -132,7 +132,7 @@ pub struct Fared {
     pub title: String,
     /// Whether it is no worse than expected.
     pub passed: bool,
-    /// The rank of the first culprit now; none if it is not listed.
+    /// The rank of the first culprit now; none if it is ruled out.
     pub rank: Option<u32>,
     /// How many changes that did not do it are called strong suspects now.
     pub strong: u32,
@@ -154,7 +154,7 @@ impl AdoptedCase {
         reviewed: Reviewed,
     ) -> AdoptedCase {
         let Question { text, symptom, services, window, onset } = replay.question.clone();
-        let rank_at_most = rank(&replay.answer, &culprits);
+        let rank_at_most = rank(&replay.answer, &replay.ranked, &culprits);
         let strong_at_most = rank_at_most.is_none().then(|| strong(&replay.answer, &culprits));
         AdoptedCase {
             version: VERSION,
@@ -217,7 +217,7 @@ impl AdoptedCase {
             None => Ask::Anew(question),
         };
         let replay = replay(recorded, self.known_at, &ask, settings).await?;
-        Ok(self.compare(&replay.answer))
+        Ok(self.compare(&replay.answer, &replay.ranked))
     }
 
     fn question(&self) -> Question {
@@ -231,9 +231,9 @@ impl AdoptedCase {
         }
     }
 
-    fn compare(&self, answer: &Answer) -> Fared {
+    fn compare(&self, answer: &Answer, ranked: &[ChangeId]) -> Fared {
         let Expected { culprits, rank_at_most, strong_at_most } = &self.expected;
-        let (rank, strong) = (rank(answer, culprits), strong(answer, culprits));
+        let (rank, strong) = (rank(answer, ranked, culprits), strong(answer, culprits));
         let ranks = rank_at_most.is_none_or(|worst| rank.is_some_and(|rank| rank <= worst));
         let is_humble = strong_at_most.is_none_or(|most| strong <= most);
         Fared {
@@ -281,8 +281,11 @@ fn is_culprit(suspect: &Suspect, culprits: &[ChangeId]) -> bool {
     culprits.contains(&suspect.change.id) || rollout.is_some_and(|id| culprits.contains(id))
 }
 
-fn rank(answer: &Answer, culprits: &[ChangeId]) -> Option<u32> {
-    answer.suspects.iter().find(|suspect| is_culprit(suspect, culprits)).map(|suspect| suspect.rank)
+/// The rank of the first culprit, listed or not; none if all were ruled out.
+fn rank(answer: &Answer, ranked: &[ChangeId], culprits: &[ChangeId]) -> Option<u32> {
+    let listed = answer.suspects.iter().find(|suspect| is_culprit(suspect, culprits));
+    let place = || ranked.iter().position(|change| culprits.contains(change));
+    listed.map(|suspect| suspect.rank).or_else(|| u32::try_from(place()? + 1).ok())
 }
 
 fn strong(answer: &Answer, culprits: &[ChangeId]) -> u32 {
@@ -397,11 +400,23 @@ mod tests {
         let third =
             answer(vec![suspect(1, "x", strong), suspect(2, "y", weak), suspect(3, "flag:ld:cart", weak)]);
         let absent = answer(vec![suspect(1, "x", weak)]);
-        let ranked = case();
-        assert_eq!([&first, &third, &absent].map(|a| ranked.compare(a).passed), [true, false, false]);
-        assert_eq!([&first, &third, &absent].map(|a| ranked.compare(a).rank), [Some(1), Some(3), None]);
+        let (ranked, behind) = (case(), [id("x"), id("y")]);
+        assert_eq!(
+            [&first, &third, &absent].map(|a| ranked.compare(a, &behind).passed),
+            [true, false, false]
+        );
+        assert_eq!(
+            [&first, &third, &absent].map(|a| ranked.compare(a, &behind).rank),
+            [Some(1), Some(3), None]
+        );
+        let not_listed: Vec<ChangeId> =
+            (0..40).map(|n| id(&format!("c{n}"))).chain([id("flag:ld:cart")]).collect();
+        assert_eq!(ranked.compare(&absent, &not_listed).rank, Some(41));
         let mut nothing_did_it = case();
         nothing_did_it.expected = Expected { culprits: vec![], rank_at_most: None, strong_at_most: Some(0) };
-        assert_eq!([&first, &third, &absent].map(|a| nothing_did_it.compare(a).passed), [false, false, true]);
+        assert_eq!(
+            [&first, &third, &absent].map(|a| nothing_did_it.compare(a, &[]).passed),
+            [false, false, true]
+        );
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// How many days of changes are candidates, unless the case says otherwise.
-const DAYS: u32 = 30;
+pub(crate) const DAYS: u32 = 30;
 
 /// Which part of a data set a case belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,5 +2,25 @@
 //! reports. It must not know the command line; files and repositories are opened by whoever calls it.
 
 pub mod adopted;
+pub mod baselines;
+pub mod calibration;
 pub mod case;
+pub mod failure;
+pub mod html;
+#[cfg(test)]
+mod invented;
+pub mod leak;
+#[cfg(test)]
+mod made_up;
+pub mod mine;
 pub mod outcome;
+pub mod paired;
+mod report;
+pub mod resample;
+pub mod run;
+pub mod scores;
+pub mod strip;
+mod strip_patterns;
+pub mod summary;
+mod svg;
+mod title_runs;

@@ -12,7 +12,7 @@ use crate::ids::{ChangeId, ServiceName};
 use crate::text::ExternalText;
 
 /// The version of the answer's JSON form.
-pub const ANSWER_VERSION: u32 = 1;
+pub const ANSWER_VERSION: u32 = 2;
 
 /// A statement that cites its evidence. There is no other way to make a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -107,27 +107,31 @@ pub struct Onset {
     pub because: Claim,
 }
 
-/// Why a suspect is one, or why it is less of one: a named feature, what it saw, and what that counts.
+/// A named feature, what it measured, and what one unit of it counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Reason {
+pub struct Part {
     /// The feature's name in `ranker.toml`.
     pub feature: String,
-    /// What the feature measured; its unit is the feature's.
+    /// What was measured; its unit is the feature's.
     pub value: f64,
     /// What one unit of it counts.
     pub weight: f64,
+}
+
+/// Why a suspect is one, or why it is less of one: what one kind of reason counts, and the statement for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// The kind of reason: `recency`, `words`, `named_file`, ….
+    pub feature: String,
+    /// What it adds to the score: the sum of value × weight over its parts.
+    pub points: f64,
     /// How far its points lie above (below: negative) those of the middle candidate. What every change has is no
     /// reason.
     pub stands_out: f64,
+    /// What was measured for it; features that saw nothing are left out.
+    pub parts: Vec<Part>,
     /// The statement for people and its evidence.
     pub claim: Claim,
-}
-
-impl Reason {
-    /// What it adds to the score.
-    pub fn points(&self) -> f64 {
-        self.value * self.weight
-    }
 }
 
 /// What an answer shows of a change.
@@ -169,7 +173,7 @@ pub struct Suspect {
     pub delivered_by: Option<ChangeSummary>,
     /// In words.
     pub strength: Strength,
-    /// As a probability from 0 to 1; null until a backtest has calibrated the ranker.
+    /// As a probability from 0 to 1; null until a backtest has calibrated the ranker on what was asked.
     pub confidence: Option<f64>,
     /// The weighted sum of its reasons. Comparable inside one answer only.
     pub score: f64,
@@ -262,6 +266,12 @@ pub struct Answer {
     pub considered: u64,
     /// The likeliest first; at most as many as the configuration says.
     pub suspects: Vec<Suspect>,
+    /// The probability that none of the changes did it, 0 to 1; null where confidence is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_of_these: Option<f64>,
+    /// On what the probabilities were calibrated; null where confidence is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated_on: Option<String>,
     /// What was put aside, newest first.
     pub ruled_out: Vec<RuledOut>,
     /// What was not authorised, newest first, whether suspected or not.

@@ -1,6 +1,7 @@
 //! The main flow of "what changed?": scope → gather → analysts → answer. Everything it needs is an argument, so a
 //! live question, a replay and a drill run the same code. It must not know a connector or a store.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use hearback_core::answer::{ANSWER_VERSION, Answer, Runbook, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
-use hearback_core::{Catalog, ChangeId, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName};
+use hearback_core::{Catalog, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName};
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
@@ -16,7 +17,8 @@ use crate::analysts::authorised::{self, AuthorisationPolicy, SightedFreeze, flag
 use crate::analysts::findings::findings;
 use crate::analysts::measured::{measured_series, surges};
 use crate::analysts::onset::{Measured, Stated, onset};
-use crate::analysts::suspects::{Inputs, Ranking, rank};
+use crate::analysts::suspects::{Inputs, Lineup, Ranking, Standing};
+use crate::calibration::Calibration;
 use crate::gather;
 use crate::observe::{Observe, Observed};
 use crate::ranker::Ranker;
@@ -51,6 +53,9 @@ pub struct Context<'a> {
     pub ranker: &'a Ranker,
     /// Thresholds for series.
     pub signals: &'a Signals,
+    /// How far the ranker's probabilities can be believed here; without it an answer says strong or weak, and no
+    /// percentage.
+    pub calibration: Option<&'a Calibration>,
     /// What must be authorised.
     pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
@@ -72,6 +77,10 @@ pub struct Answered {
     pub answer: Answer,
     /// The snapshots it cites.
     pub snapshots: Vec<Evidence>,
+    /// All candidates, the likeliest first, with what was measured: what a backtest scores and learns from.
+    pub standings: Vec<Standing>,
+    /// The probability that it is none of them, 0 to 1.
+    pub none_of_these: f64,
 }
 
 /// Answers "what changed?".
@@ -85,7 +94,12 @@ pub async fn answer(context: Context<'_>, question: &Question) -> Result<Answere
 }
 
 async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answered, NotCanonical> {
-    let Context { ranker, signals, policy, catalog, sources, incident, budget, .. } = context;
+    let Context { signals, policy, catalog, sources, incident, budget, .. } = context;
+    let ranker = &context.calibration.map_or_else(
+        || Cow::Borrowed(context.ranker),
+        |found| Cow::Owned(context.ranker.tempered(found.temperature)),
+    );
+    let ranker: &Ranker = ranker;
     let window = question.window;
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
@@ -121,36 +135,34 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         .collect();
     let changes = std::mem::take(&mut gathered.changes);
     let judged = judge(&authorised::Inputs { changes: &changes, freezes: &freezes, policy, catalog });
-    // The likeliest are found without their diffs, and only those diffs are read.
-    let no_diffs = BTreeMap::new();
-    let inputs = Inputs {
+    let lineup = Lineup::new(Inputs {
         ranker,
         catalog,
         scope: &scope,
         onset: onset.as_ref(),
         window,
         changes: &changes,
-        diffs: &no_diffs,
         judged: &judged,
+    });
+    // The likeliest are found without their diffs, and only those diffs are read. Changes that were sent have none.
+    let likeliest = if scope.words.is_empty() { Vec::new() } else { lineup.likeliest(ranker.diffs) };
+    let diffs = if likeliest.is_empty() {
+        BTreeMap::new()
+    } else {
+        gather::diffs(&sources.changes, &likeliest, share(budget, SECOND_SHARE), &mut gathered).await?
     };
-    let mut ranking = rank(&inputs);
-    let likeliest: Vec<ChangeId> =
-        ranking.suspects.iter().take(ranker.diffs).map(|suspect| suspect.change.id.clone()).collect();
-    if !scope.words.is_empty() && !likeliest.is_empty() {
-        let second = share(budget, SECOND_SHARE);
-        let diffs = gather::diffs(&sources.changes, &likeliest, second, &mut gathered).await?;
-        // Changes that were sent have no diffs: the ranking stands.
-        if !diffs.is_empty() {
-            ranking = rank(&Inputs { diffs: &diffs, ..inputs });
-        }
-    }
+    let ranking = lineup.rank(&diffs);
     let mut gaps = context.gaps.to_vec();
     gaps.extend(gathered.gaps);
     gaps.extend(observed.gaps.iter().cloned());
-    gaps.extend(unknown_services(&inputs, &ranking, &observed));
-    let Ranking { mut suspects, ruled_out, considered, .. } = ranking;
+    gaps.extend(unknown_services(&lineup.inputs, &ranking, &observed));
+    let considered = lineup.considered();
+    let ruled_out = lineup.ruled_out;
+    let Ranking { mut suspects, standings, none_of_these, .. } = ranking;
     let verdict = verdict(&suspects, &scope, &gaps);
-    suspects.truncate(ranker.listed);
+    if context.calibration.is_none() {
+        suspects.iter_mut().for_each(|suspect| suspect.confidence = None);
+    }
     let answer = Answer {
         schema_version: ANSWER_VERSION,
         verdict,
@@ -160,6 +172,8 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         findings: findings(&observed, &series),
         considered,
         suspects,
+        none_of_these: context.calibration.map(|_| none_of_these),
+        calibrated_on: context.calibration.map(|found| format!("{} {}", found.cases, found.of)),
         ruled_out,
         unauthorised: flagged(&changes, &judged),
         runbook: runbook(incident, &scope, catalog),
@@ -167,7 +181,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         searched: gathered.searched.into_iter().chain(observed.searched).collect(),
     };
     let snapshots = gathered.snapshots.into_iter().chain(observed.snapshots).collect();
-    Ok(Answered { answer, snapshots })
+    Ok(Answered { answer, snapshots, standings, none_of_these })
 }
 
 fn share(budget: SignedDuration, share: f64) -> SignedDuration {
@@ -209,7 +223,7 @@ fn verdict(suspects: &[hearback_core::Suspect], scope: &Scope, gaps: &[Gap]) -> 
 /// A service that nothing knows was probably misspelt: better said than guessed.
 fn unknown_services(inputs: &Inputs<'_>, ranking: &Ranking, observed: &Observed) -> Vec<Gap> {
     let Ok(source) = SourceName::new("catalog") else { return Vec::new() };
-    let concerned = |name: &ServiceName| ranking.concerned.contains(&format!("concerns {name}"));
+    let concerned = |name: &ServiceName| ranking.concerned.contains(name.as_str());
     let seen = |name: &ServiceName| {
         observed.series.iter().any(|seen| seen.item.service == *name)
             || observed.templates.iter().any(|seen| seen.item.service == *name)

@@ -6,7 +6,9 @@
 pub mod alerts;
 pub mod analysts;
 pub mod asking;
+pub mod calibration;
 pub mod driver;
+pub mod features;
 pub mod gather;
 pub mod incidents;
 pub mod logged;

@@ -1,91 +1,74 @@
 //! The ranker's weights, as they stand in `config/ranker.toml`: learned or set by hand, the code can't tell.
 //! Every feature the suspects analyst measures has exactly one weight and one meaning there.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
-macro_rules! features {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What the suspects analyst measures of a change. Values are ≥ 0; the sign is the weight's.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Feature { $($(#[$doc])* $variant,)* }
+use crate::features::{FEATURES, Family, Feature, Values};
 
-        impl Feature {
-            /// All of them, in the order of `ranker.toml`.
-            pub const ALL: &'static [Feature] = &[$(Feature::$variant,)*];
+/// The version of the form of `ranker.toml` that is read.
+const VERSION: u32 = 2;
 
-            /// The name in `ranker.toml` and in answers.
-            pub fn name(self) -> &'static str {
-                match self { $(Feature::$variant => $name,)* }
-            }
-        }
-    };
-}
-
-features! {
-    /// ln((1 + W) / (1 + age)): age in hours before the onset or the as-of, W the window's length in hours.
-    Recency = "recency",
-    /// BM25F of the symptom's words over title, paths and message.
-    Words = "words",
-    /// BM25 of the symptom's words over the changed lines, beyond those the message and paths already have.
-    DiffWords = "diff_words",
-    /// How exactly the change touches a file that the symptom names: 1 by file name, up to 2 by path.
-    NamedFile = "named_file",
-    /// Identifiers that the symptom names and that stand on changed lines: 1 for each that no other diff has, less
-    /// the more diffs have it; at most 3.
-    NamedIdentifier = "named_identifier",
-    /// 1 if the change concerns an affected service.
-    Service = "service",
-    /// 1 if the catalog gives all of its files, or its source all of it, to other services.
-    OtherService = "other_service",
-    /// 1 for a deploy.
-    Deploy = "deploy",
-    /// 1 for a configuration value.
-    Config = "config",
-    /// 1 for a feature flag.
-    Flag = "flag",
-    /// 1 for infrastructure.
-    Infra = "infra",
-    /// 1 for a migration.
-    Migration = "migration",
-    /// 1 for a certificate.
-    Certificate = "certificate",
-    /// 1 for a schedule.
-    Schedule = "schedule",
-    /// ln(1 + lines added and deleted).
-    Size = "size",
-    /// 1 if it lands something again that was reverted before.
-    Reland = "reland",
-    /// 1 if it reverts something.
-    IsRevert = "is_revert",
-    /// 1 if it was rolled back after the onset: somebody thought so already.
-    RolledBackSince = "rolled_back_since",
-    /// 1 if a program made it.
-    Bot = "bot",
-    /// The share of its files that are documentation or tests, if not all are.
-    HarmlessShare = "harmless_share",
-    /// 1 if it was written but not merged.
-    NotLanded = "not_landed",
-    /// 1 if it reached production inside a change freeze that holds for it.
-    InFreeze = "in_freeze",
-    /// 1 if the policy asks for authorisation and it was neither reviewed nor delivered by a deploy record.
-    Unauthorised = "unauthorised",
-}
-
-/// When the evidence counts as strong. All of the conditions must hold.
+/// When the evidence counts as strong. Both conditions must hold.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrengthRule {
-    /// How many independent kinds of reason (time, words, a named file or identifier, service) must speak for it,
-    /// one of them other than time.
-    pub kinds: u8,
-    /// "Time" speaks for a change no older than this many hours.
-    pub recent_hours: f64,
-    /// "Words" speak for a change that has this share of the symptom's information, 0 to 1.
+    /// It is at least so likely, 0 to 1.
+    pub probability: f64,
+    /// It has this share of the symptom's information, 0 to 1, or the symptom names its file, identifier or service.
+    /// Being recent alone makes nothing strong.
     pub word_share: f64,
-    /// It is one of at most three whose scores lie this far above all others.
-    pub lead: f64,
+}
+
+/// How scores become probabilities.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProbabilityRule {
+    /// What scores are divided by before the softmax: above 1 holds confidence back. Learned on predictions for cases
+    /// that the weights had not seen.
+    pub temperature: f64,
+}
+
+/// When "none of these" is likely: a logistic function of what the candidates as a whole look like, learned on cases
+/// whose culprit was taken away, and brought to the share of such cases that is expected.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoneRule {
+    /// The expected share of questions whose culprit is not among the candidates, 0 to 1.
+    pub prior: f64,
+    /// What speaks for it before anything is seen, at even odds.
+    pub base: f64,
+    /// What the likeliest candidate's share, if it is one of these, counts.
+    pub clearest: f64,
+    /// What the largest share of the symptom's information in any candidate counts.
+    pub best_share: f64,
+    /// What ln(1 + the symptom's information) counts.
+    pub symptom: f64,
+}
+
+/// What speaks for or against "none of these".
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NoneSeen {
+    /// The probability of the likeliest candidate, if it is one of these.
+    pub clearest: f64,
+    /// The largest share of the symptom's information in any candidate.
+    pub best_share: f64,
+    /// ln(1 + the symptom's information).
+    pub symptom: f64,
+}
+
+impl NoneRule {
+    /// The probability that it is none of the candidates, 0 to 1.
+    pub fn probability(&self, seen: &NoneSeen) -> f64 {
+        if self.prior <= 0.0 {
+            return 0.0;
+        }
+        let even = self.base
+            + self.clearest * seen.clearest
+            + self.best_share * seen.best_share
+            + self.symptom * seen.symptom;
+        let odds = (self.prior / (1.0 - self.prior)).ln() + even;
+        1.0 / (1.0 + (-odds).exp())
+    }
 }
 
 /// How the words of a change are weighed before BM25.
@@ -131,6 +114,8 @@ pub struct OnsetRule {
 struct File {
     version: u32,
     strength: StrengthRule,
+    probability: ProbabilityRule,
+    none: NoneRule,
     words: WordRule,
     symptom: SymptomRule,
     onset: OnsetRule,
@@ -144,6 +129,9 @@ struct File {
 struct FeatureEntry {
     name: String,
     weight: f64,
+    /// Whether training leaves it alone.
+    #[serde(default, rename = "held")]
+    _held: bool,
     #[serde(rename = "meaning")]
     _meaning: String,
 }
@@ -153,6 +141,10 @@ struct FeatureEntry {
 pub struct Ranker {
     /// When the evidence counts as strong.
     pub strength: StrengthRule,
+    /// How scores become probabilities.
+    pub probability: ProbabilityRule,
+    /// When "none of these" is likely.
+    pub none: NoneRule,
     /// How words are weighed.
     pub words: WordRule,
     /// What each source of a symptom counts.
@@ -163,7 +155,7 @@ pub struct Ranker {
     pub diffs: usize,
     /// An answer lists at most this many suspects.
     pub listed: usize,
-    weights: BTreeMap<Feature, f64>,
+    weights: [f64; FEATURES],
 }
 
 /// The weights file can't be used.
@@ -180,7 +172,7 @@ pub enum BadRanker {
         why: String,
     },
     /// Another version of this form.
-    #[error("version {0} of the ranker's weights is not known; this hearback reads version 1")]
+    #[error("version {0} of the ranker's weights is not known; this hearback reads version {VERSION}")]
     Version(u32),
     /// A feature that nobody measures.
     #[error("there is no feature called \"{0}\"")]
@@ -191,6 +183,9 @@ pub enum BadRanker {
     /// A number that is none.
     #[error("{0} must be a finite number")]
     NotFinite(String),
+    /// A number that makes no sense.
+    #[error("{0} must be {1}")]
+    OutOfRange(&'static str, &'static str),
 }
 
 impl Ranker {
@@ -203,30 +198,65 @@ impl Ranker {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             BadRanker::Form { line, column, why: error.message().to_owned() }
         })?;
-        if file.version != 1 {
+        if file.version != VERSION {
             return Err(BadRanker::Version(file.version));
         }
-        let mut weights = BTreeMap::new();
+        let mut weights: [Option<f64>; FEATURES] = [None; FEATURES];
         for entry in file.feature {
             let feature = Feature::ALL.iter().find(|feature| feature.name() == entry.name);
             let feature = *feature.ok_or(BadRanker::UnknownFeature(entry.name))?;
             if !entry.weight.is_finite() {
                 return Err(BadRanker::NotFinite(format!("the weight of {}", feature.name())));
             }
-            if weights.insert(feature, entry.weight).is_some() {
-                return Err(BadRanker::NotOnce(feature.name()));
-            }
+            let slot = weights.get_mut(feature as usize).filter(|slot| slot.is_none());
+            *slot.ok_or(BadRanker::NotOnce(feature.name()))? = Some(entry.weight);
         }
-        if let Some(missing) = Feature::ALL.iter().find(|feature| !weights.contains_key(feature)) {
+        let weight = |feature: &Feature| weights.get(*feature as usize).copied().flatten();
+        if let Some(missing) = Feature::ALL.iter().find(|feature| weight(feature).is_none()) {
             return Err(BadRanker::NotOnce(missing.name()));
         }
-        let File { strength, words, symptom, onset, diffs, listed, .. } = file;
-        Ok(Ranker { strength, words, symptom, onset, diffs, listed, weights })
+        let File { strength, probability, none, words, symptom, onset, diffs, listed, .. } = file;
+        if !(probability.temperature.is_finite() && probability.temperature > 0.0) {
+            return Err(BadRanker::OutOfRange("probability.temperature", "above 0"));
+        }
+        if !(0.0..1.0).contains(&none.prior) {
+            return Err(BadRanker::OutOfRange("none.prior", "at least 0 and below 1"));
+        }
+        let weights = weights.map(Option::unwrap_or_default);
+        Ok(Ranker { strength, probability, none, words, symptom, onset, diffs, listed, weights })
     }
 
     /// The weight of a feature.
     pub fn weight(&self, feature: Feature) -> f64 {
-        self.weights.get(&feature).copied().unwrap_or_default()
+        self.weights.get(feature as usize).copied().unwrap_or_default()
+    }
+
+    /// The weighted sum of what was measured.
+    pub fn score(&self, values: &Values) -> f64 {
+        self.weights.iter().zip(values.as_slice()).map(|(weight, value)| weight * value).sum()
+    }
+
+    /// What the features of one family add to the score.
+    pub fn points(&self, family: Family, values: &Values) -> f64 {
+        family.features().map(|feature| self.weight(feature) * values.get(feature)).sum()
+    }
+
+    /// The same with confidence held back by `factor` (above 1), or let go further.
+    pub fn tempered(&self, factor: f64) -> Ranker {
+        let mut ranker = self.clone();
+        if factor.is_finite() && factor > 0.0 {
+            ranker.probability.temperature *= factor;
+        }
+        ranker
+    }
+
+    /// The same with other weights; for whoever learns them.
+    pub fn with_weights(&self, weights: &[f64]) -> Ranker {
+        let mut ranker = self.clone();
+        for (own, new) in ranker.weights.iter_mut().zip(weights) {
+            *own = *new;
+        }
+        ranker
     }
 }
 
@@ -256,10 +286,11 @@ mod tests {
             let error = Ranker::parse(&SHIPPED.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.contains(expect), "{error}");
         };
-        check("version = 1", "version = 2", "version 2");
-        check("name = \"recency\"", "name = \"recentness\"", "no feature called \"recentness\"");
-        check("name = \"recency\"", "name = \"words\"", "feature \"words\" needs exactly one weight");
-        check("version = 1", "version = ", "line 5, column");
-        check("version = 1", "version = 1\nspeed = 3", "line 6, column 1");
+        check("version = 2", "version = 1", "version 1");
+        check("name = \"newer\"", "name = \"newness\"", "no feature called \"newness\"");
+        check("name = \"newer\"", "name = \"service\"", "feature \"service\" needs exactly one weight");
+        check("\nversion = 2", "\nversion = ", "column");
+        check("\nversion = 2", "\nversion = 2\nspeed = 3", "column 1");
+        check("temperature = ", "temperature = -", "probability.temperature must be above 0");
     }
 }

@@ -151,7 +151,7 @@ fn short_id(change: &ChangeSummary) -> String {
 
 /// The two strongest reasons, of those that set it apart or weigh much; the age has its own column.
 fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
-    let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points() >= 1.0;
+    let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points >= 1.0;
     suspect.reasons.iter().filter(|reason| reason.feature != "recency").filter(tells).take(2)
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearback_core::entry::Head;
+use hearback_core::entry::{Body, Head};
 use hearback_core::happening::Question;
 use hearback_core::hash::NotCanonical;
 use hearback_core::time::format_time;
@@ -12,8 +12,10 @@ use hearback_core::{
     Answer, Catalog, ChangeId, Coverage, Entry, Gap, Happening, Incident, IncidentId, SourceName,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 
 use crate::analysts::authorised::AuthorisationPolicy;
+use crate::calibration::Calibration;
 use crate::driver::{self, Context};
 use crate::ranker::Ranker;
 use crate::recorded::{Readings, Recorded, Served, is_gathered};
@@ -47,6 +49,8 @@ pub struct Settings<'a> {
     pub ranker: &'a Ranker,
     /// Thresholds for series.
     pub signals: &'a Signals,
+    /// How far the probabilities can be believed.
+    pub calibration: Option<&'a Calibration>,
     /// What must be authorised.
     pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
@@ -68,6 +72,8 @@ pub struct Replay {
     pub snapshots: usize,
     /// Every change that could have been named.
     pub changes: BTreeSet<ChangeId>,
+    /// The changes that no rule put aside, the likeliest first: more than an answer lists.
+    pub ranked: Vec<ChangeId>,
     /// The answer.
     pub answer: Answer,
 }
@@ -126,6 +132,7 @@ pub async fn replay(
     let context = Context {
         ranker: settings.ranker,
         signals: settings.signals,
+        calibration: settings.calibration,
         policy: settings.policy,
         catalog: settings.catalog,
         gaps: &gaps,
@@ -158,7 +165,8 @@ pub async fn replay(
         of_record.map(|seen| &seen.change.value).filter(|change| window.contains(change.effective_at));
     let changes = of_record.chain(served.changes(window)).map(|change| change.id.clone()).collect();
     let Plan { question, entry, head, .. } = plan;
-    Ok(Replay { question, entry, head, snapshots, changes, answer })
+    let ranked = answered.standings.into_iter().map(|standing| standing.change).collect();
+    Ok(Replay { question, entry, head, snapshots, changes, ranked, answer })
 }
 
 /// What a question is asked of.
@@ -171,7 +179,7 @@ struct Plan<'r> {
     /// The entries whose snapshots count.
     read: Vec<&'r Entry>,
     /// What was answered then, if it is replayed as it was.
-    answered: Option<Answer>,
+    answered: Option<Then>,
     gaps: Vec<Gap>,
     head: Head,
 }
@@ -243,33 +251,34 @@ impl<'r> Plan<'r> {
             return plan;
         }
         let mut gaps = Vec::new();
-        let answer = match answered.happening() {
-            Ok(Happening::Answered(answer)) => Some(answer),
-            _ => {
-                let why = format!(
-                    "entry {}, the answer, was redacted: what it could not see is not known",
-                    answered.seq
-                );
-                gaps.extend(recorded.gap(why));
-                None
-            }
-        };
-        gaps.extend(answer.iter().flat_map(|answer| &answer.gaps).filter(|gap| !of_catalog(gap)).cloned());
+        let then = Then::of(answered);
+        if then.is_none() {
+            let why =
+                format!("entry {}, the answer, can't be read: what was not seen is not known", answered.seq);
+            gaps.extend(recorded.gap(why));
+        }
+        gaps.extend(then.iter().flat_map(|then| &then.gaps).filter(|gap| !of_catalog(gap)).cloned());
         let own = recorded.source();
-        let asked_inside = answer.as_ref().is_none_or(|answer| {
-            answer.searched.iter().any(|coverage| Some(&coverage.source) == own.as_ref())
-        });
+        let asked_inside = then
+            .as_ref()
+            .is_none_or(|then| then.searched.iter().any(|coverage| Some(&coverage.source) == own.as_ref()));
         let incident =
             asked_inside.then(|| Incident::as_of(recorded.id.clone(), before, question.window.until));
-        Plan {
-            question,
-            entry: Some(asked.seq),
-            incident,
-            read,
-            answered: answer,
-            gaps,
-            head: answered.head(),
-        }
+        Plan { question, entry: Some(asked.seq), incident, read, answered: then, gaps, head: answered.head() }
+    }
+}
+
+/// What an answer of then says that no snapshot does. Older answers have another form in all else.
+#[derive(Debug, Deserialize)]
+struct Then {
+    searched: Vec<Coverage>,
+    gaps: Vec<Gap>,
+}
+
+impl Then {
+    fn of(entry: &Entry) -> Option<Then> {
+        let Body::Kept { json, .. } = &entry.body else { return None };
+        Then::deserialize(json).ok()
     }
 }
 
@@ -281,7 +290,7 @@ fn of_catalog(gap: &Gap) -> bool {
 fn gaps_known(known: &[&Entry]) -> Vec<Gap> {
     let mut by_source: BTreeMap<SourceName, Vec<Gap>> = BTreeMap::new();
     for entry in known.iter().filter(|entry| entry.kind == "answered") {
-        let Ok(Happening::Answered(Answer { gaps, searched, .. })) = entry.happening() else { continue };
+        let Some(Then { gaps, searched }) = Then::of(entry) else { continue };
         for Coverage { source, .. } in &searched {
             by_source.insert(source.clone(), Vec::new());
         }

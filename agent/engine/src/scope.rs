@@ -15,6 +15,25 @@ const SCAFFOLDING: &[&str] = &[
     "please",
 ];
 
+/// Folded words of a failure that happens before production: in a build, in tests.
+const ABOUT_TESTS: &[&str] = &[
+    "bot",
+    "build",
+    "builder",
+    "ci",
+    "compil",
+    "compilation",
+    "flak",
+    "flaky",
+    "jenkin",
+    "lint",
+    "linker",
+    "suit",
+    "test",
+    "trybot",
+    "unittest",
+];
+
 /// A word of the symptom.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SymptomWord {
@@ -76,6 +95,11 @@ impl Scope {
     /// Whether the asker or the incident says anything about what fails.
     pub fn says_nothing(&self) -> bool {
         self.words.is_empty() && self.services.is_empty()
+    }
+
+    /// Whether it speaks of tests, builds or what runs them.
+    pub fn is_about_tests(&self) -> bool {
+        ABOUT_TESTS.iter().any(|word| self.words.contains_key(*word))
     }
 
     fn add_services(&mut self, services: &[ServiceName]) {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use hearback_core::answer::ANSWER_VERSION;
+use hearback_core::answer::{ANSWER_VERSION, RuledOut};
 use hearback_core::catalog::Service;
 use hearback_core::change::{
     Author, Landed, Lines, Nature, PathChange, Paths, Revert, RevertedBy, Review, Says,
@@ -17,7 +17,7 @@ use hearback_core::{
 use hearback_engine::analysts::authorised::{
     AuthorisationPolicy, Breach, Inputs, Judged, SightedFreeze, flagged, judge,
 };
-use hearback_engine::analysts::suspects::{self, Ranking, rank};
+use hearback_engine::analysts::suspects::{self, Lineup, Ranking};
 use hearback_engine::gather::Sighted;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, TOP};
@@ -326,18 +326,19 @@ fn every_breach_cites_the_freeze_the_change_and_the_rollout() {
     assert_eq!(named[0].change.id.as_str(), "deploy:cd:1");
 }
 
-fn ranked(changes: &[Sighted], judged: &BTreeMap<ChangeId, Judged>) -> Ranking {
+fn ranked(changes: &[Sighted], judged: &BTreeMap<ChangeId, Judged>) -> (Ranking, Vec<RuledOut>) {
     let ranker = Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap();
-    rank(&suspects::Inputs {
+    let (catalog, scope) = (catalog(), Scope::default());
+    let lineup = Lineup::new(suspects::Inputs {
         ranker: &ranker,
-        catalog: &catalog(),
-        scope: &Scope::default(),
+        catalog: &catalog,
+        scope: &scope,
         onset: None,
         window: Window::before(at("2026-11-23T12:00:00Z"), SignedDuration::from_hours(96)),
         changes,
-        diffs: &BTreeMap::new(),
         judged,
-    })
+    });
+    (lineup.rank(&BTreeMap::new()), lineup.ruled_out)
 }
 
 #[test]
@@ -347,22 +348,22 @@ fn what_was_not_authorised_ranks_higher_and_says_why() {
     let changes = sighted(vec![plain, frozen.clone()]);
     let only_second = sighted(vec![frozen.clone()]);
     let found = judged(&only_second, Some(weekend()), &policy("unknown = \"breach\"\n[[require]]\n"));
-    let before = ranked(&changes, &BTreeMap::new());
+    let (before, _) = ranked(&changes, &BTreeMap::new());
     assert_eq!(before.suspects[0].change.id.as_str(), "config:x:1");
-    let after = ranked(&changes, &found);
+    let (after, _) = ranked(&changes, &found);
     assert_eq!(after.suspects[0].change.id, frozen.id);
-    let features: Vec<(&str, f64)> =
-        after.suspects[0].reasons.iter().map(|reason| (reason.feature.as_str(), reason.value)).collect();
-    assert!(
-        features.contains(&("in_freeze", 1.0)) && features.contains(&("unauthorised", 1.0)),
-        "{features:?}"
-    );
+    let kinds: Vec<(&str, bool)> = after.suspects[0]
+        .reasons
+        .iter()
+        .map(|reason| (reason.feature.as_str(), reason.points > 0.0))
+        .collect();
+    assert!(kinds.contains(&("in_freeze", true)) && kinds.contains(&("unauthorised", true)), "{kinds:?}");
     // What is allowed counts nothing and is said.
     let back = sighted(vec![going_back(frozen)]);
     let allowed = judged(&back, Some(weekend()), &AuthorisationPolicy::default());
-    let reasons = ranked(&back, &allowed).suspects.remove(0).reasons;
+    let reasons = ranked(&back, &allowed).0.suspects.remove(0).reasons;
     let said = reasons.iter().find(|reason| reason.feature == "in_freeze").unwrap();
-    assert_eq!(said.points(), 0.0);
+    assert_eq!(said.points, 0.0);
     assert!(said.claim.says().contains("which is allowed"), "{}", said.claim.says());
 }
 
@@ -378,7 +379,8 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
     });
     let changes = sighted(changes);
     let found = judged(&changes, Some(weekend()), &AuthorisationPolicy::default());
-    let Ranking { suspects, ruled_out, considered, .. } = ranked(&changes, &found);
+    let (Ranking { suspects, .. }, ruled_out) = ranked(&changes, &found);
+    let considered = changes.len() as u64;
     let stated = judged(&changes[..1], Some(weekend()), &AuthorisationPolicy::default());
     let because = stated.values().next().unwrap().breaches[0].because().clone();
     let answer = |unauthorised| Answer {
@@ -395,6 +397,8 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
         runbook: None,
         considered,
         suspects: suspects.clone(),
+        none_of_these: None,
+        calibrated_on: None,
         ruled_out: ruled_out.clone(),
         unauthorised,
         gaps: vec![Gap { source: SourceName::new("git:shop").unwrap(), why: "shallow clone".into() }],

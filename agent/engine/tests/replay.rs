@@ -299,6 +299,7 @@ impl Book {
         let context = Context {
             ranker: &ranker(),
             signals: &signals(),
+            calibration: None,
             policy: &AuthorisationPolicy::default(),
             catalog: &catalog,
             gaps: &[],
@@ -318,8 +319,14 @@ impl Book {
     async fn replays(&self, time: &str, ask: &Ask) -> Result<Replay, ReplayError> {
         let (ranker, signals, policy) = (ranker(), signals(), AuthorisationPolicy::default());
         let catalog = Catalog::default();
-        let settings =
-            Settings { ranker: &ranker, signals: &signals, policy: &policy, catalog: &catalog, gaps: &[] };
+        let settings = Settings {
+            ranker: &ranker,
+            signals: &signals,
+            calibration: None,
+            policy: &policy,
+            catalog: &catalog,
+            gaps: &[],
+        };
         replay(&self.0, at(time), ask, settings).await
     }
 }
@@ -479,6 +486,15 @@ async fn snapshots_of_an_older_version_are_read() {
     }
     let replayed = book.replays("15:00:00", &Ask::Last).await.unwrap();
     assert_eq!(replayed.answer, then);
+}
+
+#[tokio::test]
+async fn an_answer_of_another_version_still_tells_what_was_searched() {
+    let mut book = Book::new();
+    let then = book.asks("14:00:00", SYMPTOM, &only(world())).await;
+    let Body::Kept { json, .. } = &mut book.0.entries.last_mut().unwrap().body else { unreachable!() };
+    json["suspects"] = serde_json::json!([{"of": "another form"}]);
+    assert_eq!(book.replays("15:00:00", &Ask::Last).await.unwrap().answer, then);
 }
 
 #[tokio::test]

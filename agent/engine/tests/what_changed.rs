@@ -153,6 +153,7 @@ impl Asked<'_> {
         let policy = AuthorisationPolicy::default();
         let context = Context {
             ranker: &ranker,
+            calibration: None,
             signals: &signals,
             policy: &policy,
             catalog: &self.catalog,

@@ -41,6 +41,12 @@ pub(crate) fn link(commits: &[Visible<'_>], outside: &dyn Fn(&str) -> Option<Str
         };
         let mut reverts = named(&mentions.reverts, &index, place, outside);
         if reverts.is_empty() {
+            for id in &mentions.reverts_change_ids {
+                let target = index.with_change_id(id, place).map(Target::Visible);
+                reverts.extend(target.filter(|target| !reverts.contains(target)));
+            }
+        }
+        if reverts.is_empty() {
             let by_number = mentions
                 .reverted_number
                 .as_deref()
@@ -100,21 +106,29 @@ fn named(
 
 struct Index<'a> {
     shas: Vec<(&'a str, usize)>,
+    change_ids: Vec<(&'a str, usize)>,
     titles: HashMap<&'a str, Vec<usize>>,
     numbers: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Index<'a> {
     fn new(commits: &'a [Visible<'a>]) -> Self {
-        let mut index = Index { shas: Vec::new(), titles: HashMap::new(), numbers: HashMap::new() };
+        let mut index = Index {
+            shas: Vec::new(),
+            change_ids: Vec::new(),
+            titles: HashMap::new(),
+            numbers: HashMap::new(),
+        };
         for (place, commit) in commits.iter().enumerate() {
             index.shas.push((&commit.sha, place));
             index.titles.entry(bare_title(commit.title)).or_default().push(place);
+            index.change_ids.extend(commit.mentions.change_id.as_deref().map(|id| (id, place)));
             if let Some(number) = number_of(commit.title) {
                 index.numbers.entry(number).or_default().push(place);
             }
         }
         index.shas.sort_unstable();
+        index.change_ids.sort_unstable();
         index
     }
 
@@ -126,6 +140,23 @@ impl<'a> Index<'a> {
             (Some((_, place)), None) => Some(*place),
             _ => None,
         }
+    }
+
+    /// The latest earlier commit whose Change-Id begins so. Two commits may share one (a change that was picked to
+    /// another branch and merged back), two Change-Ids may not share a beginning.
+    fn with_change_id(&self, prefix: &str, place: usize) -> Option<usize> {
+        let start = self.change_ids.partition_point(|(id, _)| *id < prefix);
+        let mut found =
+            self.change_ids.get(start..)?.iter().take_while(|(id, _)| id.starts_with(prefix)).peekable();
+        let first = found.peek()?.0;
+        let mut latest = None;
+        for (id, at) in found {
+            if *id != first {
+                return None;
+            }
+            latest = latest.max((*at < place).then_some(*at));
+        }
+        latest
     }
 
     fn latest_before(&self, names: &HashMap<&str, Vec<usize>>, name: &str, place: usize) -> Option<usize> {
@@ -214,6 +245,24 @@ mod tests {
         assert_eq!(links[0].reverts, [Target::Outside(format!("{:0<40}", "abcdef123"))]);
         assert_eq!(links[1].reverts, [Target::Outside(gone)]);
         assert_eq!(links[2].reverts, []);
+    }
+
+    #[test]
+    fn a_change_id_means_the_latest_earlier_commit_that_has_it() {
+        let first = "Change-Id: Iabcdef0123456789";
+        let links = linked(&[
+            ("Add", first),
+            ("Add again", first),
+            ("Other", "Change-Id: Iabcdef9123456789"),
+            ("Fix", "This reverts Iabcdef01.\n\nChange-Id: I5555555555"),
+            ("Fix", "Partial revert of Iabcdef01 and Iabcdef9\n\nChange-Id: I6666666666"),
+            ("Fix", "Reverts Iabcdef"),
+            ("Fix", "Reverts I7777777"),
+            ("Add for the third time", first),
+        ]);
+        assert_eq!(links[3].reverts, [Target::Visible(1)]);
+        assert_eq!(links[4].reverts, [Target::Visible(1), Target::Visible(2)]);
+        assert!(links.iter().skip(5).all(|l| l.reverts.is_empty()));
     }
 
     #[test]

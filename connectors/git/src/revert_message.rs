@@ -11,6 +11,8 @@ pub(crate) struct Mentions {
     pub(crate) says: Says,
     /// Shas (at least seven digits) of commits it says it reverts.
     pub(crate) reverts: Vec<String>,
+    /// Change-Ids of Gerrit, or their beginnings, of commits it says it reverts.
+    pub(crate) reverts_change_ids: Vec<String>,
     /// Title of the commit it says it reverts.
     pub(crate) reverted_title: Option<String>,
     /// Number of the pull request it says it reverts.
@@ -19,6 +21,8 @@ pub(crate) struct Mentions {
     pub(crate) relands: Vec<String>,
     /// Title of the commit it says it lands again.
     pub(crate) relanded_title: Option<String>,
+    /// Its own Change-Id.
+    pub(crate) change_id: Option<String>,
 }
 
 /// Patterns can't be broken at run time: a test compiles each.
@@ -28,9 +32,19 @@ fn pattern(text: &str) -> Option<Regex> {
 
 const SHAS: &str = r"((?:[0-9a-f]{7,40}\b(?:\s*(?:,|and|&)\s*)*)+)";
 
+/// Words that take back, where a name follows.
+const TAKES_BACK: &str = r"(?i:\b(?:revert(?:s|ed|ing)?|back(?:s|ed|ing)?[ -]?out|roll(?:s|ed|ing)?[ -]?back)\s+(?:(?:of|the)\s+)*)";
+
 static REVERTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(&format!(r"(?i)\brevert(?:s|ed|ing)?\s+(commits?|changesets?|change|revisions?)?\s*:?\s*{SHAS}"))
+    pattern(&format!(r"{TAKES_BACK}(?i)(commits?|changesets?|change|revisions?)?\s*:?\s*{SHAS}"))
 });
+static REVERTS_CHANGE_IDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(&format!(
+        r"{TAKES_BACK}(?:(?i:changes?|commits?|patch(?:es)?)\s*:?\s*)?((?:I[0-9a-f]{{7,40}}\b(?:\s*(?:,|and|&)\s*)*)+)"
+    ))
+});
+static CHANGE_ID: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?m)^Change-Id:\s*(I[0-9a-f]{8,40})\s*$"));
 static RELANDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(&format!(
         r"(?i)\b(?:re-?land|re-?appl(?:y|ies))(?:s|ed|ing)?\s+(?:(?:of|the)\s+)*(commits?|changesets?|change|revisions?)?\s*:?\s*{SHAS}"
@@ -72,6 +86,8 @@ pub(crate) fn parse_mentions(title: &str, body: &str) -> Mentions {
     let own: Vec<&str> = body.lines().filter(|line| !line.trim_start().starts_with('>')).collect();
     let text = format!("{title}\n{}", own.join("\n"));
     mentions.reverts = shas(&REVERTS, &text);
+    mentions.reverts_change_ids = change_ids(&text);
+    mentions.change_id = own_change_id(&text);
     mentions.reverted_number = (*REVERTS_NUMBER)
         .as_ref()
         .and_then(|p| p.captures(&text))
@@ -83,7 +99,10 @@ pub(crate) fn parse_mentions(title: &str, body: &str) -> Mentions {
     if mentions.says == Says::Nothing {
         if !mentions.relands.is_empty() {
             mentions.says = Says::Relands;
-        } else if !mentions.reverts.is_empty() || mentions.reverted_number.is_some() {
+        } else if !mentions.reverts.is_empty()
+            || !mentions.reverts_change_ids.is_empty()
+            || mentions.reverted_number.is_some()
+        {
             mentions.says = Says::Reverts;
         }
     }
@@ -172,6 +191,26 @@ fn shas(pattern: &LazyLock<Option<Regex>>, text: &str) -> Vec<String> {
         }
     }
     shas
+}
+
+fn change_ids(text: &str) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let lists = (*REVERTS_CHANGE_IDS).iter().flat_map(|p| p.captures_iter(text));
+    for list in lists.filter_map(|found| found.get(1)) {
+        let words = list.as_str().split(|c: char| !c.is_ascii_alphanumeric());
+        for id in words.filter(|word| word.starts_with('I')) {
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+    }
+    ids
+}
+
+/// The last one: a quoted message may stand before it.
+fn own_change_id(text: &str) -> Option<String> {
+    let last = (*CHANGE_ID).as_ref()?.captures_iter(text).last()?;
+    Some(last.get(1)?.as_str().to_owned())
 }
 
 #[cfg(test)]

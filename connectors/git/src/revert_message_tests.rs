@@ -18,7 +18,17 @@ fn relands(title: &str) -> Mentions {
 
 #[test]
 fn every_pattern_compiles() {
-    for pattern in [&REVERTS, &RELANDS, &REVERTS_NUMBER, &PREFIX, &VERB, &RELAND_TAG, &NUMBER] {
+    for pattern in [
+        &REVERTS,
+        &REVERTS_CHANGE_IDS,
+        &CHANGE_ID,
+        &RELANDS,
+        &REVERTS_NUMBER,
+        &PREFIX,
+        &VERB,
+        &RELAND_TAG,
+        &NUMBER,
+    ] {
         assert!(pattern.is_some());
     }
 }
@@ -82,6 +92,9 @@ fn bodies_name_commits() {
     );
     check("Fix", &format!("This reverts commit {SHA}, reversing\nchanges made to abcdef1."), reverts(&[SHA]));
     check("Fix", "Partially reverts ABCDEF1", reverts(&["abcdef1"]));
+    check("Fix", "This is a partial revert of abcdef1.", reverts(&["abcdef1"]));
+    check("Backed out changeset abcdef1 (bug 12) for failures", "", reverts(&["abcdef1"]));
+    check("Fix", "Rolls back the commit abcdef1", reverts(&["abcdef1"]));
     for quiet in
         ["reverts commit abcdef", "reverts 20231101", "reverts defaced", "> This reverts commit abcdef1.", ""]
     {
@@ -100,6 +113,25 @@ fn a_pull_request_number_is_read() {
     );
     assert_eq!(number_of("Add cart (#12)"), Some("12"));
     assert_eq!(number_of("Add cart"), None);
+}
+
+#[test]
+fn bodies_name_change_ids() {
+    let reverts = |ids: &[&str]| Mentions {
+        says: Says::Reverts,
+        reverts_change_ids: ids.iter().map(|&s| s.to_owned()).collect(),
+        ..Mentions::default()
+    };
+    check("Fix", "This reverts change Iabcdef01.", reverts(&["Iabcdef01"]));
+    check("Fix", "Partial revert of Iabcdef01 and\nI1234567, as", reverts(&["Iabcdef01", "I1234567"]));
+    check("Fix", "Back out Iabcdef01: too slow", reverts(&["Iabcdef01"]));
+    for quiet in
+        ["reverts Iabcde", "reverts iabcdef01", "> This reverts Iabcdef01", "see Iabcdef01", "back out of it"]
+    {
+        check("Fix", quiet, Mentions::default());
+    }
+    let own = Mentions { change_id: Some("I0123456789".into()), ..Mentions::default() };
+    check("Fix", "Change-Id: Iabcdef0123\n\nChange-Id: I0123456789\n", own);
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     let started = Instant::now();
     let context = driver::Context {
         ranker: &config.ranker,
+        calibration: None,
         signals: &config.signals,
         policy: &config.policy,
         catalog: &config.catalog,

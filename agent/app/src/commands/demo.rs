@@ -82,6 +82,7 @@ async fn answer(
     let (signals, policy) = (config::shipped_signals()?, AuthorisationPolicy::default());
     let context = Context {
         ranker,
+        calibration: None,
         signals: &signals,
         policy: &policy,
         catalog,

@@ -168,6 +168,7 @@ impl Service {
         let began = Instant::now();
         let context = Context {
             ranker: &self.parts.config.ranker,
+            calibration: None,
             signals: &self.parts.config.signals,
             policy: &self.parts.config.policy,
             catalog: &self.parts.config.catalog,

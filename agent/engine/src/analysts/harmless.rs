@@ -14,6 +14,56 @@ pub enum Purpose {
     Test,
 }
 
+/// Whether `path` holds settings or a template of them, rather than code.
+pub fn is_setting(path: &RepoPath) -> bool {
+    let ending = path.file_name().rsplit_once('.').map_or("", |(_, ending)| ending);
+    const ENDINGS: &[&str] = &[
+        "yaml",
+        "yml",
+        "json",
+        "toml",
+        "conf",
+        "ini",
+        "cfg",
+        "tf",
+        "erb",
+        "properties",
+        "env",
+        "dblist",
+        "vcl",
+        "tpl",
+        "j2",
+    ];
+    ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending))
+}
+
+/// Whether `path` says which versions of other people's code are used: a manifest, a lock file, a vendored copy.
+pub fn is_dependency(path: &RepoPath) -> bool {
+    const FILES: &[&str] = &[
+        "DEPS",
+        "Cargo.toml",
+        "Cargo.lock",
+        "package.json",
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "go.mod",
+        "go.sum",
+        "composer.json",
+        "composer.lock",
+        "Gemfile",
+        "Gemfile.lock",
+        "poetry.lock",
+        "pyproject.toml",
+        "pom.xml",
+        "build.gradle",
+    ];
+    let file = path.file_name();
+    FILES.contains(&file)
+        || (file.starts_with("requirements") && file.ends_with(".txt"))
+        || path.as_str().split('/').any(|folder| matches!(folder, "third_party" | "vendor" | "node_modules"))
+}
+
 /// Judges `path`. In doubt it runs.
 pub fn purpose(path: &RepoPath) -> Purpose {
     let lower = path.as_str().to_ascii_lowercase();
@@ -30,8 +80,9 @@ pub fn purpose(path: &RepoPath) -> Purpose {
         || file == "conftest.py";
     // A specification or a fixture may be what runs: a manifest, a schema.
     let is_setting = matches!(ending, "yaml" | "yml" | "json" | "toml" | "conf" | "ini" | "cfg" | "tf");
-    if in_folder(&["test", "tests", "testing", "__tests__", "testdata"])
-        || (in_folder(&["spec", "specs", "fixtures"]) && !is_setting)
+    // An environment called test has settings too.
+    if in_folder(&["tests", "__tests__", "testdata"])
+        || (in_folder(&["test", "testing", "spec", "specs", "fixtures"]) && !is_setting)
         || is_test_name
     {
         return Purpose::Test;
@@ -74,6 +125,7 @@ mod tests {
         check("LICENSE", Purpose::Documentation);
         check("deploy/specs/checkout.yaml", Purpose::Runs);
         check("docs/openapi.yaml", Purpose::Runs);
+        check("hiera/maps/test/master.yaml", Purpose::Runs);
         check("releasenotes/notes/x.yaml", Purpose::Documentation);
     }
 }

@@ -16,4 +16,7 @@ pub mod signature;
 mod smooth;
 pub mod suspects;
 mod suspects_features;
+mod suspects_lines;
+mod suspects_pool;
+mod suspects_reasons;
 mod suspects_words;

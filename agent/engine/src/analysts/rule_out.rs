@@ -29,6 +29,8 @@ pub struct Question<'a> {
     pub as_of: Timestamp,
     /// What the symptom names.
     pub named: &'a Named,
+    /// Whether the symptom speaks of tests or builds: then a change to tests alone may well have done it.
+    pub about_tests: bool,
 }
 
 /// The first rule that puts `change` aside, if any. `effective_at` is when it reached production; `evidence`
@@ -64,7 +66,7 @@ pub fn rule_out(
     let names_a_file = paths
         .iter()
         .any(|path| question.named.files.iter().any(|file| file.ends_with(path.path.file_name())));
-    if paths.is_empty() || names_a_file {
+    if paths.is_empty() || names_a_file || question.about_tests {
         return None;
     }
     let all_are = |wanted: Purpose| paths.iter().all(|path| purpose(&path.path) == wanted);

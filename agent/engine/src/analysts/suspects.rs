@@ -1,10 +1,10 @@
-//! Which change may have done it: a weighted sum of named features, each with its reason. The weights are
-//! config (`ranker.toml`); this file and its two neighbours only measure. Pure, and blind to who asks.
+//! Which change may have done it: a weighted sum of named features, how likely that makes each, and its reasons. The
+//! weights are config (`ranker.toml`); `suspects_pool` and `suspects_lines` count, `suspects_features` measures,
+//! `suspects_reasons` puts into words. Pure, and blind to who asks.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearback_core::answer::{ChangeSummary, Onset, Reason, RuledOut, Strength, Suspect};
+use hearback_core::answer::{ChangeSummary, Onset, Part, Reason, RuledOut, Strength, Suspect};
 use hearback_core::evidence::Citation;
 use hearback_core::{Catalog, Change, ChangeId, Window};
 use jiff::Timestamp;
@@ -12,9 +12,13 @@ use jiff::Timestamp;
 use super::authorised::Judged;
 use super::rollout::{is_rollout, rollouts};
 use super::rule_out::{self, rule_out};
-use super::suspects_features::{Measured, Shared, measure};
+use super::suspects_features::{Concern, measure, service};
+use super::suspects_lines::ChangedLines;
+use super::suspects_pool::Pool;
+use super::suspects_reasons::Telling;
+use crate::features::{Family, Feature, Values};
 use crate::gather::{Sighted, SightedDiff};
-use crate::ranker::{Feature, Ranker};
+use crate::ranker::{NoneSeen, Ranker};
 use crate::scope::Scope;
 
 /// Everything the analyst looks at.
@@ -32,8 +36,6 @@ pub struct Inputs<'a> {
     pub window: Window,
     /// The changes.
     pub changes: &'a [Sighted],
-    /// The diffs that were read.
-    pub diffs: &'a BTreeMap<ChangeId, SightedDiff>,
     /// Which changes were not authorised, as [`super::authorised::judge`] found.
     pub judged: &'a BTreeMap<ChangeId, Judged>,
 }
@@ -66,45 +68,164 @@ impl Candidate<'_> {
 /// What the analyst found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranking {
-    /// The likeliest first; ties by time, then id. As many as can be listed, or whose diffs are read.
+    /// The likeliest first; ties by time, then id. As many as can be listed.
     pub suspects: Vec<Suspect>,
-    /// What all candidates say of the services they concern.
+    /// All candidates, in the same order, with what was measured.
+    pub standings: Vec<Standing>,
+    /// The probability that none of the candidates did it, 0 to 1.
+    pub none_of_these: f64,
+    /// The affected services that some candidate concerns.
     pub concerned: BTreeSet<String>,
-    /// What was put aside, newest first.
-    pub ruled_out: Vec<RuledOut>,
-    /// How many changes were considered.
-    pub considered: u64,
 }
 
-/// Ranks the changes.
-pub fn rank(inputs: &Inputs<'_>) -> Ranking {
-    let rollouts = rollouts(inputs.changes);
-    let (mut candidates, mut ruled_out) = (Vec::new(), Vec::new());
-    for sighted in inputs.changes.iter().filter(|sighted| stands_alone(&sighted.change, &rollouts)) {
-        let rollout = rollouts.get(&sighted.change.id).copied();
-        let effective_at = rollout.map_or(sighted.change.effective_at, |deploy| deploy.effective_at);
-        let candidate = Candidate { sighted, rollout, effective_at };
-        let citation = candidate.citation();
-        let question = rule_out::Question {
-            onset: inputs.onset,
-            as_of: inputs.window.until,
-            named: &inputs.scope.named,
-        };
-        match rule_out(&sighted.change, effective_at, &citation, question) {
-            Some(ruled) => ruled_out.push(RuledOut {
-                change: summary(&sighted.change, effective_at),
-                rule: ruled.rule.to_owned(),
-                because: ruled.because,
-            }),
-            None => candidates.push(candidate),
+/// A candidate, what was measured of it, and how likely that makes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The change.
+    pub change: ChangeId,
+    /// What was measured.
+    pub values: Values,
+    /// The weighted sum; comparable inside one question only.
+    pub score: f64,
+    /// The probability that it is the culprit, 0 to 1.
+    pub probability: f64,
+}
+
+/// The candidates of a question, lined up: what a rule excludes is put aside, the symptom's words are counted in the rest.
+/// Diffs are read of the likeliest only, so a ranking has two steps: [`Lineup::likeliest`], then [`Lineup::rank`].
+pub struct Lineup<'a> {
+    /// What is looked at.
+    pub inputs: Inputs<'a>,
+    /// What was put aside, newest first.
+    pub ruled_out: Vec<RuledOut>,
+    pub(super) pool: Pool<'a>,
+    candidates: Vec<Candidate<'a>>,
+}
+
+impl<'a> Lineup<'a> {
+    /// Lines up the changes of `inputs`.
+    pub fn new(inputs: Inputs<'a>) -> Self {
+        let rollouts = rollouts(inputs.changes);
+        let (mut candidates, mut ruled_out) = (Vec::new(), Vec::new());
+        for sighted in inputs.changes.iter().filter(|sighted| stands_alone(&sighted.change, &rollouts)) {
+            let rollout = rollouts.get(&sighted.change.id).copied();
+            let effective_at = rollout.map_or(sighted.change.effective_at, |deploy| deploy.effective_at);
+            let candidate = Candidate { sighted, rollout, effective_at };
+            let citation = candidate.citation();
+            let question = rule_out::Question {
+                onset: inputs.onset,
+                as_of: inputs.window.until,
+                named: &inputs.scope.named,
+                about_tests: inputs.scope.is_about_tests(),
+            };
+            match rule_out(&sighted.change, effective_at, &citation, question) {
+                Some(ruled) => ruled_out.push(RuledOut {
+                    change: summary(&sighted.change, effective_at),
+                    rule: ruled.rule.to_owned(),
+                    because: ruled.because,
+                }),
+                None => candidates.push(candidate),
+            }
         }
+        ruled_out.sort_by(|a, b| {
+            b.change.effective_at.cmp(&a.change.effective_at).then_with(|| a.change.id.cmp(&b.change.id))
+        });
+        let pool = Pool::new(&inputs, &candidates);
+        Lineup { inputs, ruled_out, pool, candidates }
     }
-    let considered = (candidates.len() + ruled_out.len()) as u64;
-    ruled_out.sort_by(|a, b| {
-        b.change.effective_at.cmp(&a.change.effective_at).then_with(|| a.change.id.cmp(&b.change.id))
-    });
-    let (suspects, concerned) = score(inputs, &candidates);
-    Ranking { suspects, concerned, ruled_out, considered }
+
+    /// How many changes were considered, those put aside included.
+    pub fn considered(&self) -> u64 {
+        (self.candidates.len() + self.ruled_out.len()) as u64
+    }
+
+    /// The likeliest by what is known without diffs; at most `most`.
+    pub fn likeliest(&self, most: usize) -> Vec<ChangeId> {
+        let scored = self.scored(None);
+        scored.into_iter().take(most).filter_map(|scored| Some(self.id(scored.index)?.clone())).collect()
+    }
+
+    /// Ranks them, with the diffs that were read.
+    pub fn rank(&self, diffs: &BTreeMap<ChangeId, SightedDiff>) -> Ranking {
+        let (named, rule) = (&self.inputs.scope.named, &self.inputs.ranker.words);
+        let lines =
+            (!diffs.is_empty()).then(|| ChangedLines::new(&self.pool, &self.candidates, named, diffs, rule));
+        let scored = self.scored(lines.as_ref());
+        let odds = odds(self.inputs.ranker, &self.pool, &scored);
+        let standings = scored.iter().zip(&odds.each).filter_map(|(scored, probability)| {
+            let (values, score) = (scored.values, scored.score);
+            Some(Standing {
+                change: self.id(scored.index)?.clone(),
+                values,
+                score,
+                probability: *probability,
+            })
+        });
+        let standings: Vec<Standing> = standings.collect();
+        let typical = typical_points(self.inputs.ranker, &scored);
+        let listed = scored.iter().zip(&odds.each).zip(1..).take(self.inputs.ranker.listed);
+        let suspects = listed.filter_map(|((scored, probability), rank)| {
+            let candidate = self.candidates.get(scored.index)?;
+            let telling = Telling {
+                lineup: self,
+                lines: lines.as_ref(),
+                diff: diffs.get(&candidate.sighted.change.id),
+                index: scored.index,
+                candidate,
+                values: &scored.values,
+            };
+            Some(Suspect {
+                rank,
+                change: summary(&candidate.sighted.change, candidate.effective_at),
+                delivered_by: candidate.rollout.map(|deploy| summary(deploy, deploy.effective_at)),
+                strength: strength(self.inputs.ranker, &scored.values, *probability),
+                confidence: Some(rounded(*probability)),
+                score: rounded(scored.score),
+                reasons: reasons(self.inputs.ranker, &telling, &typical),
+            })
+        });
+        let suspects = suspects.collect();
+        Ranking { suspects, standings, none_of_these: rounded(odds.none), concerned: self.concerned() }
+    }
+
+    fn id(&self, index: usize) -> Option<&ChangeId> {
+        self.candidates.get(index).map(|candidate| &candidate.sighted.change.id)
+    }
+
+    /// All candidates, the likeliest first.
+    fn scored(&self, lines: Option<&ChangedLines<'_>>) -> Vec<Scored> {
+        let mut scored: Vec<Scored> = self
+            .candidates
+            .iter()
+            .enumerate()
+            .map(|(index, candidate)| {
+                let values = measure(&self.inputs, &self.pool, lines, index, candidate);
+                Scored { index, values, score: self.inputs.ranker.score(&values) }
+            })
+            .collect();
+        let moment = |scored: &Scored| self.candidates.get(scored.index).map(|c| c.effective_at);
+        scored.sort_by(|a, b| {
+            let newest_first = || moment(b).cmp(&moment(a));
+            let by_id = || self.id(a.index).cmp(&self.id(b.index));
+            b.score.total_cmp(&a.score).then_with(newest_first).then_with(by_id)
+        });
+        scored
+    }
+
+    /// The affected services that some candidate concerns.
+    fn concerned(&self) -> BTreeSet<String> {
+        let affected = |candidate: &Candidate<'_>| match service(&self.inputs, &candidate.sighted.change) {
+            Some(Concern::Affected(name)) => Some(name.to_owned()),
+            _ => None,
+        };
+        self.candidates.iter().filter_map(affected).collect()
+    }
+}
+
+struct Scored {
+    index: usize,
+    values: Values,
+    score: f64,
 }
 
 /// A rollout all of whose commits are here is told through them, a merge through those it merged, a tag only names.
@@ -116,116 +237,75 @@ fn stands_alone(change: &Change, rollouts: &BTreeMap<&ChangeId, &Change>) -> boo
     !told_by_commits && !is_tag && !change.is_merge()
 }
 
-/// The suspects, and what all candidates say of the services they concern.
-fn score(inputs: &Inputs<'_>, candidates: &[Candidate<'_>]) -> (Vec<Suspect>, BTreeSet<String>) {
-    let shared = Shared::new(inputs, candidates);
-    let mut scored: Vec<(f64, Vec<Measured>, &Candidate<'_>)> = candidates
-        .iter()
-        .map(|candidate| {
-            let measured = measure(inputs, &shared, candidate);
-            let score = measured.iter().map(|m| m.value * inputs.ranker.weight(m.feature)).sum();
-            (score, measured, candidate)
-        })
-        .collect();
-    let typical = typical_points(inputs.ranker, &scored);
-    scored.sort_by(|(a, _, x), (b, _, y)| {
-        let newest_first = || y.effective_at.cmp(&x.effective_at);
-        let by_id = || x.sighted.change.id.cmp(&y.sighted.change.id);
-        b.partial_cmp(a).unwrap_or(Ordering::Equal).then_with(newest_first).then_with(by_id)
-    });
-    let scores: Vec<f64> = scored.iter().map(|(score, ..)| *score).collect();
-    let clear = standing_clear(&scores, inputs.ranker.strength.lead);
-    let concerned = concerned(&scored);
-    let mut rank = 0;
-    let suspect = |(score, measured, candidate): (f64, Vec<Measured>, &Candidate<'_>)| {
-        rank += 1;
-        let (kinds, telling) = kinds(inputs, &measured, candidate);
-        let strong = rank as usize <= clear && telling && kinds >= inputs.ranker.strength.kinds;
-        let strength = if strong { Strength::Strong } else { Strength::Weak };
-        Suspect {
-            rank,
-            change: summary(&candidate.sighted.change, candidate.effective_at),
-            delivered_by: candidate.rollout.map(|deploy| summary(deploy, deploy.effective_at)),
-            strength,
-            confidence: None,
-            score: rounded(score),
-            reasons: reasons(inputs.ranker, measured, &typical),
-        }
+/// How likely each candidate is, in the order given, and that it is none of them.
+struct Odds {
+    each: Vec<f64>,
+    none: f64,
+}
+
+/// Softmax over the scores, beside what speaks for "none of these". The scores were learned as the exponents of a
+/// conditional logit (McFadden, "Conditional logit analysis of qualitative choice behavior", 1974).
+fn odds(ranker: &Ranker, pool: &Pool<'_>, scored: &[Scored]) -> Odds {
+    let temperature = ranker.probability.temperature;
+    let highest = scored.first().map_or(0.0, |scored| scored.score);
+    let powers: Vec<f64> =
+        scored.iter().map(|scored| ((scored.score - highest) / temperature).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    let clearest = if sum > 0.0 { 1.0 / sum } else { 0.0 };
+    let none = if scored.is_empty() {
+        1.0
+    } else {
+        let best_share =
+            scored.iter().map(|scored| scored.values.get(Feature::DiffWordShare)).fold(0.0, f64::max);
+        let says = NoneSeen { clearest, best_share, symptom: (1.0 + pool.rarity.whole()).ln() };
+        ranker.none.probability(&says)
     };
-    // Only those that can be listed, or whose diffs are worth reading, are put into words.
-    let told = inputs.ranker.diffs.max(inputs.ranker.listed);
-    (scored.into_iter().take(told).map(suspect).collect(), concerned)
+    Odds { each: powers.into_iter().map(|power| (1.0 - none) * power / sum).collect(), none }
 }
 
-/// What the candidates say of the services they concern, each once.
-fn concerned(scored: &[(f64, Vec<Measured>, &Candidate<'_>)]) -> BTreeSet<String> {
-    let mut concerned = BTreeSet::new();
-    let measured = scored.iter().flat_map(|(_, measured, _)| measured);
-    for claim in measured.filter(|m| m.feature == Feature::Service).filter_map(|m| m.claim.as_ref()) {
-        if !concerned.contains(claim.says()) {
-            concerned.insert(claim.says().to_owned());
-        }
-    }
-    concerned
+/// Strong: likelier than the rule asks for, and for another reason than being recent.
+fn strength(ranker: &Ranker, values: &Values, probability: f64) -> Strength {
+    let has = |feature| values.get(feature) > 0.0;
+    let rule = &ranker.strength;
+    let words = values.get(Feature::DiffWordShare) >= rule.word_share;
+    let telling = words || has(Feature::NamedFile) || has(Feature::NamedIdentifier) || has(Feature::Service);
+    if telling && probability >= rule.probability { Strength::Strong } else { Strength::Weak }
 }
 
-/// What a feature gives the middle one of all candidates. A reason is as strong as it is unusual.
-fn typical_points(
-    ranker: &Ranker,
-    scored: &[(f64, Vec<Measured>, &Candidate<'_>)],
-) -> BTreeMap<Feature, f64> {
-    let median_of = |feature: &Feature| {
-        let value = |measured: &Vec<Measured>| {
-            measured.iter().find(|m| m.feature == *feature).map_or(0.0, |m| m.value)
-        };
-        let mut values: Vec<f64> = scored.iter().map(|(_, measured, _)| value(measured)).collect();
-        let middle = values.len() / 2;
-        if values.is_empty() {
+/// What a family's features give the middle one of all candidates. A reason is as strong as it is unusual.
+fn typical_points(ranker: &Ranker, scored: &[Scored]) -> BTreeMap<Family, f64> {
+    let median_of = |family: Family| {
+        let mut points: Vec<f64> =
+            scored.iter().map(|scored| ranker.points(family, &scored.values)).collect();
+        let middle = points.len() / 2;
+        if points.is_empty() {
             return 0.0;
         }
-        let (_, median, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
-        *median * ranker.weight(*feature)
+        let (_, median, _) = points.select_nth_unstable_by(middle, f64::total_cmp);
+        *median
     };
-    Feature::ALL.iter().map(|feature| (*feature, median_of(feature))).collect()
+    Family::ALL.iter().map(|family| (*family, median_of(*family))).collect()
 }
 
-fn reasons(ranker: &Ranker, measured: Vec<Measured>, typical: &BTreeMap<Feature, f64>) -> Vec<Reason> {
-    let mut reasons: Vec<Reason> = measured
-        .into_iter()
-        .filter_map(|Measured { feature, value, claim, .. }| {
-            let weight = ranker.weight(feature);
-            let stands_out = rounded(value * weight - typical.get(&feature).copied().unwrap_or(0.0));
-            let feature = feature.name().to_owned();
-            Some(Reason { feature, value: rounded(value), weight, stands_out, claim: claim? })
-        })
-        .collect();
+fn reasons(ranker: &Ranker, telling: &Telling<'_, '_>, typical: &BTreeMap<Family, f64>) -> Vec<Reason> {
+    let reason = |family: &Family| {
+        let claim = telling.claim(*family)?;
+        let parts: Vec<Part> = family
+            .features()
+            .map(|feature| Part {
+                feature: feature.name().to_owned(),
+                value: rounded(telling.values.get(feature)),
+                weight: ranker.weight(feature),
+            })
+            .filter(|part| part.value != 0.0)
+            .collect();
+        let points = ranker.points(*family, telling.values);
+        let stands_out = rounded(points - typical.get(family).copied().unwrap_or(0.0));
+        Some(Reason { feature: family.name().to_owned(), points: rounded(points), stands_out, parts, claim })
+    };
+    let mut reasons: Vec<Reason> = Family::ALL.iter().filter_map(reason).collect();
     reasons.sort_by(|a, b| b.stands_out.total_cmp(&a.stands_out).then_with(|| a.feature.cmp(&b.feature)));
     reasons
-}
-
-/// How many independent kinds of reason speak for a change, and whether any says more than "recent".
-fn kinds(inputs: &Inputs<'_>, measured: &[Measured], candidate: &Candidate<'_>) -> (u8, bool) {
-    let rule = &inputs.ranker.strength;
-    let has = |feature| measured.iter().any(|m| m.feature == feature && m.value > 0.0);
-    let share = measured.iter().map(|m| m.word_share).fold(0.0, f64::max);
-    let time = hours_before(candidate.effective_at, inputs.reference()) <= rule.recent_hours;
-    let words = share >= rule.word_share;
-    let named = has(Feature::NamedFile) || has(Feature::NamedIdentifier);
-    let service = has(Feature::Service);
-    let count = [time, words, named, service].into_iter().map(u8::from).sum();
-    (count, words || named || service)
-}
-
-/// How many of the first three stand clear of all that follow; 0 if they lie close together. A crowd of equals is
-/// no answer, however good their reasons.
-fn standing_clear(scores: &[f64], lead: f64) -> usize {
-    let clear = |count: &usize| match (scores.get(count - 1), scores.get(*count)) {
-        (Some(last), Some(next)) => last - next >= lead,
-        // Nobody follows: only a single candidate stands clear then.
-        (last, None) => last.is_some() && *count == 1,
-        (None, _) => false,
-    };
-    (1..=3).find(clear).unwrap_or(0)
 }
 
 /// How many hours `at` lies before `reference`; 0 if it does not.

@@ -1,186 +1,179 @@
-//! The features of a suspect: what each measures and how it is said. One function a feature; a new feature is a
-//! variant in `ranker.rs`, a function here and a weight in `ranker.toml`.
+//! The features of a suspect: what each measures, as numbers. A new feature is a variant in `features.rs`, a line here,
+//! a weight in `ranker.toml`, and, if it makes a new kind of reason, its words in `suspects_reasons.rs`.
 
-use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use hearback_core::answer::{Claim, Onset};
-use hearback_core::change::{Landed, Lines, Nature, Paths, Says, Side};
-use hearback_core::evidence::Citation;
-use hearback_core::time::{format_length, format_time};
-use hearback_core::{Change, ChangeId, ChangeKind, ExternalText};
-use jiff::SignedDuration;
+use hearback_core::change::{Landed, Lines as Count, Nature, Paths, Says};
+use hearback_core::{Change, ChangeKind};
+use regex::Regex;
 
 use super::authorised::Breach;
-use super::harmless::{Purpose, purpose};
-use super::suspects::{Candidate, Inputs, hours_before};
-use super::suspects_words::{Collection, Counted, Hit};
-use crate::gather::SightedDiff;
-use crate::ranker::Feature;
+use super::harmless::{Purpose, is_dependency, is_setting, purpose};
+use super::suspects::{Candidate, Inputs};
+use super::suspects_lines::ChangedLines;
+use super::suspects_pool::{Member, Pool};
+use crate::features::{Feature, Values};
 
-/// What a feature saw.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// The feature.
-    pub feature: Feature,
-    /// In the feature's unit, ≥ 0.
-    pub value: f64,
-    /// How it is said; `None` for what is measured but not worth a word.
-    pub claim: Option<Claim>,
-    /// The share of the symptom's information it found, 0 for features that are not about words.
-    pub word_share: f64,
-}
+/// The ages from which the clock counts differently, in minutes.
+const AGES: [(Feature, f64); 6] = [
+    (Feature::AgeOver15Min, 15.0),
+    (Feature::AgeOver1H, 60.0),
+    (Feature::AgeOver4H, 240.0),
+    (Feature::AgeOver1D, 1_440.0),
+    (Feature::AgeOver3D, 4_320.0),
+    (Feature::AgeOver10D, 14_400.0),
+];
 
-/// What is worked out once for all candidates.
-pub struct Shared<'a> {
-    messages: BTreeMap<&'a ChangeId, Counted<'a>>,
-    message_words: Collection<'a>,
-    diffs: BTreeMap<&'a ChangeId, Counted<'a>>,
-    diff_words: Collection<'a>,
-    identifiers: Vec<(&'a str, f64)>,
-}
+static SAYS_FIX: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)\b(?:fix|typo|follow-?up|missing|oops|correct)").ok());
 
-impl<'a> Shared<'a> {
-    /// Counts the symptom's words in every candidate and every diff.
-    pub fn new(inputs: &Inputs<'a>, candidates: &[Candidate<'a>]) -> Self {
-        let (query, rule) = (&inputs.scope.words, &inputs.ranker.words);
-        let messages: BTreeMap<_, _> = candidates
-            .iter()
-            .map(|candidate| {
-                let change = &candidate.sighted.change;
-                let mut counted = Counted::default();
-                counted.add(change.title.as_untrusted(), rule.title, query);
-                counted.add(change.body.as_untrusted(), rule.body, query);
-                for path in change.paths.as_slice() {
-                    counted.add(path.path.as_str(), rule.path, query);
-                }
-                (&change.id, counted)
-            })
-            .collect();
-        let diffs: BTreeMap<_, _> = inputs
-            .diffs
-            .iter()
-            .map(|(id, sighted)| {
-                let mut counted = Counted::default();
-                for line in sighted.diff.files.iter().flat_map(|file| &file.lines) {
-                    counted.add(line.text.as_untrusted(), 1.0, query);
-                }
-                (id, counted)
-            })
-            .collect();
-        let message_words = Collection::of(query, messages.values(), rule);
-        let diff_words = Collection::of(query, diffs.values(), rule);
-        let identifiers = identifier_rarity(inputs);
-        Shared { messages, message_words, diffs, diff_words, identifiers }
-    }
-}
-
-/// Measures one candidate. Features that see nothing are left out.
-pub fn measure(inputs: &Inputs<'_>, shared: &Shared<'_>, candidate: &Candidate<'_>) -> Vec<Measured> {
+/// Measures the candidate at `index`.
+pub fn measure(
+    inputs: &Inputs<'_>,
+    pool: &Pool<'_>,
+    lines: Option<&ChangedLines<'_>>,
+    index: usize,
+    candidate: &Candidate<'_>,
+) -> Values {
+    let mut values = Values::default();
+    let Some(member) = pool.members.get(index) else { return values };
     let change = &candidate.sighted.change;
-    let mut seen = Vec::new();
-    seen.extend(recency(inputs, candidate));
-    seen.extend(words(shared, candidate));
-    seen.extend(diff_words(inputs, shared, candidate));
-    seen.extend(named_file(inputs, candidate));
-    seen.extend(named_identifier(inputs, shared, candidate));
-    seen.extend(service(inputs, candidate));
-    seen.extend(kind(candidate));
-    seen.extend(size(candidate));
-    seen.extend(reverts(inputs, candidate));
-    if change.author.nature == Nature::Bot {
-        seen.extend(says(candidate, Feature::Bot, 1.0, "made by a bot".into()));
+    words(pool, member, &mut values);
+    changed_lines(pool, lines, index, member, &mut values);
+    recency(pool, member, &mut values);
+    values.set(Feature::AuthorNamed, member.author_words);
+    values.set(Feature::NamedFile, named_file(inputs, change).map_or(0.0, |(exactness, _)| exactness));
+    match service(inputs, change) {
+        Some(Concern::Affected(_)) => values.set(Feature::Service, 1.0),
+        Some(Concern::Others(_)) => values.set(Feature::OtherService, 1.0),
+        None => {}
     }
-    seen.extend(harmless_share(candidate));
-    if change.landed == Landed::NotYet {
-        seen.extend(says(candidate, Feature::NotLanded, 1.0, "not merged by then".into()));
+    if let Some(kind) = kind(change.kind) {
+        values.set(kind, 1.0);
     }
-    seen.extend(authorised(inputs, candidate));
-    seen
+    size_and_files(change, &mut values);
+    if inputs.scope.is_about_tests() {
+        values.set(Feature::TestsShareAsked, values.get(Feature::TestsShare));
+    }
+    let title = change.title.as_untrusted();
+    values.set(Feature::SaysFix, flag(SAYS_FIX.iter().any(|regex| regex.is_match(title))));
+    values.set(Feature::TitleLength, ln_1(title.chars().count() as f64));
+    let revert = &change.revert;
+    if revert.says == Says::Relands || !revert.relands.is_empty() {
+        values.set(Feature::Reland, 1.0);
+    } else if revert.says == Says::Reverts {
+        values.set(Feature::IsRevert, 1.0);
+    }
+    let since = inputs.onset.is_some_and(|onset| revert.reverted_by.iter().any(|by| by.at > onset.latest));
+    values.set(Feature::RolledBackSince, flag(since));
+    values.set(Feature::Bot, flag(change.author.nature == Nature::Bot));
+    values.set(Feature::AuthorChanges, ln_1(member.author_changes));
+    values.set(Feature::Retouched, flag(member.retouched));
+    values.set(Feature::TouchedLater, member.touched_later);
+    values.set(Feature::Series, flag(member.series));
+    values.set(Feature::NotLanded, flag(change.landed == Landed::NotYet));
+    if let Some(judged) = inputs.judged.get(&change.id) {
+        for breach in &judged.breaches {
+            values.set(breach_feature(breach), 1.0);
+        }
+    }
+    values
 }
 
-fn says(candidate: &Candidate<'_>, feature: Feature, value: f64, text: String) -> Option<Measured> {
-    cites(feature, value, text, vec![candidate.citation()])
+/// The feature of a breach.
+pub fn breach_feature(breach: &Breach) -> Feature {
+    match breach {
+        Breach::InFreeze { .. } => Feature::InFreeze,
+        Breach::NeitherReviewedNorDeployed { .. } => Feature::Unauthorised,
+    }
 }
 
-fn cites(feature: Feature, value: f64, text: String, citations: Vec<Citation>) -> Option<Measured> {
-    Some(Measured { feature, value, claim: Some(Claim::new(text, citations).ok()?), word_share: 0.0 })
+fn flag(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }
 
-fn recency(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
-    let reference = inputs.reference();
-    let window_hours = hours_before(inputs.window.from, reference);
-    let age_hours = hours_before(candidate.effective_at, reference);
-    let value = ((1.0 + window_hours) / (1.0 + age_hours)).ln().max(0.0);
-    let before = if inputs.onset.is_some() { "onset" } else { "as-of" };
-    let age = format_length(SignedDuration::try_from_secs_f64(age_hours * 3600.0).unwrap_or_default());
-    let how = match candidate.rollout {
-        Some(_) => "rolled out",
-        None if candidate.effective_at > candidate.sighted.change.committed_at => "merged",
-        None => "landed",
+fn ln_1(value: f64) -> f64 {
+    (1.0 + value).ln()
+}
+
+fn recency(pool: &Pool<'_>, member: &Member, values: &mut Values) {
+    let minutes = member.age_hours * 60.0;
+    let (age, newer) = (ln_1(minutes), ln_1(member.newer));
+    values.set(Feature::Age, age);
+    for (feature, limit) in AGES {
+        values.set(feature, (age - ln_1(limit)).max(0.0));
+    }
+    values.set(Feature::Newer, newer);
+    let symptom = ln_1(pool.rarity.whole());
+    values.set(Feature::AgeXSymptom, age * symptom);
+    values.set(Feature::NewerXSymptom, newer * symptom);
+    values.set(Feature::AgeXWords, age * member.by_message);
+    values.set(Feature::AgeXRarest, age * pool.rarity.rarest_of(&member.message));
+    values.set(Feature::NewerXBest, newer * pool.best_words);
+    let crowd = ln_1(pool.members.len() as f64);
+    values.set(Feature::AgeXCrowd, age * crowd);
+    values.set(Feature::NewerXCrowd, newer * crowd);
+}
+
+fn words(pool: &Pool<'_>, member: &Member, values: &mut Values) {
+    values.set(Feature::TitleWords, member.by_title);
+    values.set(Feature::BodyWords, pool.body.score(&member.body, &pool.rarity));
+    values.set(Feature::PathWords, member.by_paths);
+    values.set(Feature::RarestWord, pool.rarity.rarest_of(&member.message));
+    values.set(Feature::WordCount, member.message.numbers().count() as f64);
+    values.set(Feature::WordShare, share(pool.rarity.information_of(&member.message), pool.rarity.whole()));
+    values.set(Feature::WordsPlace, pool.by_message.place(member.by_message));
+    values.set(Feature::TitlePlace, pool.by_title.place(member.by_title));
+    values.set(Feature::PathPlace, pool.by_paths.place(member.by_paths));
+}
+
+fn changed_lines(
+    pool: &Pool<'_>,
+    lines: Option<&ChangedLines<'_>>,
+    index: usize,
+    member: &Member,
+    values: &mut Values,
+) {
+    let best_all = lines.map_or(pool.best_words, |lines| lines.best_all);
+    let seen = lines.and_then(|lines| Some((lines, lines.members.get(&index)?)));
+    let Some((of_all, own)) = seen else {
+        // What was not read has the words of its message.
+        values.set(Feature::DiffWordCount, values.get(Feature::WordCount));
+        values.set(Feature::DiffWordShare, values.get(Feature::WordShare));
+        values.set(Feature::WordsBesideBest, share(member.by_message, best_all));
+        return;
     };
-    says(candidate, Feature::Recency, value, format!("{how} {age} before {before}"))
+    let rarity = &of_all.rarity;
+    values.set(Feature::AddedWords, of_all.added.score(&own.added, rarity));
+    values.set(Feature::RemovedWords, of_all.removed.score(&own.removed, rarity));
+    values.set(Feature::DiffWords, own.by_beyond);
+    let rarest = rarity.rarest_of(&own.added).max(rarity.rarest_of(&own.removed));
+    values.set(Feature::RarestDiffWord, rarest);
+    values.set(Feature::DiffWordCount, own.all.numbers().count() as f64);
+    values.set(Feature::DiffWordShare, share(pool.rarity.information_of(&own.all), pool.rarity.whole()));
+    values.set(Feature::DiffWordsPlace, of_all.by_beyond.place(own.by_beyond));
+    values.set(Feature::DiffWordsBesideBest, share(own.by_beyond, of_all.best_beyond));
+    values.set(Feature::WordsBesideBest, share(member.by_message + own.by_beyond, best_all));
+    let rarities = own.identifiers.iter().filter_map(|place| of_all.identifiers.get(*place));
+    values.set(Feature::NamedIdentifier, rarities.map(|(_, rarity)| rarity).sum::<f64>().min(3.0));
 }
 
-fn words(shared: &Shared<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
-    let counted = shared.messages.get(&candidate.sighted.change.id)?;
-    let hits = shared.message_words.hits(counted);
-    let share = information_share(&hits, &shared.message_words);
-    let value = points(&hits);
-    let text = format!("message and paths have {}", quoted(&hits));
-    let measured = says(candidate, Feature::Words, value, text).filter(|_| !hits.is_empty())?;
-    Some(Measured { word_share: share, ..measured })
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
-fn diff_words(inputs: &Inputs<'_>, shared: &Shared<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
-    let id = &candidate.sighted.change.id;
-    let counted = shared.diffs.get(id)?.clone().without(shared.messages.get(id)?);
-    let hits = shared.diff_words.hits(&counted);
-    let best = hits.first()?;
-    let place = find_line(candidate, inputs, |text| {
-        let mut found = false;
-        crate::words::for_each_term(text, |term, _| found |= term == best.term);
-        found
-    });
-    let citation = place.clone().unwrap_or_else(|| candidate.citation());
-    let at = place.as_ref().map(at_place).unwrap_or_default();
-    let text = format!("changed lines have {}{at}", quoted(&hits));
-    let measured = cites(Feature::DiffWords, points(&hits), text, vec![citation])?;
-    Some(Measured { word_share: information_share(&hits, &shared.diff_words), ..measured })
-}
-
-fn points(hits: &[Hit<'_>]) -> f64 {
-    hits.iter().map(|hit| hit.points).sum()
-}
-
-fn information_share(hits: &[Hit<'_>], collection: &Collection<'_>) -> f64 {
-    let whole = collection.information();
-    if whole > 0.0 { hits.iter().map(|hit| hit.information).sum::<f64>() / whole } else { 0.0 }
-}
-
-/// The three most telling words, as the symptom writes them.
-fn quoted(hits: &[Hit<'_>]) -> String {
-    let shown: Vec<String> = hits
-        .iter()
-        .take(3)
-        .map(|hit| format!("\"{}\"", ExternalText::from(hit.surface).for_people(30)))
-        .collect();
-    shown.join(", ")
-}
-
-fn named_file(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
+/// How exactly a change touches a file that the symptom names, and which.
+pub fn named_file<'c>(inputs: &Inputs<'_>, change: &'c Change) -> Option<(f64, &'c str)> {
     let mut best: Option<(f64, &str)> = None;
     for named in &inputs.scope.named.files {
-        for touched in candidate.sighted.change.paths.as_slice() {
+        for touched in change.paths.as_slice() {
             let exactness = exactness(named, touched.path.as_str());
             if exactness > best.map_or(0.0, |(best, _)| best) {
                 best = Some((exactness, touched.path.as_str()));
             }
         }
     }
-    let (value, path) = best?;
-    let text = format!("touches {}, which the symptom names", ExternalText::from(path).for_people(60));
-    let citation = Citation { path: Some(path.to_owned()), ..candidate.citation() };
-    cites(Feature::NamedFile, value, text, vec![citation])
+    best
 }
 
 /// 0 if the file names differ, else 1 and half more for every further component they share, up to 2.
@@ -192,104 +185,33 @@ fn exactness(named: &str, touched: &str) -> f64 {
     }
 }
 
-fn named_identifier(inputs: &Inputs<'_>, shared: &Shared<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
-    let mut found = Vec::new();
-    let mut value = 0.0;
-    for (identifier, rarity) in &shared.identifiers {
-        if let Some(citation) = find_line(candidate, inputs, |text| holds_identifier(text, identifier)) {
-            found.push((*identifier, citation));
-            value += rarity;
-        }
-    }
-    let (first, place) = found.first()?;
-    let name = ExternalText::from(*first).for_people(40);
-    let text = format!("changes a line with {name}{}", at_place(place));
-    let citations = found.iter().map(|(_, citation)| citation.clone()).collect();
-    cites(Feature::NamedIdentifier, value.min(3.0), text, citations)
+/// Which services a change concerns, seen from the question.
+pub enum Concern<'a> {
+    /// An affected one.
+    Affected(&'a str),
+    /// Others only; the first of them.
+    Others(&'a str),
 }
 
-/// The named identifiers, the rarest first: 1 for one that stands in a single diff, 0 for one that stands in all.
-fn identifier_rarity<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, f64)> {
-    let diffs = inputs.diffs.len() as f64;
-    let holds = |diff: &SightedDiff, identifier: &str| {
-        let mut lines = diff.diff.files.iter().flat_map(|file| &file.lines);
-        lines.any(|line| holds_identifier(line.text.as_untrusted(), identifier))
-    };
-    let mut rarity: Vec<(&str, f64)> = inputs
-        .scope
-        .named
-        .identifiers
-        .iter()
-        .map(|identifier| {
-            let holding = inputs.diffs.values().filter(|diff| holds(diff, identifier)).count().max(1) as f64;
-            (identifier.as_str(), ((1.0 + diffs) / holding).ln() / (1.0 + diffs).ln().max(f64::MIN_POSITIVE))
-        })
-        .collect();
-    rarity.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
-    rarity
-}
-
-fn holds_identifier(text: &str, identifier: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(identifier).any(|(at, _)| {
-        let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + identifier.len()..).and_then(|text| text.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
-}
-
-/// The first changed line that `wanted` accepts, an added one if there is one.
-fn find_line(
-    candidate: &Candidate<'_>,
-    inputs: &Inputs<'_>,
-    mut wanted: impl FnMut(&str) -> bool,
-) -> Option<Citation> {
-    let sighted = inputs.diffs.get(&candidate.sighted.change.id)?;
-    let lines = sighted.diff.files.iter().flat_map(|file| file.lines.iter().map(move |line| (file, line)));
-    let mut removed = None;
-    for (file, line) in lines.filter(|(_, line)| wanted(line.text.as_untrusted())) {
-        let citation = Citation {
-            evidence: sighted.evidence,
-            change: Some(candidate.sighted.change.id.clone()),
-            path: Some(file.path.as_str().to_owned()),
-            line: Some(line.line),
-        };
-        if line.side == Side::Added {
-            return Some(citation);
-        }
-        removed.get_or_insert(citation);
-    }
-    removed
-}
-
-fn at_place(citation: &Citation) -> String {
-    match (&citation.path, citation.line) {
-        (Some(path), Some(line)) => format!(" ({}:{line})", ExternalText::from(path.as_str()).for_people(60)),
-        _ => String::new(),
-    }
-}
-
-fn service(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Option<Measured> {
-    let change = &candidate.sighted.change;
+/// Which services `change` concerns, if the question is about services.
+pub fn service<'a>(inputs: &Inputs<'a>, change: &'a Change) -> Option<Concern<'a>> {
     let wanted = &inputs.scope.services;
     if wanted.is_empty() {
         return None;
     }
     let repository = change.source.as_str().split_once(':').map_or("", |(_, instance)| instance);
     if let Some(hit) = wanted.iter().find(|name| concerns(inputs, change, repository, name.as_str())) {
-        return says(candidate, Feature::Service, 1.0, format!("concerns {hit}"));
+        return Some(Concern::Affected(hit.as_str()));
     }
-    let others: Vec<&str> = match change.paths.as_slice() {
-        [] => change.services.iter().map(|service| service.as_str()).collect(),
+    match change.paths.as_slice() {
+        [] => change.services.first().map(|service| Concern::Others(service.as_str())),
         paths => {
             let owner =
                 |path: &str| inputs.catalog.services.iter().find(|service| service.owns(repository, path));
             let owners: Option<Vec<_>> = paths.iter().map(|path| owner(path.path.as_str())).collect();
-            owners?.iter().map(|service| service.name.as_str()).collect()
+            owners?.first().map(|service| Concern::Others(service.name.as_str()))
         }
-    };
-    let text = format!("concerns {}, not {}", others.first()?, wanted.first()?);
-    says(candidate, Feature::OtherService, 1.0, text)
+    }
 }
 
 /// By its source's word, by the catalog's paths, or by a path component or repository of that name.
@@ -313,8 +235,8 @@ fn concerns(inputs: &Inputs<'_>, change: &Change, repository: &str, service: &st
         })
 }
 
-fn kind(candidate: &Candidate<'_>) -> Option<Measured> {
-    let feature = match candidate.sighted.change.kind {
+fn kind(kind: ChangeKind) -> Option<Feature> {
+    Some(match kind {
         ChangeKind::Deploy => Feature::Deploy,
         ChangeKind::Config => Feature::Config,
         ChangeKind::Flag => Feature::Flag,
@@ -323,73 +245,32 @@ fn kind(candidate: &Candidate<'_>) -> Option<Measured> {
         ChangeKind::Certificate => Feature::Certificate,
         ChangeKind::Schedule => Feature::Schedule,
         ChangeKind::Commit => return None,
-    };
-    says(candidate, feature, 1.0, format!("a {} change", candidate.sighted.change.kind))
+    })
 }
 
-fn size(candidate: &Candidate<'_>) -> Option<Measured> {
-    let paths = candidate.sighted.change.paths.as_slice();
-    let lines: u64 = paths
-        .iter()
-        .map(|path| match path.lines {
-            Lines::Counted { added, deleted } => u64::from(added) + u64::from(deleted),
-            Lines::Binary | Lines::Unknown => 0,
-        })
-        .sum();
-    let text = format!("{lines} lines in {} files", paths.len());
-    let text = if paths.len() == 1 { format!("{lines} lines in one file") } else { text };
-    says(candidate, Feature::Size, (1.0 + lines as f64).ln(), text).filter(|_| lines > 0)
-}
-
-fn reverts(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Vec<Measured> {
-    let revert = &candidate.sighted.change.revert;
-    let mut seen = Vec::new();
-    if revert.says == Says::Relands || !revert.relands.is_empty() {
-        seen.extend(says(candidate, Feature::Reland, 1.0, "lands again what was reverted before".into()));
-    } else if revert.says == Says::Reverts {
-        seen.extend(says(candidate, Feature::IsRevert, 1.0, "is itself a revert".into()));
+fn size_and_files(change: &Change, values: &mut Values) {
+    let Paths::Known(paths) = &change.paths else { return };
+    if paths.is_empty() {
+        return;
     }
-    let after = |onset: &Onset| revert.reverted_by.iter().find(|by| by.at > onset.latest);
-    if let Some(by) = inputs.onset.and_then(after) {
-        let citation = Citation { change: Some(by.by.clone()), ..candidate.citation() };
-        let text = format!("rolled back at {}, after the onset", format_time(by.at));
-        seen.extend(cites(Feature::RolledBackSince, 1.0, text, vec![citation]));
-    }
-    seen
-}
-
-fn harmless_share(candidate: &Candidate<'_>) -> Option<Measured> {
-    let Paths::Known(paths) = &candidate.sighted.change.paths else { return None };
-    let harmless = paths.iter().filter(|path| purpose(&path.path) != Purpose::Runs).count();
-    if harmless == 0 {
-        return None;
-    }
-    let text = format!("{harmless} of {} files are documentation or tests", paths.len());
-    says(candidate, Feature::HarmlessShare, harmless as f64 / paths.len() as f64, text)
-}
-
-fn authorised(inputs: &Inputs<'_>, candidate: &Candidate<'_>) -> Vec<Measured> {
-    let Some(judged) = inputs.judged.get(&candidate.sighted.change.id) else { return Vec::new() };
-    let of = |feature, value, claim: &Claim| Measured {
-        feature,
-        value,
-        claim: Some(claim.clone()),
-        word_share: 0.0,
-    };
-    let feature = |breach: &Breach| match breach {
-        Breach::InFreeze { .. } => Feature::InFreeze,
-        Breach::NeitherReviewedNorDeployed { .. } => Feature::Unauthorised,
-    };
-    // Two freezes at once are one reason; the first is said.
-    let mut seen: Vec<Measured> = Vec::new();
-    for breach in &judged.breaches {
-        if !seen.iter().any(|measured| measured.feature == feature(breach)) {
-            seen.push(of(feature(breach), 1.0, breach.because()));
+    let (mut added, mut deleted, mut only_adds) = (0.0, 0.0, 0.0);
+    for path in paths {
+        if let Count::Counted { added: more, deleted: less } = path.lines {
+            added += f64::from(more);
+            deleted += f64::from(less);
+            only_adds += flag(less == 0 && more > 0);
         }
     }
-    // What is allowed counts nothing and is said all the same.
-    if let (true, Some(claim)) = (seen.is_empty(), judged.allowed.first()) {
-        seen.push(of(Feature::InFreeze, 0.0, claim));
-    }
-    seen
+    let all = paths.len() as f64;
+    values.set(Feature::LinesAdded, ln_1(added));
+    values.set(Feature::LinesDeleted, ln_1(deleted));
+    values.set(Feature::FileCount, ln_1(all));
+    values.set(Feature::OnlyAdds, only_adds / all);
+    let share_of = |holds: &dyn Fn(&hearback_core::change::RepoPath) -> bool| {
+        paths.iter().filter(|path| holds(&path.path)).count() as f64 / all
+    };
+    values.set(Feature::DocsShare, share_of(&|path| purpose(path) == Purpose::Documentation));
+    values.set(Feature::TestsShare, share_of(&|path| purpose(path) == Purpose::Test));
+    values.set(Feature::SettingsShare, share_of(&|path| is_setting(path)));
+    values.set(Feature::Dependencies, flag(paths.iter().any(|path| is_dependency(&path.path))));
 }

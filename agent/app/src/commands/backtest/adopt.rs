@@ -54,6 +54,7 @@ pub async fn run(arguments: Adopt, config: &Config) -> Result<ExitCode> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
+        calibration: None,
         policy: &policy,
         catalog: &config.catalog,
         gaps: &[],
@@ -103,7 +104,7 @@ fn told(case: &AdoptedCase, folder: &Path) -> String {
     let today = match expected.rank_at_most {
         Some(rank) => format!("the culprit must stay at rank {rank} or better"),
         None if expected.culprits.is_empty() => wrong,
-        None => format!("the culprit is not listed today; {wrong}"),
+        None => format!("the culprit is ruled out today; {wrong}"),
     };
     format!("{} written: {today}. Next: hearback backtest adopted", folder.display())
 }

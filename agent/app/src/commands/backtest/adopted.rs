@@ -81,6 +81,7 @@ async fn fared(folder: &Path, config: &Config) -> Result<Fared> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
+        calibration: None,
         policy: &policy,
         catalog: &catalog,
         gaps: &[],
@@ -93,7 +94,7 @@ fn one_line(fared: &Fared) -> String {
     let word = if *passed { "pass" } else { "FAIL" };
     let what = match (expected.rank_at_most, expected.strong_at_most) {
         (Some(most), _) => {
-            let now = rank.map_or("is not listed".to_owned(), |rank| format!("at rank {rank}"));
+            let now = rank.map_or("is ruled out".to_owned(), |rank| format!("at rank {rank}"));
             format!("culprit {now} (at most {most})")
         }
         (None, most) => {

@@ -1,0 +1,239 @@
+//! Runs cases: each is asked as `ask` would ask it, of one source, with the future hidden. Several at once, since each
+//! keeps one core busy. It must not know where repositories are or who reads the outcomes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use hearback_core::change::Diff;
+use hearback_core::happening::Question;
+use hearback_core::hash::NotCanonical;
+use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
+use hearback_core::{Catalog, Change, ChangeId, ExternalText, Fetched, SourceName, Verdict, Window};
+use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::analysts::suspects::Standing;
+use hearback_engine::asking::WHAT_CHANGED;
+use hearback_engine::calibration::Calibration;
+use hearback_engine::driver::{self, Answered, Context, Sources};
+use hearback_engine::features::Family;
+use hearback_engine::ranker::Ranker;
+use hearback_engine::signals::Signals;
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+
+use crate::baselines::baselines;
+use crate::case::Case;
+use crate::outcome::{Outcome, Ranked, Told};
+
+/// How long the source of a case may take: long, so that the clock does not decide what is seen.
+const BUDGET: SignedDuration = SignedDuration::from_mins(5);
+/// How many candidates an outcome lists.
+const LISTED: usize = 20;
+/// How much of a text is told.
+const TOLD: usize = 120;
+
+/// What all cases are asked with.
+pub struct Bench {
+    /// Weights and thresholds.
+    pub ranker: Ranker,
+    /// Thresholds for series; a case has none, but a question needs them.
+    pub signals: Signals,
+    /// The repositories by the name that cases call them.
+    pub repositories: BTreeMap<String, Arc<dyn ChangeSource>>,
+}
+
+/// A case could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAsked {
+    /// Nobody said where the repository is.
+    #[error("case {case}: no repository called \"{repo}\"; add --repo {repo}=PATH")]
+    NoRepository {
+        /// The case.
+        case: String,
+        /// The repository it is about.
+        repo: String,
+    },
+    /// The repository could not be read.
+    #[error("case {case}: {source}")]
+    Source {
+        /// The case.
+        case: String,
+        /// What is wrong.
+        source: ConnectorError,
+    },
+    /// Never happens for these types; passed on rather than hidden.
+    #[error(transparent)]
+    NotCanonical(#[from] NotCanonical),
+    /// The task ended before the case did.
+    #[error("a case was given up; run it again")]
+    GivenUp,
+}
+
+/// A case that was asked.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its place among those given.
+    pub index: usize,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// What was measured of all candidates, the likeliest first; for whoever learns weights.
+    pub standings: Vec<Standing>,
+}
+
+/// Cases on their way.
+pub struct Run {
+    bench: Arc<Bench>,
+    waiting: Vec<(usize, Case)>,
+    tasks: JoinSet<Result<Ran, NotAsked>>,
+    at_once: usize,
+}
+
+impl Run {
+    /// Asks `cases`, `at_once` at a time. Dropped, it stops.
+    pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize) -> Self {
+        let waiting = cases.into_iter().enumerate().rev().collect();
+        Run { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1) }
+    }
+
+    /// The next case that is done, in no particular order; none when all are.
+    pub async fn next(&mut self) -> Option<Result<Ran, NotAsked>> {
+        while self.tasks.len() < self.at_once
+            && let Some((index, case)) = self.waiting.pop()
+        {
+            let bench = Arc::clone(&self.bench);
+            self.tasks.spawn(async move { ask(&bench, index, &case).await });
+        }
+        let done = self.tasks.join_next().await?;
+        Some(done.unwrap_or(Err(NotAsked::GivenUp)))
+    }
+}
+
+/// Asks one case.
+///
+/// # Errors
+/// [`NotAsked`] says why it could not be asked.
+pub async fn ask(bench: &Bench, index: usize, case: &Case) -> Result<Ran, NotAsked> {
+    let source = bench
+        .repositories
+        .get(&case.repo)
+        .ok_or_else(|| NotAsked::NoRepository { case: case.id.clone(), repo: case.repo.clone() })?;
+    let started = Instant::now();
+    let window = window(case);
+    let query = ChangeQuery { window, budget: BUDGET };
+    let fetched =
+        source.changes(&query).await.map_err(|source| NotAsked::Source { case: case.id.clone(), source })?;
+    let read = Arc::new(Read { fetched, source: Arc::clone(source) });
+    let question = Question {
+        text: WHAT_CHANGED.into(),
+        symptom: ExternalText::new(case.symptom_text.as_str()),
+        services: Vec::new(),
+        window,
+        onset: None,
+    };
+    let context = Context {
+        ranker: &bench.ranker,
+        calibration: Some(&Calibration::as_learned()),
+        signals: &bench.signals,
+        policy: &AuthorisationPolicy::default(),
+        catalog: &Catalog::default(),
+        gaps: &[],
+        sources: &Sources { changes: vec![Arc::clone(&read) as Arc<dyn ChangeSource>], ..Sources::default() },
+        incident: None,
+        budget: BUDGET,
+    };
+    let answered = driver::answer(context, &question).await?;
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    let outcome = outcome(bench, case, &read.fetched.items, &answered, ms);
+    Ok(Ran { index, outcome, standings: answered.standings })
+}
+
+/// The window of a case.
+pub fn window(case: &Case) -> Window {
+    Window::before(case.as_of, SignedDuration::from_hours(24 * i64::from(case.days)))
+}
+
+/// What was read once; diffs are still read from the source.
+struct Read {
+    fetched: Fetched<Change>,
+    source: Arc<dyn ChangeSource>,
+}
+
+#[async_trait]
+impl ChangeSource for Read {
+    fn name(&self) -> &SourceName {
+        self.source.name()
+    }
+
+    async fn changes(&self, _: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError> {
+        Ok(self.fetched.clone())
+    }
+
+    async fn diffs(&self, changes: &[ChangeId], budget: SignedDuration) -> Result<Vec<Diff>, ConnectorError> {
+        self.source.diffs(changes, budget).await
+    }
+}
+
+fn outcome(bench: &Bench, case: &Case, changes: &[Change], answered: &Answered, ms: f64) -> Outcome {
+    let culprits: BTreeSet<&str> = case.culprit_shas.iter().map(String::as_str).collect();
+    let is_culprit = |id: &ChangeId| id.sha().is_some_and(|sha| culprits.contains(sha));
+    let candidates: Vec<&Change> =
+        changes.iter().filter(|change| change.id.sha().is_some() && !change.is_merge()).collect();
+    let by_others = baselines(&case.symptom_text, case.as_of, &candidates, &culprits);
+    let culprit = candidates.iter().filter(|change| is_culprit(&change.id)).max_by_key(|c| c.committed_at);
+    let place = answered.standings.iter().position(|standing| is_culprit(&standing.change));
+    let title = |id: Option<&ChangeId>| {
+        let change = candidates.iter().find(|change| Some(&change.id) == id);
+        change.map_or(String::new(), |change| change.title.for_people(TOLD))
+    };
+    let ranked = answered.standings.iter().take(LISTED).filter_map(|standing| {
+        Some(Ranked { sha: standing.change.sha()?.to_owned(), confidence: standing.probability })
+    });
+    Outcome {
+        id: case.id.clone(),
+        repo: case.repo.clone(),
+        rank: place.and_then(|place| u32::try_from(place + 1).ok()),
+        ranked: ranked.collect(),
+        none_of_these: answered.none_of_these,
+        abstained: answered.answer.verdict != Verdict::LookHere,
+        ms,
+        candidates: u32::try_from(candidates.len()).unwrap_or(u32::MAX),
+        culprit_age_h: culprit
+            .map(|change| case.as_of.duration_since(change.committed_at).as_secs_f64() / 3600.0),
+        newer_than_culprit: culprit.map(|culprit| {
+            let newer = candidates.iter().filter(|change| change.committed_at > culprit.committed_at).count();
+            u32::try_from(newer).unwrap_or(u32::MAX)
+        }),
+        shares_a_word: by_others.shares_a_word,
+        told: Told {
+            symptom: ExternalText::new(case.symptom_text.as_str()).for_people(TOLD),
+            culprit: title(culprit.map(|change| &change.id)),
+            first: title(answered.standings.first().map(|standing| &standing.change)),
+            why: why(&bench.ranker, answered, place),
+        },
+        baselines: by_others.ranks,
+    }
+}
+
+/// What set the first suspect above the culprit: the kinds of reason that differ most.
+fn why(ranker: &Ranker, answered: &Answered, place: Option<usize>) -> String {
+    let first = answered.standings.first();
+    let culprit = place.and_then(|place| answered.standings.get(place));
+    let (Some(first), Some(culprit)) = (first, culprit) else {
+        return "the culprit was ruled out or is not among the changes".to_owned();
+    };
+    let ahead = |family: &Family| {
+        let points = ranker.points(*family, &first.values) - ranker.points(*family, &culprit.values);
+        (family.name(), points)
+    };
+    let mut ahead: Vec<(&str, f64)> =
+        Family::ALL.iter().map(ahead).filter(|(_, points)| *points > 0.1).collect();
+    ahead.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
+    let said: Vec<String> =
+        ahead.iter().take(3).map(|(name, points)| format!("{name} +{points:.1}")).collect();
+    if said.is_empty() {
+        "it is the first".to_owned()
+    } else {
+        format!("the first leads by {}", said.join(", "))
+    }
+}

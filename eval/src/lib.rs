@@ -26,3 +26,4 @@ pub mod summary;
 mod svg;
 mod title_runs;
 pub mod train;
+pub mod weights_file;

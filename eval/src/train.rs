@@ -273,3 +273,115 @@ fn none_of_these(unseen: &[(&Sample, &[f64])], temperature: f64) -> NoneRule {
     let prior = round((absent + 1.0) / (unseen.len() as f64 + 2.0));
     NoneRule { prior, base: of(0), clearest: of(1), best_share: of(2) }
 }
+
+#[cfg(test)]
+mod tests {
+    use hearback_core::ChangeId;
+    use hearback_engine::features::Values;
+
+    use super::*;
+    use crate::resample::{Dice, Purpose};
+
+    const SHIPPED: &str = include_str!("../../config/ranker.toml");
+
+    /// Cases in which the culprit is chosen by chance, in proportion to e to the power of 2 × `title_length`.
+    fn samples(count: u64) -> Vec<Sample> {
+        let mut dice = Dice::new(7, Purpose::Scores);
+        (0..count)
+            .map(|n| {
+                let rows: Vec<f64> = (0..12).map(|_| dice.unit() * 2.0).collect();
+                let powers: Vec<f64> = rows.iter().map(|value| (2.0 * value).exp()).collect();
+                let mut left = dice.unit() * powers.iter().sum::<f64>();
+                let culprit = powers.iter().position(|power| {
+                    left -= power;
+                    left <= 0.0
+                });
+                let standings: Vec<Standing> = rows
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| {
+                        let mut values = Values::default();
+                        values.set(Feature::TitleLength, *value);
+                        // Says nothing, and is held anyway.
+                        values.set(Feature::Service, dice.unit());
+                        let change = ChangeId::commit("shop", &format!("{index:040x}")).unwrap();
+                        Standing { change, values, score: 0.0, probability: 0.0 }
+                    })
+                    .collect();
+                let case = Case {
+                    id: format!("shop@{n:03}"),
+                    repo: "shop".into(),
+                    as_of: jiff::Timestamp::from_second(1_700_000_000 + 3600 * i64::try_from(n).unwrap())
+                        .unwrap(),
+                    symptom_text: "checkout fails".into(),
+                    culprit_shas: culprit.map(|index| format!("{index:040x}")).into_iter().collect(),
+                    days: 30,
+                    symptom_like: n % 4 != 0,
+                    half: None,
+                };
+                Sample::new(&case, &standings)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_weight_that_made_the_cases_is_found_again_and_what_is_held_stays() {
+        let before = Ranker::parse(SHIPPED).unwrap();
+        let learned = learn(&samples(600), &before).unwrap();
+        let weight = learned.ranker.weight(Feature::TitleLength);
+        assert!((1.6..2.2).contains(&weight), "{weight}");
+        assert_eq!(learned.ranker.weight(Feature::Service), before.weight(Feature::Service));
+        assert!(
+            (0.8..1.25).contains(&learned.ranker.probability.temperature),
+            "{:?}",
+            learned.ranker.probability
+        );
+        assert_eq!(learned.cases, (600, 450));
+        assert_eq!(learned.cross_validated.len(), 450);
+        let first = learned.cross_validated.values().filter(|rank| **rank == Some(1)).count();
+        assert!(first > 450 / 6, "{first}: by chance a twelfth");
+    }
+
+    #[test]
+    fn the_order_of_the_cases_changes_nothing() {
+        let before = Ranker::parse(SHIPPED).unwrap();
+        let (forward, backward) = (samples(120), samples(120).into_iter().rev().collect::<Vec<_>>());
+        let (a, b) = (learn(&forward, &before).unwrap(), learn(&backward, &before).unwrap());
+        assert_eq!((a.ranker, a.digest, a.cross_validated), (b.ranker, b.digest, b.cross_validated));
+    }
+
+    #[test]
+    fn too_few_cases_are_refused() {
+        let before = Ranker::parse(SHIPPED).unwrap();
+        let error = learn(&samples(20), &before).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "15 failure-like cases with a culprit among the candidates are too few to learn from; it takes 50"
+        );
+    }
+
+    #[test]
+    fn neighbours_in_time_are_in_one_block() {
+        let samples = samples(10);
+        let all: Vec<&Sample> = samples.iter().collect();
+        assert_eq!(folds(&all), [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn none_of_these_is_likelier_where_nothing_stands_out() {
+        let before = Ranker::parse(SHIPPED).unwrap();
+        let mut samples = samples(200);
+        let title = Feature::TitleLength as usize;
+        for (n, sample) in samples.iter_mut().enumerate() {
+            // Nine of ten culprits stand far out.
+            if n % 10 > 0 {
+                let culprit = sample.choice.chosen.iter().position(|chosen| *chosen).unwrap();
+                sample.choice.rows[culprit * FEATURES + title] = 6.0;
+            }
+        }
+        let none = learn(&samples, &before).unwrap().ranker.none;
+        let seen = |clearest| hearback_engine::ranker::NoneSeen { clearest, best_share: 0.5 };
+        assert!(none.probability(&seen(0.1)) > none.probability(&seen(0.6)), "{none:?}");
+        assert!(none.prior < 0.01, "no culprit was absent: {none:?}");
+    }
+}

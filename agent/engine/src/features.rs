@@ -130,44 +130,22 @@ features! {
         AgeOver15Min = "age_over_15min",
         /// The same above an hour.
         AgeOver1H = "age_over_1h",
-        /// The same above four hours.
-        AgeOver4H = "age_over_4h",
         /// The same above a day.
         AgeOver1D = "age_over_1d",
         /// The same above three days.
         AgeOver3D = "age_over_3d",
-        /// The same above ten days.
-        AgeOver10D = "age_over_10d",
         /// ln(1 + how many candidates are newer).
         Newer = "newer",
         /// Age × ln(1 + the symptom's information): the more a symptom says, the less the clock counts.
         AgeXSymptom = "age_x_symptom",
-        /// Newer × ln(1 + the symptom's information).
-        NewerXSymptom = "newer_x_symptom",
         /// Age × the change's own words.
         AgeXWords = "age_x_words",
         /// Age × its rarest word.
         AgeXRarest = "age_x_rarest",
-        /// Newer × the words of the change that has most.
-        NewerXBest = "newer_x_best",
-        /// Age × ln(1 + candidates): thirty changes a day are another clock than one.
-        AgeXCrowd = "age_x_crowd",
-        /// Newer × ln(1 + candidates).
-        NewerXCrowd = "newer_x_crowd",
     }
     Words {
-        /// BM25 of the symptom over the title.
-        TitleWords = "title_words",
         /// BM25 of the symptom over the rest of the message.
         BodyWords = "body_words",
-        /// BM25 of the symptom over the paths, each file once.
-        PathWords = "path_words",
-        /// The rarity of its rarest word of the symptom.
-        RarestWord = "rarest_word",
-        /// How many words of the symptom it has.
-        WordCount = "word_count",
-        /// The share of the symptom's information in message and paths, 0 to 1.
-        WordShare = "word_share",
         /// Its place among those that have words, by message and paths: ln((1 + those) / (1 + better ones)).
         WordsPlace = "words_place",
         /// The same by title alone.
@@ -178,8 +156,6 @@ features! {
         WordsBesideBest = "words_beside_best",
     }
     DiffWords {
-        /// BM25 of the symptom over added lines.
-        AddedWords = "added_words",
         /// BM25 of the symptom over removed lines.
         RemovedWords = "removed_words",
         /// BM25 of the symptom over the changed lines, words that message and paths lack.
@@ -192,8 +168,6 @@ features! {
         DiffWordShare = "diff_word_share",
         /// Its place among those whose changed lines have words beyond the message.
         DiffWordsPlace = "diff_words_place",
-        /// Its words on changed lines beyond the message, beside those of the change that has most: 0 to 1.
-        DiffWordsBesideBest = "diff_words_beside_best",
     }
     NamedFile {
         /// How exactly the change touches a file that the symptom names: 1 by file name, up to 2 by path.
@@ -233,26 +207,16 @@ features! {
         Schedule = "schedule",
     }
     Size {
-        /// ln(1 + lines added).
-        LinesAdded = "lines_added",
-        /// ln(1 + lines deleted).
-        LinesDeleted = "lines_deleted",
         /// ln(1 + files).
         FileCount = "files",
-        /// The share of its files in which nothing was deleted.
-        OnlyAdds = "only_adds",
     }
     Files {
         /// The share of its files that are documentation, if not all are harmless.
         DocsShare = "docs_share",
         /// The share of its files that are tests, if not all are harmless.
         TestsShare = "tests_share",
-        /// The same, if the symptom speaks of tests or builds; 0 otherwise.
-        TestsShareAsked = "tests_share_asked",
         /// The share of its files that are settings: YAML, JSON, templates and the like.
         SettingsShare = "settings_share",
-        /// 1 if it touches what says which versions are used: a manifest, a lock file, a vendored copy.
-        Dependencies = "dependencies",
     }
     Title {
         /// 1 if the title says fix, typo, follow-up.
@@ -271,16 +235,12 @@ features! {
         RolledBackSince = "rolled_back_since",
     }
     Author {
-        /// 1 if a program made it.
-        Bot = "bot",
         /// ln(1 + candidates of the same author).
         AuthorChanges = "author_changes",
     }
     Later {
         /// 1 if its author touched one of its files again within a day.
         Retouched = "retouched",
-        /// The share of its files that later candidates touched.
-        TouchedLater = "touched_later",
         /// 1 if the next newer candidate is by the same author, within an hour: one of a series, and not its last.
         Series = "series",
     }

@@ -43,6 +43,24 @@ pub struct NoneRule {
     pub best_share: f64,
 }
 
+/// On what the weights were learned, and what they were worth there: a later training must do better to replace them.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearnedNote {
+    /// How many cases, and how many of them tell of a failure.
+    pub cases: usize,
+    /// The failure-like ones.
+    pub failures: usize,
+    /// Which cases: a digest of their ids.
+    pub digest: String,
+    /// The penalty on the weights.
+    pub ridge: f64,
+    /// Share of failure-like cases whose culprit was among the first five, predicted without having seen the case.
+    pub top_5: f64,
+    /// The same as mean reciprocal rank.
+    pub mrr: f64,
+}
+
 /// What speaks for or against "none of these".
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NoneSeen {
@@ -114,6 +132,8 @@ struct File {
     onset: OnsetRule,
     diffs: usize,
     listed: usize,
+    #[serde(default)]
+    learned: Option<LearnedNote>,
     feature: Vec<FeatureEntry>,
 }
 
@@ -148,6 +168,8 @@ pub struct Ranker {
     pub diffs: usize,
     /// An answer lists at most this many suspects.
     pub listed: usize,
+    /// On what they were learned; none for weights set by hand.
+    pub learned: Option<LearnedNote>,
     weights: [f64; FEATURES],
     held: [bool; FEATURES],
 }
@@ -211,7 +233,7 @@ impl Ranker {
         if let Some(missing) = Feature::ALL.iter().find(|feature| weight(feature).is_none()) {
             return Err(BadRanker::NotOnce(missing.name()));
         }
-        let File { strength, probability, none, words, symptom, onset, diffs, listed, .. } = file;
+        let File { strength, probability, none, words, symptom, onset, diffs, listed, learned, .. } = file;
         if !(probability.temperature.is_finite() && probability.temperature > 0.0) {
             return Err(BadRanker::OutOfRange("probability.temperature", "above 0"));
         }
@@ -219,7 +241,19 @@ impl Ranker {
             return Err(BadRanker::OutOfRange("none.prior", "at least 0 and below 1"));
         }
         let weights = weights.map(Option::unwrap_or_default);
-        Ok(Ranker { strength, probability, none, words, symptom, onset, diffs, listed, weights, held })
+        Ok(Ranker {
+            strength,
+            probability,
+            none,
+            words,
+            symptom,
+            onset,
+            diffs,
+            listed,
+            learned,
+            weights,
+            held,
+        })
     }
 
     /// The weight of a feature.

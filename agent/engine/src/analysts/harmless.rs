@@ -37,33 +37,6 @@ pub fn is_setting(path: &RepoPath) -> bool {
     ENDINGS.iter().any(|known| known.eq_ignore_ascii_case(ending))
 }
 
-/// Whether `path` says which versions of other people's code are used: a manifest, a lock file, a vendored copy.
-pub fn is_dependency(path: &RepoPath) -> bool {
-    const FILES: &[&str] = &[
-        "DEPS",
-        "Cargo.toml",
-        "Cargo.lock",
-        "package.json",
-        "package-lock.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "go.mod",
-        "go.sum",
-        "composer.json",
-        "composer.lock",
-        "Gemfile",
-        "Gemfile.lock",
-        "poetry.lock",
-        "pyproject.toml",
-        "pom.xml",
-        "build.gradle",
-    ];
-    let file = path.file_name();
-    FILES.contains(&file)
-        || (file.starts_with("requirements") && file.ends_with(".txt"))
-        || path.as_str().split('/').any(|folder| matches!(folder, "third_party" | "vendor" | "node_modules"))
-}
-
 /// Judges `path`. In doubt it runs.
 pub fn purpose(path: &RepoPath) -> Purpose {
     let lower = path.as_str().to_ascii_lowercase();

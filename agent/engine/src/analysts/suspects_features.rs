@@ -3,25 +3,23 @@
 
 use std::sync::LazyLock;
 
-use hearback_core::change::{Landed, Lines as Count, Nature, Paths, Says};
+use hearback_core::change::{Landed, Paths, Says};
 use hearback_core::{Change, ChangeKind};
 use regex::Regex;
 
 use super::authorised::Breach;
-use super::harmless::{Purpose, is_dependency, is_setting, purpose};
+use super::harmless::{Purpose, is_setting, purpose};
 use super::suspects::{Candidate, Inputs};
 use super::suspects_lines::ChangedLines;
 use super::suspects_pool::{Member, Pool};
 use crate::features::{Feature, Values};
 
 /// The ages from which the clock counts differently, in minutes.
-const AGES: [(Feature, f64); 6] = [
+const AGES: [(Feature, f64); 4] = [
     (Feature::AgeOver15Min, 15.0),
     (Feature::AgeOver1H, 60.0),
-    (Feature::AgeOver4H, 240.0),
     (Feature::AgeOver1D, 1_440.0),
     (Feature::AgeOver3D, 4_320.0),
-    (Feature::AgeOver10D, 14_400.0),
 ];
 
 static SAYS_FIX: LazyLock<Option<Regex>> =
@@ -52,9 +50,6 @@ pub fn measure(
         values.set(kind, 1.0);
     }
     size_and_files(change, &mut values);
-    if inputs.scope.is_about_tests() {
-        values.set(Feature::TestsShareAsked, values.get(Feature::TestsShare));
-    }
     let title = change.title.as_untrusted();
     values.set(Feature::SaysFix, flag(SAYS_FIX.iter().any(|regex| regex.is_match(title))));
     values.set(Feature::TitleLength, ln_1(title.chars().count() as f64));
@@ -66,10 +61,8 @@ pub fn measure(
     }
     let since = inputs.onset.is_some_and(|onset| revert.reverted_by.iter().any(|by| by.at > onset.latest));
     values.set(Feature::RolledBackSince, flag(since));
-    values.set(Feature::Bot, flag(change.author.nature == Nature::Bot));
     values.set(Feature::AuthorChanges, ln_1(member.author_changes));
     values.set(Feature::Retouched, flag(member.retouched));
-    values.set(Feature::TouchedLater, member.touched_later);
     values.set(Feature::Series, flag(member.series));
     values.set(Feature::NotLanded, flag(change.landed == Landed::NotYet));
     if let Some(judged) = inputs.judged.get(&change.id) {
@@ -106,22 +99,12 @@ fn recency(pool: &Pool<'_>, member: &Member, values: &mut Values) {
     values.set(Feature::Newer, newer);
     let symptom = ln_1(pool.rarity.whole());
     values.set(Feature::AgeXSymptom, age * symptom);
-    values.set(Feature::NewerXSymptom, newer * symptom);
     values.set(Feature::AgeXWords, age * member.by_message);
     values.set(Feature::AgeXRarest, age * pool.rarity.rarest_of(&member.message));
-    values.set(Feature::NewerXBest, newer * pool.best_words);
-    let crowd = ln_1(pool.members.len() as f64);
-    values.set(Feature::AgeXCrowd, age * crowd);
-    values.set(Feature::NewerXCrowd, newer * crowd);
 }
 
 fn words(pool: &Pool<'_>, member: &Member, values: &mut Values) {
-    values.set(Feature::TitleWords, member.by_title);
     values.set(Feature::BodyWords, pool.body.score(&member.body, &pool.rarity));
-    values.set(Feature::PathWords, member.by_paths);
-    values.set(Feature::RarestWord, pool.rarity.rarest_of(&member.message));
-    values.set(Feature::WordCount, member.message.numbers().count() as f64);
-    values.set(Feature::WordShare, share(pool.rarity.information_of(&member.message), pool.rarity.whole()));
     values.set(Feature::WordsPlace, pool.by_message.place(member.by_message));
     values.set(Feature::TitlePlace, pool.by_title.place(member.by_title));
     values.set(Feature::PathPlace, pool.by_paths.place(member.by_paths));
@@ -138,13 +121,13 @@ fn changed_lines(
     let seen = lines.and_then(|lines| Some((lines, lines.members.get(&index)?)));
     let Some((of_all, own)) = seen else {
         // What was not read has the words of its message.
-        values.set(Feature::DiffWordCount, values.get(Feature::WordCount));
-        values.set(Feature::DiffWordShare, values.get(Feature::WordShare));
+        values.set(Feature::DiffWordCount, member.message.numbers().count() as f64);
+        let share_of_message = share(pool.rarity.information_of(&member.message), pool.rarity.whole());
+        values.set(Feature::DiffWordShare, share_of_message);
         values.set(Feature::WordsBesideBest, share(member.by_message, best_all));
         return;
     };
     let rarity = &of_all.rarity;
-    values.set(Feature::AddedWords, of_all.added.score(&own.added, rarity));
     values.set(Feature::RemovedWords, of_all.removed.score(&own.removed, rarity));
     values.set(Feature::DiffWords, own.by_beyond);
     let rarest = rarity.rarest_of(&own.added).max(rarity.rarest_of(&own.removed));
@@ -152,7 +135,6 @@ fn changed_lines(
     values.set(Feature::DiffWordCount, own.all.numbers().count() as f64);
     values.set(Feature::DiffWordShare, share(pool.rarity.information_of(&own.all), pool.rarity.whole()));
     values.set(Feature::DiffWordsPlace, of_all.by_beyond.place(own.by_beyond));
-    values.set(Feature::DiffWordsBesideBest, share(own.by_beyond, of_all.best_beyond));
     values.set(Feature::WordsBesideBest, share(member.by_message + own.by_beyond, best_all));
     let rarities = own.identifiers.iter().filter_map(|place| of_all.identifiers.get(*place));
     values.set(Feature::NamedIdentifier, rarities.map(|(_, rarity)| rarity).sum::<f64>().min(3.0));
@@ -253,24 +235,12 @@ fn size_and_files(change: &Change, values: &mut Values) {
     if paths.is_empty() {
         return;
     }
-    let (mut added, mut deleted, mut only_adds) = (0.0, 0.0, 0.0);
-    for path in paths {
-        if let Count::Counted { added: more, deleted: less } = path.lines {
-            added += f64::from(more);
-            deleted += f64::from(less);
-            only_adds += flag(less == 0 && more > 0);
-        }
-    }
     let all = paths.len() as f64;
-    values.set(Feature::LinesAdded, ln_1(added));
-    values.set(Feature::LinesDeleted, ln_1(deleted));
     values.set(Feature::FileCount, ln_1(all));
-    values.set(Feature::OnlyAdds, only_adds / all);
     let share_of = |holds: &dyn Fn(&hearback_core::change::RepoPath) -> bool| {
         paths.iter().filter(|path| holds(&path.path)).count() as f64 / all
     };
     values.set(Feature::DocsShare, share_of(&|path| purpose(path) == Purpose::Documentation));
     values.set(Feature::TestsShare, share_of(&|path| purpose(path) == Purpose::Test));
     values.set(Feature::SettingsShare, share_of(&|path| is_setting(path)));
-    values.set(Feature::Dependencies, flag(paths.iter().any(|path| is_dependency(&path.path))));
 }

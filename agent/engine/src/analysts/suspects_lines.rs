@@ -34,13 +34,11 @@ pub struct ChangedLines<'a> {
     /// By place among the candidates.
     pub members: HashMap<usize, Lines>,
     pub rarity: Rarity,
-    /// BM25 over added, removed and all changed lines.
-    pub added: Bm25,
+    /// BM25 over removed lines, and over the words of all that the message lacks.
     pub removed: Bm25,
     pub both: Bm25,
     pub by_beyond: Places,
-    /// The most that any candidate has: beyond its message, and altogether.
-    pub best_beyond: f64,
+    /// The most that any candidate has, message and paths included.
     pub best_all: f64,
     /// Identifiers that the symptom names, the rarest first: 1 for one that stands in a single diff, 0 for one in all.
     pub identifiers: Vec<(&'a str, f64)>,
@@ -82,30 +80,19 @@ impl<'a> ChangedLines<'a> {
             members.insert(index, Lines { added, removed, beyond, all, by_beyond: 0.0, identifiers });
         }
         let rarity = Rarity::of(&pool.query, members.values().map(|lines| &lines.all));
-        let [added, removed, both] = [
-            Bm25::of(members.values().map(|lines| &lines.added), rule),
+        let [removed, both] = [
             Bm25::of(members.values().map(|lines| &lines.removed), rule),
             Bm25::of(members.values().map(|lines| &lines.beyond), rule),
         ];
-        let (mut best_beyond, mut best_all) = (0.0_f64, pool.best_words);
+        let mut best_all = pool.best_words;
         for (index, lines) in &mut members {
             lines.by_beyond = both.score(&lines.beyond, &rarity);
-            best_beyond = best_beyond.max(lines.by_beyond);
             let by_message = pool.members.get(*index).map_or(0.0, |member| member.by_message);
             best_all = best_all.max(lines.by_beyond + by_message);
         }
         let by_beyond = Places::of(members.values().map(|lines| lines.by_beyond));
-        let mut changed = ChangedLines {
-            members,
-            rarity,
-            added,
-            removed,
-            both,
-            by_beyond,
-            best_beyond,
-            best_all,
-            identifiers: vec![],
-        };
+        let mut changed =
+            ChangedLines { members, rarity, removed, both, by_beyond, best_all, identifiers: vec![] };
         changed.order_identifiers(&named);
         changed
     }

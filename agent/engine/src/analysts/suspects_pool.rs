@@ -42,8 +42,6 @@ pub struct Member {
     /// How many candidates its author has.
     pub author_changes: f64,
     pub retouched: bool,
-    /// The share of its files that later candidates touched.
-    pub touched_later: f64,
     pub series: bool,
     /// BM25 by title, paths, and the whole message.
     pub by_title: f64,
@@ -136,8 +134,7 @@ fn in_time(candidates: &[Candidate<'_>], members: &mut [Member]) {
     });
     let mut authors: HashMap<&str, f64> = HashMap::new();
     order.iter().for_each(|(_, candidate)| *authors.entry(author(candidate)).or_default() += 1.0);
-    // Who touched a file last, seen from the candidate at hand backwards; the files of all newer ones.
-    let mut touched: HashMap<&str, ()> = HashMap::new();
+    // Who touched a file when, the candidate nearest in time last.
     let mut touched_by: HashMap<(&str, &str), Timestamp> = HashMap::new();
     let (mut newer, mut same_time, mut before): (f64, f64, Option<&Candidate<'_>>) = (0.0, 0.0, None);
     for (index, candidate) in &order {
@@ -157,15 +154,12 @@ fn in_time(candidates: &[Candidate<'_>], members: &mut [Member]) {
             author(before) == who && hours_before(at, before.effective_at) < SERIES_HOURS
         });
         let paths = candidate.sighted.change.paths.as_slice();
-        let again = paths.iter().filter(|path| touched.contains_key(path.path.as_str())).count();
-        member.touched_later = again as f64 / paths.len().max(1) as f64;
         member.retouched = paths.iter().any(|path| {
             touched_by
                 .get(&(path.path.as_str(), who))
                 .is_some_and(|later| hours_before(at, *later) < RETOUCHED_HOURS)
         });
         for path in paths {
-            touched.insert(path.path.as_str(), ());
             touched_by.insert((path.path.as_str(), who), at);
         }
         before = Some(candidate);

@@ -62,7 +62,6 @@ impl Telling<'_, '_> {
             Family::Reverts if has(Feature::IsRevert) => says("is itself a revert".into()),
             Family::Reverts => None,
             Family::RolledBackSince => self.rolled_back_since(),
-            Family::Author if has(Feature::Bot) => says("made by a bot".into()),
             Family::Author => None,
             Family::Later if has(Feature::Retouched) => {
                 says("its author touched the same files again within a day".into())
@@ -190,9 +189,6 @@ impl Telling<'_, '_> {
         if harmless > 0.0 {
             let count = (harmless * files as f64).round();
             return Some(format!("{count} of {files} files are documentation or tests"));
-        }
-        if self.values.get(Feature::Dependencies) > 0.0 {
-            return Some("changes which versions are used".to_owned());
         }
         (self.values.get(Feature::SettingsShare) > 0.0).then(|| "changes settings".to_owned())
     }

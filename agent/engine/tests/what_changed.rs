@@ -198,7 +198,8 @@ async fn a_change_to_the_named_file_is_first_and_strong() {
 
 #[tokio::test]
 async fn an_identifier_on_a_changed_line_is_cited_with_file_and_line() {
-    let guilty = commit("c1", 120, "Refactor", &["lib/sum.rb"]);
+    let author = Author { name: "bo".into(), email: None, nature: Nature::Person };
+    let guilty = Change { author, ..commit("c1", 240, "Refactor", &["lib/sum.rb"]) };
     let line = |side, line, text: &str| DiffLine { side, line, text: text.into() };
     let diff = Diff {
         change: guilty.id.clone(),

@@ -1,7 +1,10 @@
 //! The command line: words, defaults and help. It must not do anything.
 
+mod backtest;
+
 use std::path::PathBuf;
 
+pub use backtest::{Adopt, Adopted, AskedThen, Backtest, Replay};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// What a time argument may look like.
@@ -35,6 +38,9 @@ pub enum Command {
     /// Show, verify, redact, export and import records
     #[command(subcommand)]
     Record(Record),
+    /// Ask about what is over: replay incidents, keep reviewed ones as regression cases
+    #[command(subcommand)]
+    Backtest(Backtest),
     /// Run the service: it takes changes, alerts and telemetry, and answers before anybody asks
     Serve(Serve),
     /// Make, list and revoke the tokens that open the service

@@ -7,7 +7,7 @@ use std::process::Command;
 fn help_lists_every_command() {
     let output = Command::new(env!("CARGO_BIN_EXE_hearback")).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    for command in ["ask", "declare", "note", "incident", "record", "catalog", "doctor", "demo"] {
+    for command in ["ask", "declare", "note", "incident", "record", "backtest", "catalog", "doctor", "demo"] {
         assert!(help.lines().any(|line| line.trim_start().starts_with(command)), "{command}: {help}");
     }
 }

@@ -286,6 +286,20 @@ pub struct Answer {
     pub searched: Vec<Coverage>,
 }
 
+impl Answer {
+    /// Hands over every citation, to call evidence by another name. A claim keeps as many as it had.
+    pub fn each_citation(&mut self, mut change: impl FnMut(&mut Citation)) {
+        let Answer { onset, findings, suspects, ruled_out, unauthorised, .. } = self;
+        let claims = onset.iter_mut().map(|onset| &mut onset.because);
+        let claims = claims.chain(findings.iter_mut().map(|finding| &mut finding.claim));
+        let reasons = suspects.iter_mut().flat_map(|suspect| &mut suspect.reasons);
+        let claims = claims.chain(reasons.map(|reason| &mut reason.claim));
+        let claims = claims.chain(ruled_out.iter_mut().map(|out| &mut out.because));
+        let claims = claims.chain(unauthorised.iter_mut().map(|flagged| &mut flagged.because));
+        claims.flat_map(|claim| &mut claim.citations).for_each(&mut change);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use hearback_core::change::{Diff, Paths, RepoPath, Review};
-use hearback_core::hash::{NotCanonical, canonical_json};
+use hearback_core::hash::NotCanonical;
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::redaction::redact;
 use hearback_core::{
@@ -16,6 +16,8 @@ use hearback_core::{
 };
 use jiff::SignedDuration;
 use tracing::Instrument as _;
+
+use crate::snapshot::{Holds, snapshot};
 
 /// How much longer than its budget a source is waited for, at most, and by which part of the budget: it returns what
 /// it has at the end of its budget.
@@ -103,7 +105,7 @@ pub async fn diffs(
             Ok(mut diffs) => {
                 diffs.iter_mut().for_each(redact_diff);
                 diffs.sort_by(|a, b| a.change.cmp(&b.change));
-                let evidence = snapshot(&name, Origin::Member, &diffs, None)?;
+                let evidence = snapshot(&name, Origin::Member, Holds::Diffs, &diffs, None)?;
                 let cut = diffs.iter().filter(|diff| diff.left_out.is_some()).count();
                 if cut > 0 {
                     let why = format!("{cut} of {} diffs were read in part: they are large", diffs.len());
@@ -163,7 +165,7 @@ fn add_fetched(
     let Fetched { mut items, coverage } = fetched;
     items.sort_by(|a, b| a.id.cmp(&b.id));
     items.iter_mut().for_each(redact_change);
-    let evidence = snapshot(&name, Origin::Member, &items, Some(query.window))?;
+    let evidence = snapshot(&name, Origin::Member, Holds::Changes, &items, Some(query.window))?;
     for change in items {
         match by_id.entry(change.id.clone()) {
             btree_map::Entry::Occupied(mut known) => {
@@ -185,16 +187,6 @@ fn add_fetched(
     gathered.searched.push(coverage);
     gathered.snapshots.push(evidence);
     Ok(())
-}
-
-pub(crate) fn snapshot<T: serde::Serialize>(
-    source: &SourceName,
-    origin: Origin,
-    items: &T,
-    window: Option<hearback_core::Window>,
-) -> Result<Evidence, NotCanonical> {
-    let text = ExternalText::new(canonical_json(items)?);
-    Evidence::new(source.clone(), origin, None, window, text)
 }
 
 /// Two sources know one change: git its files, GitHub its review, a pipeline its services.

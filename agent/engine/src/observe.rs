@@ -21,7 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tracing::Instrument as _;
 
-use crate::gather::{gap, snapshot, within};
+use crate::gather::{gap, within};
+use crate::snapshot::{Holds, snapshot};
 
 /// How far back from the beginning of the trouble series are read: enough to know what is usual today.
 const SERIES_BEFORE: SignedDuration = SignedDuration::from_hours(6);
@@ -105,10 +106,10 @@ impl Observe<'_> {
             self.freezes(),
         );
         let mut observed = Observed::default();
-        observed.series = observed.take(series, Origin::System, |_| {})?;
+        observed.series = observed.take(series, Origin::System, Holds::Series, |_| {})?;
         // What the longer look searched, or could not, says nothing that the shorter one does not.
         let mut longer = Observed::default();
-        observed.history = longer.take(history, Origin::System, |_| {})?;
+        observed.history = longer.take(history, Origin::System, Holds::UsualSeries, |_| {})?;
         observed.snapshots.extend(longer.snapshots);
         for Gap { source, why } in longer.gaps {
             if !observed.gaps.iter().any(|gap| gap.source == source) {
@@ -120,16 +121,18 @@ impl Observe<'_> {
         if !self.logs.is_empty() {
             observed.logs_window = Some(self.back_to(LOGS_BEFORE));
         }
-        observed.templates = observed.take(templates, Origin::Outsider, redact_template)?;
+        observed.templates =
+            observed.take(templates, Origin::Outsider, Holds::LogTemplates, redact_template)?;
         let until = self.window.until;
         let (failed, slow) = spans;
         // A span is known when it has ended: one that ended after the as-of was not.
         let (failed, slow) = (ended_by(failed, until), ended_by(slow, until));
-        observed.failed = observed.take(failed, Origin::Outsider, redact_span)?;
-        observed.slow = observed.take(slow, Origin::Outsider, redact_span)?;
-        observed.freezes = observed.take(freezes, Origin::Member, |freeze: &mut Freeze| {
-            freeze.name = redact_external(&freeze.name);
-        })?;
+        observed.failed = observed.take(failed, Origin::Outsider, Holds::FailedSpans, redact_span)?;
+        observed.slow = observed.take(slow, Origin::Outsider, Holds::SlowSpans, redact_span)?;
+        observed.freezes =
+            observed.take(freezes, Origin::Member, Holds::Freezes, |freeze: &mut Freeze| {
+                freeze.name = redact_external(&freeze.name);
+            })?;
         Ok(observed)
     }
 
@@ -223,6 +226,7 @@ impl Observed {
         &mut self,
         answered: Vec<Answered<T>>,
         origin: Origin,
+        holds: Holds,
         mut redact: impl FnMut(&mut T),
     ) -> Result<Vec<Seen<T>>, NotCanonical> {
         let mut seen = Vec::new();
@@ -231,7 +235,7 @@ impl Observed {
                 Ok(Fetched { mut items, coverage }) => {
                     items.iter_mut().for_each(&mut redact);
                     if !items.is_empty() {
-                        let evidence = snapshot(&name, origin, &items, None)?;
+                        let evidence = snapshot(&name, origin, holds, &items, None)?;
                         seen.extend(items.into_iter().map(|item| Seen { item, evidence: evidence.id }));
                         self.snapshots.push(evidence);
                     }

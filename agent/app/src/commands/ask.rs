@@ -26,7 +26,7 @@ use crate::wiring;
 use crate::wiring::server::{ServerClient, fields};
 
 /// The longest symptom that is read; more is cut, since the first lines of a trace tell.
-const SYMPTOM_BYTES: usize = 64 * 1024;
+pub const SYMPTOM_BYTES: usize = 64 * 1024;
 
 pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     if let Some(server) = ServerClient::named(&arguments.server)? {
@@ -95,7 +95,7 @@ async fn ask_server(arguments: &Ask, server: &ServerClient) -> Result<ExitCode> 
     let incident = arguments.incident.as_deref().map(times::incident).transpose()?;
     let ask = fields([
         ("question", json!(arguments.question)),
-        ("symptom", json!(symptom(arguments)?)),
+        ("symptom", json!(symptom(&arguments.symptom)?)),
         ("services", json!(arguments.services)),
         ("as_of", json!(arguments.as_of)),
         ("since", json!(arguments.since)),
@@ -117,8 +117,9 @@ fn show(arguments: &Ask, answer: &Answer, started: Instant) -> Result<()> {
     }
 }
 
-fn symptom(arguments: &Ask) -> Result<String> {
-    Ok(match arguments.symptom.as_str() {
+/// The symptom as it was given, or what standard input says.
+pub fn symptom(given: &str) -> Result<String> {
+    Ok(match given {
         "-" => {
             let mut text = Vec::new();
             std::io::stdin().take(SYMPTOM_BYTES as u64).read_to_end(&mut text)?;
@@ -139,7 +140,7 @@ fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question
     };
     Ok(Question {
         text: ExternalText::capped(&arguments.question, SYMPTOM_BYTES),
-        symptom: ExternalText::capped(&symptom(arguments)?, SYMPTOM_BYTES),
+        symptom: ExternalText::capped(&symptom(&arguments.symptom)?, SYMPTOM_BYTES),
         services: times::services(&arguments.services)?,
         window: Window { from, until },
         onset: arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?,

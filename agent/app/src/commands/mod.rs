@@ -1,6 +1,7 @@
 //! One file a command. A command turns arguments into values, calls the libraries and prints; it decides nothing.
 
 mod ask;
+mod backtest;
 mod catalog;
 mod demo;
 mod doctor;
@@ -24,6 +25,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Note(arguments) => incident::note(arguments, &load()?).await,
         Command::Incident(command) => incident::run(command, &load()?).await,
         Command::Record(command) => record::run(command, &load()?).await,
+        Command::Backtest(command) => backtest::run(command, &load()?).await,
         Command::Serve(arguments) => serve::run(arguments, load()?).await,
         Command::Token(command) => token::run(command, &load()?).await,
         Command::Catalog(command) => catalog::run(command, &load()?).await,

@@ -1,0 +1,286 @@
+//! Readings, served through the ports that live sources serve, under the names of those sources. They answer at once and
+//! know no time limit, so that no replay depends on how fast a machine is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use hearback_core::change::Diff;
+use hearback_core::freeze::Freeze;
+use hearback_core::ports::{
+    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource,
+    SpanOrder, SpanQuery, TraceSource,
+};
+use hearback_core::telemetry::{LogTemplate, SpanStatus};
+use hearback_core::time::format_time;
+use hearback_core::{
+    Change, ChangeId, ChangeKind, Coverage, Evidence, EvidenceId, Fetched, Gap, LogRecord, Series,
+    SourceName, SpanRecord, Window,
+};
+use jiff::SignedDuration;
+
+use super::readings::Reading;
+use crate::driver::Sources;
+use crate::snapshot::Content;
+
+/// A reading as a source.
+struct Replayed {
+    reading: Reading,
+    /// The changes whose diffs were wanted.
+    wanted: Arc<Mutex<BTreeSet<ChangeId>>>,
+}
+
+/// Readings that are served, and what came of it.
+pub(crate) struct Served {
+    /// What a question is asked of.
+    pub sources: Sources,
+    replayed: Vec<Arc<Replayed>>,
+    wanted: Arc<Mutex<BTreeSet<ChangeId>>>,
+}
+
+impl Served {
+    /// Serves these readings.
+    pub fn new(readings: Vec<Reading>) -> Served {
+        let wanted = Arc::new(Mutex::new(BTreeSet::new()));
+        let replayed: Vec<Arc<Replayed>> = readings
+            .into_iter()
+            .map(|reading| Arc::new(Replayed { reading, wanted: Arc::clone(&wanted) }))
+            .collect();
+        let mut sources = Sources::default();
+        for source in &replayed {
+            match &source.reading.content {
+                Content::Changes(_) | Content::Diffs(_) => sources.changes.push(source.clone()),
+                Content::Series(_) | Content::UsualSeries(_) => sources.signals.push(source.clone()),
+                Content::LogTemplates(_) => sources.logs.push(source.clone()),
+                Content::FailedSpans(_) | Content::SlowSpans(_) => sources.traces.push(source.clone()),
+                Content::Freezes(_) => sources.freezes.push(source.clone()),
+            }
+        }
+        Served { sources, replayed, wanted }
+    }
+
+    /// The changes of `window`.
+    pub fn changes(&self, window: Window) -> impl Iterator<Item = &Change> {
+        self.replayed.iter().flat_map(move |source| source.reading.changes(window))
+    }
+
+    /// Likely changes whose diffs were not read then: words and lines in them can't count now.
+    pub fn unread_diffs(&self) -> Vec<Gap> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_source: BTreeMap<&SourceName, (BTreeSet<&ChangeId>, bool)> = BTreeMap::new();
+        for Replayed { reading, .. } in self.replayed.iter().map(Arc::as_ref) {
+            let (missing, reads_diffs) = by_source.entry(&reading.source).or_default();
+            match &reading.content {
+                Content::Changes(changes) => missing.extend(
+                    changes
+                        .iter()
+                        .filter(|change| change.kind == ChangeKind::Commit && wanted.contains(&change.id))
+                        .map(|change| &change.id),
+                ),
+                Content::Diffs(_) => *reads_diffs = true,
+                _ => {}
+            }
+        }
+        for Replayed { reading, .. } in self.replayed.iter().map(Arc::as_ref) {
+            if let (Content::Diffs(diffs), Some((missing, _))) =
+                (&reading.content, by_source.get_mut(&reading.source))
+            {
+                missing.retain(|id| diffs.iter().all(|diff| diff.change != **id));
+            }
+        }
+        let unread = by_source.into_iter().filter(|(_, (missing, reads))| *reads && !missing.is_empty());
+        unread
+            .map(|(source, (missing, _))| {
+                let why = match missing.len() {
+                    1 => "the diff of 1 likely change was not read then".to_owned(),
+                    count => format!("the diffs of {count} likely changes were not read then"),
+                };
+                Gap { source: source.clone(), why }
+            })
+            .collect()
+    }
+
+    /// What the record calls the evidence that an answer cites. An answer is given from a part of a reading, which
+    /// has another digest than the whole that was kept.
+    pub fn names_in_record(&self, cited: &[Evidence]) -> BTreeMap<EvidenceId, EvidenceId> {
+        let mut names = BTreeMap::new();
+        for evidence in cited {
+            let Some(content) = Content::of(evidence) else { continue };
+            let is_of = |source: &&Arc<Replayed>| {
+                source.reading.source == evidence.source && source.reading.content.holds_first_of(&content)
+            };
+            if let Some(source) = self.replayed.iter().find(is_of) {
+                names.insert(evidence.id, source.reading.evidence);
+            }
+        }
+        names
+    }
+}
+
+impl Content {
+    /// Whether it is of the same kind and holds the first item of `part`. Readings have no item in common.
+    fn holds_first_of(&self, part: &Content) -> bool {
+        match (self, part) {
+            (Content::Changes(all), Content::Changes(part)) => {
+                part.first().is_some_and(|first| all.iter().any(|one| one.id == first.id))
+            }
+            (Content::Diffs(all), Content::Diffs(part)) => {
+                part.first().is_some_and(|first| all.iter().any(|one| one.change == first.change))
+            }
+            (Content::Series(all), Content::Series(part))
+            | (Content::UsualSeries(all), Content::UsualSeries(part)) => {
+                let is_same = |a: &Series, b: &Series| {
+                    (&a.service, a.kind, &a.query, &a.labels) == (&b.service, b.kind, &b.query, &b.labels)
+                };
+                part.first().is_some_and(|first| all.iter().any(|one| is_same(one, first)))
+            }
+            (Content::LogTemplates(all), Content::LogTemplates(part)) => {
+                part.first().is_some_and(|first| all.contains(first))
+            }
+            (Content::FailedSpans(all), Content::FailedSpans(part))
+            | (Content::SlowSpans(all), Content::SlowSpans(part)) => {
+                part.first().is_some_and(|first| all.contains(first))
+            }
+            (Content::Freezes(all), Content::Freezes(part)) => {
+                part.first().is_some_and(|first| all.contains(first))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Reading {
+    fn changes(&self, window: Window) -> impl Iterator<Item = &Change> {
+        let all = if let Content::Changes(changes) = &self.content { changes.as_slice() } else { &[] };
+        all.iter().filter(move |change| change.committed_at.max(change.effective_at) >= window.from)
+    }
+
+    fn fetched<T>(&self, items: Vec<T>, (one, many): (&str, &str)) -> Fetched<T> {
+        let what = if items.len() == 1 { one } else { many };
+        let searched = format!("{} {what}, read {}", items.len(), format_time(self.known_at));
+        Fetched { items, coverage: Coverage::complete(self.source.clone(), searched) }
+    }
+
+    /// It holds something else, and says nothing of what is asked.
+    fn silent<T>(&self) -> Fetched<T> {
+        Fetched { items: Vec::new(), coverage: Coverage::complete(self.source.clone(), "") }
+    }
+}
+
+#[async_trait]
+impl ChangeSource for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn changes(&self, query: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError> {
+        let changes = self.reading.changes(query.window).cloned().collect();
+        Ok(match self.reading.content {
+            Content::Changes(_) => self.reading.fetched(changes, ("change", "changes")),
+            _ => self.reading.silent(),
+        })
+    }
+
+    async fn diffs(&self, changes: &[ChangeId], _: SignedDuration) -> Result<Vec<Diff>, ConnectorError> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).extend(changes.iter().cloned());
+        Ok(match &self.reading.content {
+            Content::Diffs(diffs) => {
+                diffs.iter().filter(|diff| changes.contains(&diff.change)).cloned().collect()
+            }
+            _ => Vec::new(),
+        })
+    }
+}
+
+#[async_trait]
+impl SignalSource for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn series(&self, query: &SeriesQuery) -> Result<Fetched<Series>, ConnectorError> {
+        // Who needs the whole window wants to know what is usual.
+        let wants_usual = query.needed_from <= query.window.from;
+        let ((Content::Series(all), false) | (Content::UsualSeries(all), true)) =
+            (&self.reading.content, wants_usual)
+        else {
+            return Ok(self.reading.silent());
+        };
+        let inside = |one: &Series| {
+            let mut part = one.clone();
+            part.points.retain(|point| point.at >= query.window.from);
+            let is_there = one.points.is_empty() || !part.points.is_empty();
+            (is_there && query.services.contains(&one.service)).then_some(part)
+        };
+        Ok(self.reading.fetched(all.iter().filter_map(inside).collect(), ("series", "series")))
+    }
+}
+
+#[async_trait]
+impl LogSource for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn logs(&self, _: &LogQuery) -> Result<Fetched<LogRecord>, ConnectorError> {
+        Err(ConnectorError::NotUsable("a record keeps the wordings of logs, not each line".into()))
+    }
+
+    async fn templates(&self, query: &LogQuery) -> Result<Fetched<LogTemplate>, ConnectorError> {
+        let Content::LogTemplates(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        let is_wanted = |template: &&LogTemplate| {
+            template.last_at >= query.window.from
+                && template.severity >= query.severity
+                && (query.services.is_empty() || query.services.contains(&template.service))
+                && query.template.is_none_or(|id| template.id == id)
+        };
+        let templates = all.iter().filter(is_wanted).take(query.limit).cloned().collect();
+        Ok(self.reading.fetched(templates, ("wording of an error", "wordings of errors")))
+    }
+}
+
+#[async_trait]
+impl TraceSource for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
+        let ((Content::FailedSpans(all), true) | (Content::SlowSpans(all), false)) =
+            (&self.reading.content, query.failed)
+        else {
+            return Ok(self.reading.silent());
+        };
+        let is_wanted = |span: &&SpanRecord| {
+            span.started_at >= query.window.from
+                && (!query.failed || span.status == SpanStatus::Error)
+                && (query.services.is_empty() || query.services.contains(&span.service))
+                && query.trace.is_none_or(|trace| span.trace == trace)
+        };
+        let mut spans: Vec<SpanRecord> = all.iter().filter(is_wanted).cloned().collect();
+        // Stable, so that equals stay as the source had them.
+        match query.order {
+            SpanOrder::Slowest => spans.sort_by_key(|span| std::cmp::Reverse(span.duration)),
+            SpanOrder::Newest => spans.sort_by_key(|span| std::cmp::Reverse(span.started_at)),
+        }
+        spans.truncate(query.limit);
+        let failed = ("call that failed", "calls that failed");
+        Ok(self.reading.fetched(spans, if query.failed { failed } else { ("slow call", "slow calls") }))
+    }
+}
+
+#[async_trait]
+impl FreezeSource for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn freezes(&self, window: Window) -> Result<Fetched<Freeze>, ConnectorError> {
+        let Content::Freezes(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        let overlaps =
+            |freeze: &&Freeze| freeze.window.from < window.until && window.from < freeze.window.until;
+        Ok(self
+            .reading
+            .fetched(all.iter().filter(overlaps).cloned().collect(), ("change freeze", "change freezes")))
+    }
+}

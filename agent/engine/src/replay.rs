@@ -1,0 +1,307 @@
+//! A replay: a question answered from an incident's record alone, as it was known at a moment, by the same code as a
+//! live one. The same record, question and weights give the same bytes. It must not know a clock, and nothing of how
+//! long anything takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearback_core::entry::Head;
+use hearback_core::happening::Question;
+use hearback_core::hash::NotCanonical;
+use hearback_core::time::format_time;
+use hearback_core::{
+    Answer, Catalog, ChangeId, Coverage, Entry, Gap, Happening, Incident, IncidentId, SourceName,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::analysts::authorised::AuthorisationPolicy;
+use crate::driver::{self, Context};
+use crate::ranker::Ranker;
+use crate::recorded::{Readings, Recorded, Served, is_gathered};
+use crate::signals::Signals;
+
+/// Recorded sources answer at once. The driver wants a limit all the same.
+const NO_LIMIT: SignedDuration = SignedDuration::from_hours(1);
+/// The source of gaps that come from configuration, not from a reading.
+const CATALOG: &str = "catalog";
+
+/// What is asked of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// The last question that was asked by then, as it was.
+    Last,
+    /// The question of this entry in other words, with what was read for it then.
+    Again {
+        /// The entry.
+        entry: u64,
+        /// The words.
+        question: Question,
+    },
+    /// A question that nobody asked then, of everything that was known.
+    Anew(Question),
+}
+
+/// What a replay is made with; all else is in the record.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// Weights and thresholds.
+    pub ranker: &'a Ranker,
+    /// Thresholds for series.
+    pub signals: &'a Signals,
+    /// What must be authorised.
+    pub policy: &'a AuthorisationPolicy,
+    /// The services that are known.
+    pub catalog: &'a Catalog,
+    /// What is known to be missing of these.
+    pub gaps: &'a [Gap],
+}
+
+/// What came of a replay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// The question.
+    pub question: Question,
+    /// The entry that asked it; none if nobody did.
+    pub entry: Option<u64>,
+    /// The last entry that was known.
+    pub head: Head,
+    /// How many snapshots it was answered from.
+    pub snapshots: usize,
+    /// Every change that could have been named.
+    pub changes: BTreeSet<ChangeId>,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// A record can't be replayed as wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// Nothing was known by then.
+    #[error("nothing was known of {incident} by {}; its record begins at {}", format_time(*.at), format_time(*.since))]
+    NothingKnown {
+        /// The incident.
+        incident: IncidentId,
+        /// The moment asked about.
+        at: Timestamp,
+        /// When the first of it became known.
+        since: Timestamp,
+    },
+    /// There is no question to repeat.
+    #[error("nobody had asked anything in {incident} by {}; say what to ask with --ask", format_time(*.at))]
+    NothingAsked {
+        /// The incident.
+        incident: IncidentId,
+        /// The moment asked about.
+        at: Timestamp,
+    },
+    /// The entry is no question.
+    #[error("entry {entry} of {incident} is not a question, or was not known yet")]
+    NotAQuestion {
+        /// The incident.
+        incident: IncidentId,
+        /// The entry.
+        entry: u64,
+    },
+    /// Never happens for these types.
+    #[error(transparent)]
+    NotCanonical(#[from] NotCanonical),
+}
+
+/// Answers from `recorded` as it was known at `at`.
+///
+/// # Errors
+/// [`ReplayError`]. A snapshot that is gone, redacted or of another form is a gap in the answer, not an error.
+pub async fn replay(
+    recorded: &Recorded,
+    at: Timestamp,
+    ask: &Ask,
+    settings: Settings<'_>,
+) -> Result<Replay, ReplayError> {
+    let plan = Plan::of(recorded, at, ask)?;
+    let readings = Readings::of(recorded, plan.read.iter().copied(), plan.question.window.until);
+    let snapshots = readings.all.len();
+    let served = Served::new(readings.all);
+    let mut gaps = settings.gaps.to_vec();
+    gaps.extend(plan.gaps.iter().cloned());
+    gaps.extend(readings.gaps);
+    let context = Context {
+        calibration: None,
+        ranker: settings.ranker,
+        signals: settings.signals,
+        policy: settings.policy,
+        catalog: settings.catalog,
+        gaps: &gaps,
+        sources: &served.sources,
+        incident: plan.incident.as_ref(),
+        budget: NO_LIMIT,
+    };
+    let answered = driver::answer(context, &plan.question).await?;
+    let mut answer = answered.answer;
+    answer.gaps.extend(served.unread_diffs());
+    match &plan.answered {
+        Some(then) => {
+            // What was searched, and what was not seen, no snapshot tells. The answer of then does.
+            answer.searched.clone_from(&then.searched);
+            let place = |gap: &Gap| then.gaps.iter().position(|other| other == gap).unwrap_or(usize::MAX);
+            answer.gaps.sort_by_key(place);
+        }
+        None => answer.searched.retain(|coverage| !coverage.searched.is_empty()),
+    }
+    answer.gaps = each_once(answer.gaps);
+    let names = served.names_in_record(&answered.snapshots);
+    answer.each_citation(|citation| {
+        if let Some(recorded) = names.get(&citation.evidence) {
+            citation.evidence = *recorded;
+        }
+    });
+    let window = plan.question.window;
+    let of_record = plan.incident.iter().flat_map(|incident| &incident.changes);
+    let of_record =
+        of_record.map(|seen| &seen.change.value).filter(|change| window.contains(change.effective_at));
+    let changes = of_record.chain(served.changes(window)).map(|change| change.id.clone()).collect();
+    let Plan { question, entry, head, .. } = plan;
+    Ok(Replay { question, entry, head, snapshots, changes, answer })
+}
+
+/// What a question is asked of.
+struct Plan<'r> {
+    question: Question,
+    /// The entry that asked it.
+    entry: Option<u64>,
+    /// The incident as it was known; none if it was asked outside of it.
+    incident: Option<Incident>,
+    /// The entries whose snapshots count.
+    read: Vec<&'r Entry>,
+    /// What was answered then, if it is replayed as it was.
+    answered: Option<Answer>,
+    gaps: Vec<Gap>,
+    head: Head,
+}
+
+impl<'r> Plan<'r> {
+    fn of(recorded: &'r Recorded, at: Timestamp, ask: &Ask) -> Result<Plan<'r>, ReplayError> {
+        let incident = || recorded.id.clone();
+        let Some(last) = recorded.entries.iter().rfind(|entry| entry.known_at <= at) else {
+            let since = recorded.known_from().unwrap_or(at);
+            return Err(ReplayError::NothingKnown { incident: incident(), at, since });
+        };
+        let asked = |entry: &Entry| match entry.happening() {
+            Ok(Happening::Asked(question)) if entry.known_at <= at => Some(question),
+            _ => None,
+        };
+        let known = || recorded.entries.iter().enumerate();
+        match ask {
+            Ask::Anew(question) => Ok(Plan::anew(recorded, at, last.head(), None, question.clone())),
+            Ask::Last => {
+                let found = known().rev().find_map(|(place, entry)| Some((place, entry, asked(entry)?)));
+                let (place, entry, question) =
+                    found.ok_or_else(|| ReplayError::NothingAsked { incident: incident(), at })?;
+                Ok(Plan::again(recorded, at, (place, entry), question))
+            }
+            Ask::Again { entry: seq, question } => {
+                let found = known().find(|(_, entry)| entry.seq == *seq && asked(entry).is_some());
+                let refuse = || ReplayError::NotAQuestion { incident: incident(), entry: *seq };
+                Ok(Plan::again(recorded, at, found.ok_or_else(refuse)?, question.clone()))
+            }
+        }
+    }
+
+    /// Everything counts that was known at `at`.
+    fn anew(
+        recorded: &'r Recorded,
+        at: Timestamp,
+        head: Head,
+        entry: Option<u64>,
+        question: Question,
+    ) -> Plan<'r> {
+        let read: Vec<&Entry> = recorded.entries.iter().filter(|entry| entry.known_at <= at).collect();
+        let gaps = gaps_known(&read);
+        let incident = Some(recorded.as_of(at.min(question.window.until)));
+        Plan { question, entry, incident, read, answered: None, gaps, head }
+    }
+
+    /// What was read for the question counts, and no other reading; and what was known of the incident when it was
+    /// asked.
+    fn again(
+        recorded: &'r Recorded,
+        at: Timestamp,
+        (place, asked): (usize, &'r Entry),
+        question: Question,
+    ) -> Plan<'r> {
+        let (before, after) = recorded.entries.split_at(place);
+        let read: Vec<&Entry> = after.iter().skip(1).take_while(|entry| is_gathered(entry)).collect();
+        let answered = after.get(1 + read.len()).filter(|entry| entry.kind == "answered");
+        let Some(answered) = answered else {
+            // Nobody answered: what was known when it was asked is what an answer would have been given from.
+            return Plan::anew(recorded, at.min(asked.known_at), asked.head(), Some(asked.seq), question);
+        };
+        if answered.known_at > at {
+            let head = asked.head();
+            let mut plan = Plan::anew(recorded, at, head, Some(asked.seq), question);
+            let known = answered.known_at.strftime("%Y-%m-%dT%H:%M:%S%.fZ");
+            plan.gaps.extend(recorded.gap(format!(
+                "what was read for this question was not known yet; ask again with --at {known}"
+            )));
+            return plan;
+        }
+        let mut gaps = Vec::new();
+        let answer = match answered.happening() {
+            Ok(Happening::Answered(answer)) => Some(answer),
+            _ => {
+                let why = format!(
+                    "entry {}, the answer, was redacted: what it could not see is not known",
+                    answered.seq
+                );
+                gaps.extend(recorded.gap(why));
+                None
+            }
+        };
+        gaps.extend(answer.iter().flat_map(|answer| &answer.gaps).filter(|gap| !of_catalog(gap)).cloned());
+        let own = recorded.source();
+        let asked_inside = answer.as_ref().is_none_or(|answer| {
+            answer.searched.iter().any(|coverage| Some(&coverage.source) == own.as_ref())
+        });
+        let incident =
+            asked_inside.then(|| Incident::as_of(recorded.id.clone(), before, question.window.until));
+        Plan {
+            question,
+            entry: Some(asked.seq),
+            incident,
+            read,
+            answered: answer,
+            gaps,
+            head: answered.head(),
+        }
+    }
+}
+
+fn of_catalog(gap: &Gap) -> bool {
+    gap.source.as_str() == CATALOG
+}
+
+/// What the answers known by then say was not seen, each source by the last of them that asked it.
+fn gaps_known(known: &[&Entry]) -> Vec<Gap> {
+    let mut by_source: BTreeMap<SourceName, Vec<Gap>> = BTreeMap::new();
+    for entry in known.iter().filter(|entry| entry.kind == "answered") {
+        let Ok(Happening::Answered(Answer { gaps, searched, .. })) = entry.happening() else { continue };
+        for Coverage { source, .. } in &searched {
+            by_source.insert(source.clone(), Vec::new());
+        }
+        for gap in &gaps {
+            by_source.insert(gap.source.clone(), Vec::new());
+        }
+        for gap in gaps.into_iter().filter(|gap| !of_catalog(gap)) {
+            by_source.entry(gap.source.clone()).or_default().push(gap);
+        }
+    }
+    by_source.into_values().flatten().collect()
+}
+
+fn each_once(gaps: Vec<Gap>) -> Vec<Gap> {
+    let mut told: Vec<Gap> = Vec::new();
+    for gap in gaps {
+        if !told.contains(&gap) {
+            told.push(gap);
+        }
+    }
+    told
+}

@@ -1,0 +1,494 @@
+//! Replays of questions, from entries and snapshots made for the test.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop anywhere")]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hearback_core::change::{
+    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Side,
+};
+use hearback_core::entry::{Actor, Body};
+use hearback_core::freeze::Freeze;
+use hearback_core::happening::Question;
+use hearback_core::hash::canonical_json;
+use hearback_core::ports::{
+    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource,
+    SpanOrder, SpanQuery, TraceSource,
+};
+use hearback_core::signal::Point;
+use hearback_core::telemetry::{LogTemplate, SpanKind, SpanStatus, TemplateId};
+use hearback_core::{
+    Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Digest, Draft, Entry, Evidence, Fetched,
+    Happening, Incident, IncidentId, LogRecord, LogSeverity, Origin, PathChange, Series, Severity,
+    SignalKind, SourceName, SpanRecord, Window,
+};
+use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::asking;
+use hearback_engine::driver::{self, Context, Sources};
+use hearback_engine::ranker::Ranker;
+use hearback_engine::recorded::Recorded;
+use hearback_engine::replay::{Ask, Replay, ReplayError, Settings, replay};
+use hearback_engine::signals::Signals;
+use jiff::{SignedDuration, Timestamp};
+
+fn at(time: &str) -> Timestamp {
+    format!("2026-11-23T{time}Z").parse().unwrap()
+}
+
+fn commit(name: &str, time: &str, title: &str, path: &str) -> Change {
+    let path =
+        PathChange { path: path.into(), lines: Lines::Counted { added: 5, deleted: 2 }, moved_from: None };
+    Change {
+        id: id(name),
+        kind: ChangeKind::Commit,
+        source: SourceName::new("git:shop").unwrap(),
+        services: vec![],
+        environment: None,
+        delivers: vec![],
+        committed_at: at(time),
+        effective_at: at(time),
+        landed: Landed::Yes,
+        author: Author { name: "Ana Ruiz".into(), email: None, nature: Nature::Person },
+        title: title.into(),
+        body: "".into(),
+        paths: Paths::Known(vec![path]),
+        revert: Revert::default(),
+        review: Review::default(),
+        link: None,
+    }
+}
+
+fn id(name: &str) -> ChangeId {
+    ChangeId::commit("shop", &format!("{name:0<40}")).unwrap()
+}
+
+fn culprit() -> Change {
+    commit("c", "13:30:00", "Round the totals of the cart once", "web/cart.js")
+}
+
+/// A world in which everything can be read, as of any time.
+struct World {
+    name: SourceName,
+    changes: Vec<Change>,
+}
+
+fn world() -> World {
+    let mut changes = vec![culprit(), commit("s", "13:50:00", "Search by colour", "search/query.go")];
+    for n in 0..12 {
+        let (name, time) = (format!("b{n:x}"), format!("{:02}:10:00", n + 1));
+        changes.push(commit(&name, &time, &format!("Tidy part {n}"), &format!("modules/part{n}/x.go")));
+    }
+    World { name: SourceName::new("git:shop").unwrap(), changes }
+}
+
+fn fetched<T>(source: &SourceName, items: Vec<T>, missing: &[&str]) -> Result<Fetched<T>, ConnectorError> {
+    let missing = missing.iter().map(|why| (*why).to_owned()).collect();
+    let searched = format!("{} things", items.len());
+    Ok(Fetched { items, coverage: Coverage { source: source.clone(), searched, missing } })
+}
+
+#[async_trait]
+impl ChangeSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn changes(&self, query: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError> {
+        let mut items = self.changes.clone();
+        items.retain(|change| query.window.contains(change.committed_at));
+        for change in &mut items {
+            change.revert.reverted_by.retain(|revert| revert.at < query.window.until);
+        }
+        fetched(&self.name, items, &["history is cut by a shallow clone"])
+    }
+
+    async fn diffs(&self, wanted: &[ChangeId], _: SignedDuration) -> Result<Vec<Diff>, ConnectorError> {
+        let line = |text: &str| DiffLine { side: Side::Added, line: 2, text: text.into() };
+        let diff = |change: &ChangeId| Diff {
+            change: change.clone(),
+            files: vec![FileDiff { path: "web/cart.js".into(), lines: vec![line("sumTotals(items.lines)")] }],
+            left_out: None,
+        };
+        // Time was up before it came to this one.
+        Ok(wanted.iter().filter(|change| **change != id("late")).map(diff).collect())
+    }
+}
+
+#[async_trait]
+impl SignalSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn series(&self, query: &SeriesQuery) -> Result<Fetched<Series>, ConnectorError> {
+        let step = SignedDuration::from_mins(if query.needed_from <= query.window.from { 60 } else { 1 });
+        let mut points = Vec::new();
+        let mut moment = query.window.from;
+        while moment <= query.window.until {
+            let noise = f64::from((moment.as_second() / 60 % 7) as i32) / 100.0;
+            let value = if moment >= at("13:42:00") { 18.0 } else { 0.2 } + noise;
+            points.push(Point { at: moment, value });
+            moment += step;
+        }
+        let series = |service: &hearback_core::ServiceName| Series {
+            service: service.clone(),
+            kind: SignalKind::Errors,
+            query: "sum(rate(errors))".into(),
+            labels: Default::default(),
+            step,
+            points: points.clone(),
+            link: None,
+        };
+        fetched(&self.name, query.services.iter().map(series).collect(), &[])
+    }
+}
+
+#[async_trait]
+impl LogSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn logs(&self, _: &LogQuery) -> Result<Fetched<LogRecord>, ConnectorError> {
+        fetched(&self.name, vec![], &[])
+    }
+
+    async fn templates(&self, query: &LogQuery) -> Result<Fetched<LogTemplate>, ConnectorError> {
+        let first = LogRecord {
+            at: at("13:42:10"),
+            service: "cart".parse().unwrap(),
+            version: None,
+            severity: LogSeverity::Error,
+            body: "TypeError in sumTotals".into(),
+            attributes: Default::default(),
+            trace: None,
+            span: None,
+        };
+        let template = LogTemplate {
+            id: TemplateId(Digest::of(b"t")),
+            service: first.service.clone(),
+            severity: LogSeverity::Error,
+            text: first.body.clone(),
+            count: 412,
+            last_at: query.window.until - SignedDuration::from_secs(1),
+            first,
+        };
+        fetched(&self.name, vec![template], &[])
+    }
+}
+
+#[async_trait]
+impl TraceSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
+        let hex = |text: &str, width: usize| format!("{text:0>width$}");
+        let mut spans: Vec<SpanRecord> = (1..9)
+            .map(|n| SpanRecord {
+                trace: hearback_core::telemetry::TraceId::from_hex(&hex(&n.to_string(), 32)).unwrap(),
+                span: hearback_core::telemetry::SpanId::from_hex(&hex(&n.to_string(), 16)).unwrap(),
+                parent: None,
+                service: "cart".parse().unwrap(),
+                version: None,
+                name: "GET /cart".into(),
+                kind: SpanKind::Server,
+                started_at: at("13:45:00") + SignedDuration::from_secs(n),
+                duration: SignedDuration::from_millis(400 * (n % 3)),
+                status: if n % 2 == 0 { SpanStatus::Error } else { SpanStatus::Ok },
+                message: "boom".into(),
+                attributes: Default::default(),
+            })
+            .collect();
+        if query.failed {
+            spans.retain(|span| span.status == SpanStatus::Error);
+        }
+        match query.order {
+            SpanOrder::Slowest => spans.sort_by_key(|span| std::cmp::Reverse(span.duration)),
+            SpanOrder::Newest => spans.sort_by_key(|span| std::cmp::Reverse(span.started_at)),
+        }
+        fetched(&self.name, spans, &[])
+    }
+}
+
+#[async_trait]
+impl FreezeSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn freezes(&self, window: Window) -> Result<Fetched<Freeze>, ConnectorError> {
+        let freeze = Freeze { name: "weekend".into(), window, services: vec![], environments: vec![] };
+        fetched(&self.name, vec![freeze], &[])
+    }
+}
+
+/// A source that is away.
+struct Away(SourceName);
+
+#[async_trait]
+impl ChangeSource for Away {
+    fn name(&self) -> &SourceName {
+        &self.0
+    }
+
+    async fn changes(&self, _: &ChangeQuery) -> Result<Fetched<Change>, ConnectorError> {
+        Err(ConnectorError::Failed("the server answered 503".into()))
+    }
+}
+
+/// Everything that a live question is asked of.
+fn everything(world: World) -> Sources {
+    let named = |name: &str| Arc::new(World { name: name.parse().unwrap(), changes: vec![] });
+    Sources {
+        changes: vec![Arc::new(Away("github:shop".parse().unwrap())), Arc::new(world)],
+        signals: vec![named("prometheus:shop")],
+        logs: vec![named("telemetry")],
+        traces: vec![named("telemetry")],
+        freezes: vec![named("calendar:shop")],
+    }
+}
+
+fn only(world: World) -> Sources {
+    Sources { changes: vec![Arc::new(world)], ..Sources::default() }
+}
+
+/// A record that is being written.
+struct Book(Recorded);
+
+impl Book {
+    fn new() -> Self {
+        let mut book =
+            Book(Recorded { id: IncidentId::numbered(1), entries: vec![], snapshots: Default::default() });
+        let declared = Happening::Declared {
+            title: "Checkout 5xx".into(),
+            severity: Severity::Sev1,
+            services: vec!["cart".parse().unwrap()],
+            impact_since: None,
+        };
+        book.happens("13:55:00", declared);
+        book
+    }
+
+    fn write(&mut self, draft: &Draft) {
+        let (id, head) = (&self.0.id, self.0.entries.last().map(Entry::head));
+        let entry = Entry::seal(draft, id, head, [self.0.entries.len() as u8; 16]).unwrap();
+        self.0.entries.push(entry);
+    }
+
+    fn happens(&mut self, time: &str, what: Happening) {
+        let (at, by) = (at(time), Actor::hearback());
+        self.write(&Draft { happened_at: at, known_at: at, recorded_at: at, by, what });
+    }
+
+    fn says(&mut self, time: &str, text: &str) {
+        self.happens(time, Happening::Message { channel: "cli".into(), text: text.into() });
+    }
+
+    /// Asks, and answers two seconds later.
+    async fn asks(&mut self, time: &str, symptom: &str, sources: &Sources) -> Answer {
+        self.asks_in(time, symptom, sources, true).await
+    }
+
+    async fn asks_in(&mut self, time: &str, symptom: &str, sources: &Sources, inside: bool) -> Answer {
+        let question = question(time, symptom);
+        let incident = Incident::as_of(self.0.id.clone(), &self.0.entries, at(time));
+        let catalog = Catalog::default();
+        let context = Context {
+            ranker: &ranker(),
+            signals: &signals(),
+            policy: &AuthorisationPolicy::default(),
+            catalog: &catalog,
+            gaps: &[],
+            sources,
+            incident: inside.then_some(&incident),
+            budget: SignedDuration::from_secs(5),
+        };
+        let answered = driver::answer(context, &question).await.unwrap();
+        let times = (at(time), at(time) + SignedDuration::from_secs(2));
+        for draft in asking::drafts(question, Actor::Person("Ana".into()), times, &answered) {
+            self.write(&draft);
+        }
+        self.0.snapshots.extend(answered.snapshots.iter().map(|snapshot| (snapshot.id, snapshot.clone())));
+        answered.answer
+    }
+
+    async fn replays(&self, time: &str, ask: &Ask) -> Result<Replay, ReplayError> {
+        let (ranker, signals, policy) = (ranker(), signals(), AuthorisationPolicy::default());
+        let catalog = Catalog::default();
+        let settings =
+            Settings { ranker: &ranker, signals: &signals, policy: &policy, catalog: &catalog, gaps: &[] };
+        replay(&self.0, at(time), ask, settings).await
+    }
+}
+
+fn question(time: &str, symptom: &str) -> Question {
+    Question {
+        text: "what changed?".into(),
+        symptom: symptom.into(),
+        services: vec![],
+        window: Window::before(at(time), SignedDuration::from_hours(24)),
+        onset: None,
+    }
+}
+
+fn ranker() -> Ranker {
+    Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap()
+}
+
+fn signals() -> Signals {
+    Signals::parse(include_str!("../../../config/signals.toml")).unwrap()
+}
+
+const SYMPTOM: &str = "TypeError in sumTotals, cart.js";
+
+#[tokio::test]
+async fn a_question_replayed_as_it_was_gives_the_answer_that_was_recorded() {
+    let mut book = Book::new();
+    let then = book.asks("14:00:00", SYMPTOM, &everything(world())).await;
+    book.says("14:05:00", "the totals of the cart; rolling back");
+    let replayed = book.replays("15:00:00", &Ask::Last).await.unwrap();
+    assert!(!then.findings.is_empty() && then.onset.is_some(), "there is something to repeat");
+    assert_eq!(then.suspects[0].change.id, id("c"));
+    assert_eq!(replayed.answer, then);
+    assert_eq!(canonical_json(&replayed.answer).unwrap(), canonical_json(&then).unwrap());
+    assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 8));
+    assert!(replayed.changes.contains(&id("c")) && replayed.changes.len() == 14);
+}
+
+#[tokio::test]
+async fn what_was_asked_outside_the_incident_is_replayed_outside_it() {
+    let mut book = Book::new();
+    book.says("13:58:00", "search by colour is slow");
+    let then = book.asks_in("14:00:00", SYMPTOM, &everything(world()), false).await;
+    assert_eq!(book.replays("15:00:00", &Ask::Last).await.unwrap().answer, then);
+}
+
+#[tokio::test]
+async fn what_came_later_is_not_known_earlier() {
+    let mut book = Book::new();
+    book.asks("14:00:00", SYMPTOM, &only(world())).await;
+    let mut later = world();
+    later.changes.push(commit("l", "14:10:00", "Banner for the sale", "web/banner.js"));
+    later.changes[0].revert.reverted_by = vec![RevertedBy { by: id("r"), at: at("14:20:00") }];
+    book.asks("14:30:00", SYMPTOM, &only(later)).await;
+    let anew = |time: &str| Ask::Anew(question(time, SYMPTOM));
+    let seen = |replay: &Replay, name: &str| replay.changes.contains(&id(name));
+    let is_reverted = |replay: &Replay| {
+        let reasons = &replay.answer.suspects[0].reasons;
+        reasons.iter().any(|reason| reason.claim.says().contains("rolled back at"))
+    };
+    let before = book.replays("14:29:00", &anew("14:29:00")).await.unwrap();
+    assert!(!seen(&before, "l") && !is_reverted(&before), "the second reading is not known yet");
+    let after = book.replays("15:00:00", &anew("15:00:00")).await.unwrap();
+    assert!(seen(&after, "l") && is_reverted(&after), "the culprit was reverted");
+    // Read later, asked of earlier: the later reading is there, and what it holds of later is not.
+    let between = book.replays("15:00:00", &anew("14:05:00")).await.unwrap();
+    assert!(!seen(&between, "l") && !is_reverted(&between));
+    let nothing = book.replays("13:00:00", &Ask::Last).await.unwrap_err();
+    assert!(matches!(nothing, ReplayError::NothingKnown { .. }), "{nothing}");
+    let unasked = book.replays("13:56:00", &Ask::Last).await.unwrap_err();
+    assert!(unasked.to_string().contains("nobody had asked anything in INC-1"), "{unasked}");
+}
+
+#[tokio::test]
+async fn a_question_that_was_not_answered_yet_says_when_it_was() {
+    let mut book = Book::new();
+    book.asks("14:00:00", SYMPTOM, &only(world())).await;
+    let replayed = book.replays("14:00:01", &Ask::Last).await.unwrap();
+    assert_eq!(replayed.changes.len(), 0);
+    let gap = &replayed.answer.gaps[0];
+    assert_eq!(
+        format!("{}: {}", gap.source, gap.why),
+        "record:INC-1: what was read for this question was not known yet; ask again with --at 2026-11-23T14:00:02Z"
+    );
+}
+
+#[tokio::test]
+async fn evidence_is_called_as_the_record_calls_it() {
+    let mut book = Book::new();
+    book.asks("13:56:00", SYMPTOM, &only(world())).await;
+    let mut later = world();
+    later.changes.retain(|change| change.id != id("b0"));
+    book.asks("14:00:00", SYMPTOM, &everything(later)).await;
+    let replayed = book.replays("14:30:00", &Ask::Anew(question("14:30:00", SYMPTOM))).await.unwrap();
+    let mut cited = 0;
+    replayed.answer.clone().each_citation(|citation| {
+        let is_entry = book.0.entries.iter().any(|entry| entry.hash == citation.evidence.0);
+        assert!(book.0.snapshots.contains_key(&citation.evidence) || is_entry, "{citation:?}");
+        cited += 1;
+    });
+    assert!(cited > 10);
+    assert!(replayed.changes.contains(&id("b0")), "the earlier reading still tells what the later does not");
+    let away: Vec<_> =
+        replayed.answer.gaps.iter().filter(|gap| gap.source.as_str() == "github:shop").collect();
+    assert_eq!(away.len(), 1, "what was away then is not there now: {:?}", replayed.answer.gaps);
+    let named: Vec<&str> = replayed.answer.searched.iter().map(|c| c.searched.as_str()).collect();
+    assert!(named.contains(&"13 changes, read 2026-11-23 14:00:02Z"), "{named:?}");
+    assert!(named.contains(&"1 change, read 2026-11-23 13:56:02Z"), "{named:?}");
+}
+
+#[tokio::test]
+async fn snapshots_that_are_gone_redacted_or_for_people_are_gaps() {
+    let mut book = Book::new();
+    book.asks("14:00:00", SYMPTOM, &only(world())).await;
+    let source: SourceName = "logs:cart".parse().unwrap();
+    let page = Evidence::new(source.clone(), Origin::Outsider, None, None, "412 error lines".into()).unwrap();
+    let what = Happening::EvidenceGathered { evidence: page.id, source, what: "a page".into(), window: None };
+    book.happens("14:10:00", what);
+    book.0.snapshots.insert(page.id, page);
+    let named = |book: &Book, index: usize| match book.0.entries[index].happening().unwrap() {
+        Happening::EvidenceGathered { evidence, .. } => evidence,
+        other => unreachable!("{other:?}"),
+    };
+    let changes = named(&book, 2);
+    book.0.snapshots.remove(&changes);
+    book.0.entries[3].body = Body::Redacted { at: at("14:20:00"), why: "customer data".into() };
+    let replayed = book.replays("15:00:00", &Ask::Anew(question("14:30:00", SYMPTOM))).await.unwrap();
+    let gaps: Vec<String> =
+        replayed.answer.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)).collect();
+    for expect in [
+        "git:shop: the snapshot that entry 3 names is gone",
+        "record:INC-1: entry 4, a snapshot, was redacted: what was read is not known",
+        "logs:cart: 1 snapshot was kept for people: a replay can't read it",
+        "git:shop: history is cut by a shallow clone",
+    ] {
+        assert!(gaps.iter().any(|gap| gap == expect), "{expect}: {gaps:?}");
+    }
+    let again = book.replays("15:00:00", &Ask::Last).await.unwrap();
+    assert_eq!(again.answer.suspects.len(), 0);
+    assert!(again.answer.gaps.iter().any(|gap| gap.why.contains("entry 3 names is gone")));
+}
+
+#[tokio::test]
+async fn snapshots_of_an_older_version_are_read() {
+    let mut book = Book::new();
+    let then = book.asks("14:00:00", SYMPTOM, &only(world())).await;
+    let evidence = |entry: &Entry| match entry.happening() {
+        Ok(Happening::EvidenceGathered { evidence, .. }) => Some(evidence),
+        _ => None,
+    };
+    // The same content, as a bare list.
+    for named in book.0.entries.clone().iter().filter_map(evidence) {
+        let snapshot = book.0.snapshots.get_mut(&named).unwrap();
+        let text = snapshot.text.as_untrusted().to_owned();
+        let list = text.split_once(':').unwrap().1.strip_suffix('}').unwrap();
+        snapshot.text = list.into();
+    }
+    let replayed = book.replays("15:00:00", &Ask::Last).await.unwrap();
+    assert_eq!(replayed.answer, then);
+}
+
+#[tokio::test]
+async fn diffs_that_were_not_read_then_are_a_gap() {
+    let mut book = Book::new();
+    let mut world = world();
+    world.changes.push(commit("late", "13:53:00", "Totals of the cart in cents", "web/cents.js"));
+    let then = book.asks("14:00:00", SYMPTOM, &only(world)).await;
+    let replayed = book.replays("14:30:00", &Ask::Last).await.unwrap();
+    assert_eq!(replayed.answer.suspects, then.suspects);
+    let gaps: Vec<&str> = replayed.answer.gaps.iter().map(|gap| gap.why.as_str()).collect();
+    assert!(gaps.contains(&"the diff of 1 likely change was not read then"), "{gaps:?}");
+}

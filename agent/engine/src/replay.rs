@@ -14,6 +14,7 @@ use hearback_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::analysts::authorised::AuthorisationPolicy;
+use crate::calibration::Calibration;
 use crate::driver::{self, Context};
 use crate::ranker::Ranker;
 use crate::recorded::{Readings, Recorded, Served, is_gathered};
@@ -53,6 +54,8 @@ pub struct Settings<'a> {
     pub catalog: &'a Catalog,
     /// What is known to be missing of these.
     pub gaps: &'a [Gap],
+    /// How far the ranker's probabilities can be believed on the repositories of the record.
+    pub calibration: Option<&'a Calibration>,
 }
 
 /// What came of a replay.
@@ -124,7 +127,7 @@ pub async fn replay(
     gaps.extend(plan.gaps.iter().cloned());
     gaps.extend(readings.gaps);
     let context = Context {
-        calibration: None,
+        calibration: settings.calibration,
         ranker: settings.ranker,
         signals: settings.signals,
         policy: settings.policy,

@@ -298,6 +298,7 @@ impl Book {
         let catalog = Catalog::default();
         let context = Context {
             ranker: &ranker(),
+            calibration: None,
             signals: &signals(),
             policy: &AuthorisationPolicy::default(),
             catalog: &catalog,
@@ -318,8 +319,14 @@ impl Book {
     async fn replays(&self, time: &str, ask: &Ask) -> Result<Replay, ReplayError> {
         let (ranker, signals, policy) = (ranker(), signals(), AuthorisationPolicy::default());
         let catalog = Catalog::default();
-        let settings =
-            Settings { ranker: &ranker, signals: &signals, policy: &policy, catalog: &catalog, gaps: &[] };
+        let settings = Settings {
+            ranker: &ranker,
+            signals: &signals,
+            policy: &policy,
+            catalog: &catalog,
+            gaps: &[],
+            calibration: None,
+        };
         replay(&self.0, at(time), ask, settings).await
     }
 }

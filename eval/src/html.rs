@@ -24,7 +24,7 @@ pub fn page(summary: &Summary, title: &str) -> String {
          <body>\n<main>\n<h1>{title}</h1>\n<p class=\"verdict\">{}</p>\n",
         escaped(&report.verdict)
     );
-    if let Some(beside) = &report.beside {
+    for beside in &report.beside {
         let _ = writeln!(page, "<p class=\"beside\">{}</p>", escaped(beside));
     }
     for section in &report.sections {

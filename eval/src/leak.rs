@@ -79,6 +79,23 @@ pub enum Leak {
     },
 }
 
+impl Leak {
+    /// Its kind in a word, to count by.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Leak::Sha { .. } => "sha",
+            Leak::Title { .. } => "title",
+            Leak::Link { .. } => "link",
+            Leak::Number { .. } => "number",
+            Leak::ChangeId { .. } => "change_id",
+            Leak::RollbackVisible { .. } => "rollback_visible",
+            Leak::FromLater { .. } => "from_later",
+            Leak::EffectLater { .. } => "effect_later",
+            Leak::RevertedLater { .. } => "reverted_later",
+        }
+    }
+}
+
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,6 +5,7 @@ pub mod adopted;
 pub mod baselines;
 pub mod calibration;
 pub mod case;
+pub mod checked;
 pub mod failure;
 pub mod html;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub mod strip;
 mod strip_patterns;
 pub mod summary;
 mod svg;
+pub mod temperature;
 mod title_runs;
 pub mod train;
 pub mod weights_file;

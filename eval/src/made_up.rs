@@ -8,6 +8,7 @@ pub(crate) fn outcome(id: &str) -> Outcome {
     Outcome {
         id: id.into(),
         repo: "shop".into(),
+        symptom_like: true,
         rank: Some(1),
         ranked: vec![Ranked { sha: "a".repeat(40), confidence: 0.6 }],
         none_of_these: 0.1,
@@ -41,6 +42,7 @@ fn drawn(i: u32, dice: &mut Dice) -> Outcome {
     Outcome {
         id: format!("case-{i:04}"),
         repo: repos[dice.below(repos.len())].into(),
+        symptom_like: i % 4 != 3,
         rank: rank.filter(|_| is_there && dice.below(20) > 0),
         ranked: vec![Ranked { sha: format!("{i:040x}"), confidence }],
         abstained: confidence < 0.12,

@@ -9,6 +9,7 @@ use hearback_core::change::{Change, ChangeKind, Says};
 use hearback_core::redaction::redact;
 use hearback_engine::words::terms;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::case::{Case, DAYS};
 use crate::failure::tells_of_failure;
@@ -63,7 +64,8 @@ impl Default for MineOptions {
 }
 
 /// Why a change that reverts or relands is not a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Skip {
     /// It lands again what was rolled back.
     Relands,

@@ -29,6 +29,8 @@ pub struct Outcome {
     pub id: String,
     /// Its repository.
     pub repo: String,
+    /// Whether its text tells of a failure, rather than of a decision.
+    pub symptom_like: bool,
     /// The culprit's rank, from 1; none if it was ruled out or is not among the candidates.
     pub rank: Option<u32>,
     /// The first twenty.

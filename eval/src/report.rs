@@ -22,8 +22,8 @@ const CHANCE: f64 = 0.05;
 pub(crate) struct Report {
     /// The first line.
     pub(crate) verdict: String,
-    /// The second: what the first is worth.
-    pub(crate) beside: Option<String>,
+    /// Those below it: what the first is worth.
+    pub(crate) beside: Vec<String>,
     /// What stands behind it.
     pub(crate) sections: Vec<Section>,
     /// The last line: what it took, and how it was measured.
@@ -77,7 +77,7 @@ impl Report {
         ];
         Report {
             verdict: verdict(summary),
-            beside: beside(summary),
+            beside: failures(summary).into_iter().chain(beside(summary)).collect(),
             sections: sections.into_iter().flatten().collect(),
             cost: cost(summary),
         }
@@ -104,6 +104,18 @@ fn verdict(summary: &Summary) -> String {
         percent(ours.top_1.value),
         percent(ours.top_5.value)
     )
+}
+
+/// The same of the cases that resemble an incident; the others were undone because somebody decided so.
+fn failures(summary: &Summary) -> Option<String> {
+    let told = summary.failures().filter(|told| !summary.is_too_few(told.n))?;
+    let ours = told.scores.get(&Method::Hearback)?;
+    Some(format!(
+        "Of {} that tell of a failure: {:.0} % and {:.0} %; the others tell of a decision.",
+        cases(told.n),
+        percent(ours.top_1.value),
+        percent(ours.top_5.value)
+    ))
 }
 
 /// What the verdict is worth: the best baseline, and whether the difference can be chance.

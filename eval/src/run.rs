@@ -195,6 +195,7 @@ fn outcome(bench: &Bench, case: &Case, changes: &[Change], answered: &Answered, 
     Outcome {
         id: case.id.clone(),
         repo: case.repo.clone(),
+        symptom_like: case.symptom_like,
         rank: place.and_then(|place| u32::try_from(place + 1).ok()),
         ranked: ranked.collect(),
         none_of_these: answered.none_of_these,

@@ -87,12 +87,14 @@ pub fn reciprocal(rank: Option<u32>) -> f64 {
     rank.filter(|rank| *rank > 0).map_or(0.0, |rank| 1.0 / f64::from(rank))
 }
 
-/// Some of the cases. All but the first and the last kind hold only cases whose culprit is among the candidates.
+/// Some of the cases. All but the first two kinds and the last hold only cases whose culprit is among the candidates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Slice {
     /// Every case.
     All,
+    /// The text tells of a failure, as an incident does, rather than of a decision.
+    FailureLike,
     /// Five candidates or more are newer than the culprit: the clock alone does not find it.
     NotAmongFiveNewest,
     /// The culprit was committed more than 24 hours before the question.
@@ -105,13 +107,19 @@ pub enum Slice {
 
 impl Slice {
     /// The slices every backtest is told in.
-    pub const FIXED: [Slice; 4] =
-        [Slice::All, Slice::NotAmongFiveNewest, Slice::OlderThanADay, Slice::SharesNoWord];
+    pub const FIXED: [Slice; 5] = [
+        Slice::All,
+        Slice::FailureLike,
+        Slice::NotAmongFiveNewest,
+        Slice::OlderThanADay,
+        Slice::SharesNoWord,
+    ];
 
     /// Whether a case belongs to it.
     pub fn holds(&self, outcome: &Outcome) -> bool {
         match self {
             Slice::All => true,
+            Slice::FailureLike => outcome.symptom_like,
             Slice::NotAmongFiveNewest => outcome.newer_than_culprit.is_some_and(|newer| newer >= 5),
             Slice::OlderThanADay => outcome.culprit_age_h.is_some_and(|hours| hours > 24.0),
             Slice::SharesNoWord => !outcome.shares_a_word && is_among_candidates(outcome),
@@ -123,6 +131,7 @@ impl Slice {
     pub fn label(&self) -> &str {
         match self {
             Slice::All => "all",
+            Slice::FailureLike => "tells of a failure",
             Slice::NotAmongFiveNewest => "not among the 5 newest",
             Slice::OlderThanADay => "older than a day",
             Slice::SharesNoWord => "shares no word",
@@ -296,6 +305,8 @@ mod tests {
             assert_eq!(slice.holds(&case), expect, "{slice:?} {age_h:?} {newer:?}");
         };
         check(Slice::All, None, None, false, true);
+        assert!(Slice::FailureLike.holds(&outcome("a")));
+        assert!(!Slice::FailureLike.holds(&Outcome { symptom_like: false, ..outcome("a") }));
         check(Slice::NotAmongFiveNewest, Some(1.0), Some(4), true, false);
         check(Slice::NotAmongFiveNewest, Some(1.0), Some(5), true, true);
         check(Slice::NotAmongFiveNewest, None, None, true, false);

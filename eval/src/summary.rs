@@ -22,7 +22,8 @@ pub struct Summary {
     pub n: u32,
     /// How it was measured.
     pub settings: Settings,
-    /// All cases, and the slices that show what the clock or the text alone does not find.
+    /// All cases, those that tell of a failure (left out if all do, or none), and the slices that show what the clock
+    /// or the text alone does not find.
     pub slices: Vec<Sliced>,
     /// The same for each repository, by name; empty if there is only one.
     pub repositories: Vec<Sliced>,
@@ -99,6 +100,11 @@ impl Summary {
         self.slices.iter().find(|sliced| sliced.slice == Slice::All)
     }
 
+    /// The cases that tell of a failure, if others do not.
+    pub fn failures(&self) -> Option<&Sliced> {
+        self.slices.iter().find(|sliced| sliced.slice == Slice::FailureLike)
+    }
+
     /// Whether so many cases say nothing yet.
     pub fn is_too_few(&self, n: u32) -> bool {
         n < self.settings.enough
@@ -112,11 +118,17 @@ pub fn summarise(outcomes: &[Outcome], settings: &Settings) -> Summary {
     let names: BTreeSet<&str> = sorted.iter().map(|outcome| outcome.repo.as_str()).collect();
     let several = if names.len() > 1 { names } else { BTreeSet::new() };
     let repositories = several.into_iter().map(|name| Slice::Repository(name.to_owned()));
+    let failures = sorted.iter().filter(|outcome| outcome.symptom_like).count();
+    let is_mixed = failures > 0 && failures < sorted.len();
     let measure = |slice| Sliced::of(slice, &sorted, settings);
     Summary {
         n: sorted.len() as u32,
         settings: *settings,
-        slices: Slice::FIXED.into_iter().map(measure).collect(),
+        slices: Slice::FIXED
+            .into_iter()
+            .filter(|slice| *slice != Slice::FailureLike || is_mixed)
+            .map(measure)
+            .collect(),
         repositories: repositories.map(measure).collect(),
         calibration: calibration(&said(sorted.iter().copied()), settings),
         answers: answers(sorted.iter().copied(), settings),
@@ -223,7 +235,8 @@ mod tests {
     #[test]
     fn the_json_has_names_that_can_be_asked_for() {
         let json = serde_json::to_value(made_up(40)).unwrap();
-        assert_eq!(json["slices"][2]["slice"], "older_than_a_day");
+        assert_eq!(json["slices"][1]["slice"], "failure_like");
+        assert_eq!(json["slices"][3]["slice"], "older_than_a_day");
         assert!(json["slices"][0]["scores"]["bm25_with_age"]["top_5"]["low"].is_f64());
         assert!(json["slices"][0]["against"]["most_recent"]["mrr_p"].is_f64());
         assert_eq!(json["repositories"][1]["slice"]["repository"], "acme/checkout");
@@ -233,6 +246,14 @@ mod tests {
     #[test]
     fn one_repository_is_not_told_twice() {
         assert!(summarise(&[outcome("a"), outcome("b")], &quick()).repositories.is_empty());
+    }
+
+    #[test]
+    fn failures_are_told_apart_where_there_are_decisions_too() {
+        let decision = Outcome { symptom_like: false, ..outcome("b") };
+        assert!(summarise(&[outcome("a"), outcome("c")], &quick()).failures().is_none());
+        assert!(summarise(std::slice::from_ref(&decision), &quick()).failures().is_none());
+        assert_eq!(summarise(&[outcome("a"), decision], &quick()).failures().map(|told| told.n), Some(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod backtest;
 
 use std::path::PathBuf;
 
-pub use backtest::{Adopt, Adopted, AskedThen, Backtest, Replay};
+pub use backtest::{Adopt, Adopted, AskedThen, Backtest, Cases, HalfOf, Measuring, Replay, Reverts, Train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// What a time argument may look like.
@@ -38,7 +38,7 @@ pub enum Command {
     /// Show, verify, redact, export and import records
     #[command(subcommand)]
     Record(Record),
-    /// Ask about what is over: replay incidents, keep reviewed ones as regression cases
+    /// Ask about what is over: your own reverts, cases from a file, incidents from their records
     #[command(subcommand)]
     Backtest(Backtest),
     /// Run the service: it takes changes, alerts and telemetry, and answers before anybody asks

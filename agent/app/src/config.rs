@@ -85,6 +85,8 @@ pub struct Config {
     pub record: RecordPlace,
     /// Where the cache is.
     pub cache: Cache,
+    /// Where it is kept what backtests found of the ranker's confidence; none if there is no place for it.
+    pub calibrations: Option<PathBuf>,
     /// The repositories to ask.
     pub repositories: Vec<Repository>,
     /// The services.
@@ -109,6 +111,7 @@ struct File {
     ask: AskSection,
     record: RecordSection,
     cache: PathSection,
+    calibration: PathSection,
     ranker: PathSection,
     catalog: CatalogSection,
     repository: Vec<Repository>,
@@ -183,6 +186,10 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
             in_home("XDG_CACHE_HOME", ".cache").map_or(Cache::Off, |home| Cache::At(home.join("git.sqlite")))
         }
     };
+    let calibrations = match given(user.calibration.path) {
+        Some(path) => Some(base.join(path)),
+        None => in_home("XDG_DATA_HOME", ".local/share").ok().map(|home| home.join("calibration.toml")),
+    };
     let serve = Sections {
         serve: user.serve,
         alerts: user.alerts,
@@ -211,6 +218,7 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         budget: length(user.ask.budget, defaults.ask.budget).context("ask.budget")?,
         record,
         cache,
+        calibrations,
         repositories,
         catalog,
         catalog_files,

@@ -1,9 +1,11 @@
 //! `hearback`: the incident copilot's program. Reads arguments, runs one command, and turns its result into
 //! output and an exit code: 0 done, 1 failed, 2 wrong usage.
 
+mod calibrations;
 mod cli;
 mod commands;
 mod config;
+mod interrupt;
 mod operator_log;
 mod output;
 mod progress;

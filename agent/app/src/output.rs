@@ -1,10 +1,13 @@
 //! The only place that prints. A closed pipe (`hearback … | head`) is a normal end, not a failure.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hearback_core::ExternalText;
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 /// The user can mend it: wrong option value, wrong file, wrong configuration. Exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,42 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// Writes `value` as indented JSON.
 pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
+}
+
+/// A file that is written beside its place and moved there: whoever reads it sees the old one or the new one, whole.
+pub struct Replacing {
+    path: PathBuf,
+    half: NamedTempFile,
+}
+
+impl Replacing {
+    /// Makes room for it, so that work which takes long does not end at a folder that can't be written.
+    ///
+    /// # Errors
+    /// [`Usage`] if it can't be written there.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let refuse = |why: String| Usage(format!("{} can't be written: {why}", path.display()));
+        if path.is_dir() {
+            return Err(refuse("it is a folder".into()).into());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let half = tempfile::Builder::new().prefix(".half-").tempfile_in(folder.unwrap_or(Path::new(".")));
+        let half = half.map_err(|error| refuse(io::Error::from(error.kind()).to_string()))?;
+        Ok(Replacing { path: path.to_owned(), half })
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub fn with(mut self, text: &str) -> anyhow::Result<()> {
+        self.half.write_all(text.as_bytes())?;
+        // A temporary file is its owner's alone; this one is for everybody who may see its folder.
+        self.half.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+        self.half.as_file().sync_all()?;
+        self.half.persist(&self.path)?;
+        Ok(())
+    }
 }
 
 /// Says something beside the output, on standard error.

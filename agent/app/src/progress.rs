@@ -22,6 +22,30 @@ impl Progress {
         Progress(bar)
     }
 
+    /// Starts a bar of `total` steps; a person who waits for minutes wants to know for how many more.
+    pub fn of(total: usize) -> Self {
+        let target =
+            if output::is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(total as u64), target);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos} of {len} cases, {elapsed}, {eta} to go")
+        {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Progress(bar)
+    }
+
+    /// One step is done.
+    pub fn step(&self) {
+        self.0.inc(1);
+    }
+
+    /// Prints without the line in the way.
+    pub fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+
     /// What says how far a read has got.
     pub fn listener(&self) -> impl Fn(String) + Send + Sync + 'static {
         let bar = self.0.clone();

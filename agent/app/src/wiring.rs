@@ -1,5 +1,6 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
+pub mod backtest;
 pub mod catalog;
 pub mod intake;
 mod live;
@@ -7,19 +8,22 @@ pub mod server;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::live::{Heard, Notifier};
 use anyhow::Result;
 pub use hearback_calendar::FreezeEntry;
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
+use hearback_engine::calibration::{Backtested, Calibration, digest_of};
 use hearback_engine::driver::Sources;
 use hearback_engine::logged::LoggedChanges;
+use hearback_engine::recorded::Recorded;
 use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
 use hearback_record::{Record, RecordUrl};
 use jiff::SignedDuration;
 
+use crate::calibrations::Calibrations;
 use crate::cli::Ask;
 use crate::config::serve::PrometheusSection;
 use crate::config::{Cache, Config, RecordPlace, Repository, Walk};
@@ -65,10 +69,14 @@ pub async fn service(config: Config) -> Result<Parts> {
     let record = record(&config).await?;
     let mut changes: Vec<Arc<dyn ChangeSource>> = vec![Arc::new(LoggedChanges::new(record.clone())?)];
     let cache = cache(&config);
+    let mut read = Vec::new();
     for repository in &config.repositories {
-        changes.push(Arc::new(git(repository, &changes, cache.clone(), None)?));
+        let source = git(repository, &changes, cache.clone(), None)?;
+        read.push(Read::of(repository, &source));
+        changes.push(Arc::new(source));
     }
     changes.extend(live::github_sources(&config)?);
+    let calibration = calibration(&read, &live::github_names(&config), &config);
     let telemetry = live::telemetry(&config)?;
     let sources = Sources {
         changes,
@@ -79,7 +87,7 @@ pub async fn service(config: Config) -> Result<Parts> {
     };
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
-    Ok(Parts { config, record, sources, telemetry, intake, notifier })
+    Ok(Parts { config, record, sources, calibration, telemetry, intake, notifier })
 }
 
 /// Asks a configured Prometheus for its version.
@@ -105,22 +113,74 @@ fn freezes(config: &Config) -> Result<Vec<Arc<dyn FreezeSource>>> {
 }
 
 /// What a question on the command line is asked of.
-pub fn sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Sources> {
-    let mut changes = change_sources(arguments, config, progress)?;
+pub struct Asked {
+    /// The sources.
+    pub sources: Sources,
+    /// How far the ranker's confidence can be believed on them; none if that is not known of one of them.
+    pub calibration: Option<Calibration>,
+}
+
+/// What a question on the command line is asked of.
+pub fn sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Asked> {
+    let (mut changes, read) = change_sources(arguments, config, progress)?;
+    let mut names = Vec::new();
     if arguments.repositories.is_empty() {
         changes.extend(live::github_sources(config)?);
+        names = live::github_names(config);
     }
     let (signals, freezes) = (live::signal_sources(config)?, freezes(config)?);
-    Ok(Sources { changes, signals, freezes, ..Sources::default() })
+    let sources = Sources { changes, signals, freezes, ..Sources::default() };
+    Ok(Asked { sources, calibration: calibration(&read, &names, config) })
+}
+
+/// A repository that is asked, as far as its calibration is concerned.
+struct Read {
+    name: String,
+    root: PathBuf,
+    walk: Walk,
+}
+
+/// Sources, and what they are read from.
+type SourcesRead = (Vec<Arc<dyn ChangeSource>>, Vec<Read>);
+
+impl Read {
+    fn of(repository: &Repository, source: &GitChangeSource) -> Self {
+        Read {
+            name: source.repository_name().to_owned(),
+            root: source.root().to_owned(),
+            walk: repository.walk,
+        }
+    }
+}
+
+/// What backtests found of all these repositories with the weights of today. A file that can't be used is the same as
+/// none here; `doctor` says what is wrong with it.
+fn calibration(read: &[Read], on_github: &[String], config: &Config) -> Option<Calibration> {
+    let known = Calibrations::load(config.calibrations.as_deref()?).ok()?;
+    let weights = digest_of(&config.ranker);
+    // What was found was found of commits; what the forge knows of the same repository is about these.
+    if on_github.iter().any(|name| !read.iter().any(|read| read.name == *name)) {
+        return None;
+    }
+    let of = |read: &Read| if read.walk == Walk::All { known.of(&read.root, &weights) } else { None };
+    let found: Option<Vec<Backtested>> = read.iter().map(|read| of(read).cloned()).collect();
+    Calibration::together(&found?)
+}
+
+/// The same for the repositories that a record was read from: there it is only known what they are called.
+pub fn calibration_of_record(recorded: &Recorded, config: &Config) -> Option<Calibration> {
+    let known = Calibrations::load(config.calibrations.as_deref()?).ok()?;
+    let weights = digest_of(&config.ranker);
+    let sources: std::collections::BTreeSet<&str> =
+        recorded.snapshots.values().map(|snapshot| snapshot.source.as_str()).collect();
+    let names = sources.iter().filter_map(|source| source.strip_prefix("git:"));
+    let found: Option<Vec<Backtested>> = names.map(|name| known.called(name, &weights).cloned()).collect();
+    Calibration::together(&found?)
 }
 
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else
 /// (outside an incident) this folder.
-fn change_sources(
-    arguments: &Ask,
-    config: &Config,
-    progress: &Progress,
-) -> Result<Vec<Arc<dyn ChangeSource>>> {
+fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<SourcesRead> {
     let named =
         |path: &Path| Repository { path: path.to_owned(), name: None, revision: None, walk: Walk::All };
     let mut repositories: Vec<Repository> = arguments.repositories.iter().map(|path| named(path)).collect();
@@ -132,14 +192,17 @@ fn change_sources(
     }
     let cache = cache(config);
     let mut sources: Vec<Arc<dyn ChangeSource>> = Vec::new();
+    let mut read = Vec::new();
     for mut repository in repositories {
         repository.revision = arguments.revision.clone().or(repository.revision);
         if arguments.first_parent {
             repository.walk = Walk::FirstParent;
         }
-        sources.push(Arc::new(git(&repository, &sources, cache.clone(), Some(progress))?));
+        let source = git(&repository, &sources, cache.clone(), Some(progress))?;
+        read.push(Read::of(&repository, &source));
+        sources.push(Arc::new(source));
     }
-    Ok(sources)
+    Ok((sources, read))
 }
 
 /// Two repositories in folders of one name get different names, so that their changes get different ids.

@@ -21,6 +21,8 @@ pub struct Cost {
 pub const TOP: usize = 5;
 /// As many lines an answer has at most, unless told otherwise.
 const LINES: usize = 10;
+/// How percentages come about.
+const CALIBRATE: &str = "hearback backtest reverts --repo PATH --save";
 /// Fewer suspects are not listed, whatever else there is to say.
 const FEWEST: usize = 2;
 
@@ -134,7 +136,19 @@ fn columns(answer: &Answer, suspect: &Suspect) -> [String; 5] {
         hearback_core::ChangeKind::Commit => what,
         kind => format!("{kind} by {what}"),
     };
-    [suspect.rank.to_string(), suspect.strength.to_string(), age(answer, change), short_id(change), what]
+    [suspect.rank.to_string(), strength(suspect), age(answer, change), short_id(change), what]
+}
+
+/// In words, and as a percentage where a backtest has shown what one is worth.
+fn strength(suspect: &Suspect) -> String {
+    let percent = match suspect.confidence.map(|confidence| confidence * 100.0) {
+        None => return suspect.strength.to_string(),
+        Some(percent) if percent < 0.5 => "<1".to_owned(),
+        // Nothing is certain.
+        Some(percent) if percent >= 99.5 => ">99".to_owned(),
+        Some(percent) => format!("{percent:.0}"),
+    };
+    format!("{} {percent} %", suspect.strength)
 }
 
 fn age(answer: &Answer, change: &ChangeSummary) -> String {
@@ -232,7 +246,12 @@ fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
         n => format!("{n} gaps"),
     };
     let cost = cost.map_or(String::new(), |cost| format!(" in {:.1} s", cost.elapsed.as_secs_f64()));
-    format!("Searched{cost}, {gaps}: {searched}")
+    let calibrated = match &answer.calibrated_on {
+        Some(on) => format!("; calibrated on {}", ExternalText::from(on.as_str()).for_people(200)),
+        None if answer.suspects.is_empty() => String::new(),
+        None => format!("; strengths are not calibrated here ({CALIBRATE})"),
+    };
+    format!("Searched{cost}, {gaps}: {searched}{calibrated}")
 }
 
 /// Markdown's own signs made harmless.

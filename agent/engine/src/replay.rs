@@ -130,9 +130,9 @@ pub async fn replay(
     gaps.extend(plan.gaps.iter().cloned());
     gaps.extend(readings.gaps);
     let context = Context {
+        calibration: settings.calibration,
         ranker: settings.ranker,
         signals: settings.signals,
-        calibration: settings.calibration,
         policy: settings.policy,
         catalog: settings.catalog,
         gaps: &gaps,

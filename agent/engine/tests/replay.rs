@@ -298,8 +298,8 @@ impl Book {
         let catalog = Catalog::default();
         let context = Context {
             ranker: &ranker(),
-            signals: &signals(),
             calibration: None,
+            signals: &signals(),
             policy: &AuthorisationPolicy::default(),
             catalog: &catalog,
             gaps: &[],

@@ -16,6 +16,7 @@ use hearback_core::{
     Strength, Verdict, Window,
 };
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
@@ -109,6 +110,7 @@ struct Asked<'a> {
     symptom: &'a str,
     services: &'a [&'a str],
     onset: Option<Timestamp>,
+    calibration: Option<Calibration>,
     catalog: Catalog,
     others: Vec<(&'a str, Source)>,
 }
@@ -121,6 +123,7 @@ impl Default for Asked<'_> {
             symptom: "",
             services: &[],
             onset: None,
+            calibration: None,
             catalog: Catalog::default(),
             others: vec![],
         }
@@ -153,7 +156,7 @@ impl Asked<'_> {
         let policy = AuthorisationPolicy::default();
         let context = Context {
             ranker: &ranker,
-            calibration: None,
+            calibration: self.calibration.as_ref(),
             signals: &signals,
             policy: &policy,
             catalog: &self.catalog,
@@ -194,6 +197,29 @@ async fn a_change_to_the_named_file_is_first_and_strong() {
     let reasons: Vec<&str> = others.take(2).map(|reason| reason.claim.says()).collect();
     assert!(reasons.contains(&"touches web/src/cart.js, which the symptom names"), "{reasons:?}");
     assert_eq!(answer.suspects[0].confidence, None, "no percentage before calibration");
+}
+
+#[tokio::test]
+async fn with_a_calibration_an_answer_says_percentages_and_what_they_rest_on() {
+    let calibration =
+        Calibration { temperature: 1.5, cases: 214, of: "rollbacks of shop until 2026-11-20".into() };
+    let asked = |calibration| Asked { symptom: "checkout 5xx in cart.js", calibration, ..Asked::default() };
+    let guilty = || commit("c1", 90, "Sum totals once", &["web/src/cart.js"]);
+    let answer = asked(Some(calibration.clone())).with(guilty()).answer().await;
+    let first = answer.suspects[0].confidence.unwrap();
+    assert!((0.0..1.0).contains(&first) && answer.none_of_these.is_some());
+    let text = render::text(&answer, TOP, None);
+    let (first, last) = (text.lines().nth(1).unwrap(), text.lines().last().unwrap());
+    let percent = first.split(" %").next().unwrap().split(' ').next_back().unwrap();
+    assert!(percent.trim_start_matches(['<', '>']).parse::<u8>().is_ok(), "{text}");
+    assert!(last.ends_with("; calibrated on 214 rollbacks of shop until 2026-11-20"), "{text}");
+    assert!(text.lines().count() <= 10, "{text}");
+    // Confidence that is held back further is less.
+    let warmer = Calibration { temperature: 6.0, ..calibration };
+    let warmer = asked(Some(warmer)).with(guilty()).answer().await;
+    assert!(warmer.suspects[0].confidence < answer.suspects[0].confidence);
+    let text = render::text(&asked(None).with(guilty()).answer().await, TOP, None);
+    assert!(!text.contains(" %") && text.contains("strengths are not calibrated here"), "{text}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::link::Forge;
 /// One repository, opened as often as threads need it at once.
 pub(crate) struct Repositories {
     git_dir: PathBuf,
+    root: PathBuf,
     idle: Mutex<Vec<Repository>>,
 }
 
@@ -31,7 +32,13 @@ impl Repositories {
         let repository =
             Repository::open_ext(path, RepositoryOpenFlags::empty(), std::iter::empty::<&Path>())
                 .map_err(|error| refused(path, &error))?;
-        Ok(Repositories { git_dir: repository.path().to_owned(), idle: Mutex::new(vec![repository]) })
+        let root = root(&repository);
+        Ok(Repositories { git_dir: repository.path().to_owned(), root, idle: Mutex::new(vec![repository]) })
+    }
+
+    /// Where its objects are; see [`crate::GitChangeSource::root`].
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Runs `work` with a repository of this thread's own.
@@ -44,6 +51,15 @@ impl Repositories {
         let result = work(&repository);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
         Ok(result)
+    }
+}
+
+fn root(repository: &Repository) -> PathBuf {
+    let objects = repository.commondir();
+    let objects = objects.canonicalize().unwrap_or_else(|_| objects.to_owned());
+    match objects.parent() {
+        Some(work_tree) if objects.ends_with(".git") => work_tree.to_owned(),
+        _ => objects,
     }
 }
 

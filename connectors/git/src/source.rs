@@ -93,6 +93,12 @@ impl GitChangeSource {
         &self.shared.name
     }
 
+    /// Where its objects are, without links: the folder of the work tree, or the bare repository itself. All work trees
+    /// of one repository have the same.
+    pub fn root(&self) -> &Path {
+        self.shared.repositories.root()
+    }
+
     /// The content of the file at `path` (from the top of the repository) in the commit that is looked at; none if
     /// there is no such file, or it is a symbolic link.
     ///

@@ -16,7 +16,7 @@ impl Report {
     /// For a terminal.
     pub(crate) fn text(&self) -> String {
         let mut text = wrapped(&self.verdict, "");
-        if let Some(beside) = &self.beside {
+        for beside in &self.beside {
             text.push_str(&wrapped(beside, ""));
         }
         for section in &self.sections {
@@ -38,7 +38,7 @@ impl Report {
     /// For a document.
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!("**{}**\n", escaped(&self.verdict));
-        if let Some(beside) = &self.beside {
+        for beside in &self.beside {
             let _ = writeln!(text, "\n{}", escaped(beside));
         }
         for section in &self.sections {

@@ -2,19 +2,138 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{TIME, Who};
 
 /// Asks about what is over, to see how good the answers are.
 #[derive(Debug, Subcommand)]
 pub enum Backtest {
+    /// Ask about a repository's own reverts, with the future hidden: how often would the culprit have been named?
+    Reverts(Reverts),
+    /// Ask cases from a file
+    Cases(Cases),
+    /// Learn the ranker's weights from cases, and write them unless the present ones backtest better
+    Train(Train),
     /// Answer from an incident's record as it was known then: no network, no repository, the same bytes each time
     Replay(Replay),
     /// Make a regression case of a reviewed incident: its record, the question, and which change did it
     Adopt(Adopt),
     /// Replay all adopted cases; exit code 1 if one fares worse than when it was adopted
     Adopted(Adopted),
+}
+
+/// Takes the reverts of a repository as failures whose culprit is known, strips from their messages what gives it away,
+/// hides everything later, and asks what `hearback ask` would be asked. Prints how often the culprit is among the first,
+/// beside simple methods, and how far the confidence can be believed. Exit code 0 when cases were measured, 1 when there
+/// is none, some could not be asked, or nothing could be saved, 2 for wrong usage, 130 after Ctrl-C.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest reverts                            # this folder's repository, the last ten years
+  hearback backtest reverts --repo ~/src/shop --save   # from then on `hearback ask` says percentages there
+  hearback backtest reverts --repo ~/src/shop --since 2024-01-01 --until 2025-01-01 --report backtest.html
+  hearback backtest reverts --repo ~/src/shop --limit 200 --json | jq -c 'select(.rank != 1)'")]
+pub struct Reverts {
+    /// A git repository
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: PathBuf,
+    /// Reverts from then on: 2024-01-01, or a length before --until such as 365d [default: ten years]
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<String>,
+    /// Reverts before then; nothing from then on is read [default: now]
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
+    /// How long before a revert changes are candidates, in whole days
+    #[arg(long, value_name = "LENGTH", default_value = "30d")]
+    pub window: String,
+    /// The newest N cases only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Keep what was found of the confidence, so that `hearback ask` says percentages on this repository
+    #[arg(long)]
+    pub save: bool,
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
+/// Asks cases in JSON Lines: {"id", "repo", "as_of" (seconds since 1970), "symptom_text", "culprit_sha" or "culprit_shas",
+/// "days"}, one a line; other fields are ignored. Cases whose answer can be seen are told, and asked unless
+/// --refuse-leaks. Exit codes as of `hearback backtest reverts`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest cases --cases cases.jsonl --repo shop=~/src/shop
+  hearback backtest cases --cases reverts.jsonl --repo nova=~/src/nova --repo deno=~/src/deno --only-symptoms --half report
+  hearback backtest cases --cases cases.jsonl --repo shop=~/src/shop --json > outcomes.jsonl")]
+pub struct Cases {
+    /// The file of cases
+    #[arg(long, value_name = "FILE")]
+    pub cases: PathBuf,
+    /// Where a repository is that cases name; may be given several times
+    #[arg(long = "repo", value_name = "NAME=PATH", required = true)]
+    pub repositories: Vec<String>,
+    /// Only the cases of this half
+    #[arg(long, value_enum, value_name = "HALF")]
+    pub half: Option<HalfOf>,
+    /// Don't ask cases whose answer can be seen
+    #[arg(long)]
+    pub refuse_leaks: bool,
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
+/// Learns on the cases of the learning half (on all, if the file is not divided), says by cross-validation over blocks of
+/// time what the new weights are worth, and writes them into the file of weights, whose comments stay. Nothing is drawn by
+/// chance: the same cases give the same weights. Exit code 0 when they were written, 1 when the present ones backtest
+/// better or there are too few cases, 2 for wrong usage, 130 after Ctrl-C.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest train --cases reverts.jsonl --repo nova=~/src/nova --repo deno=~/src/deno --weights config/ranker.toml
+  hearback backtest train --cases reverts.jsonl --repo nova=~/src/nova --weights ranker.toml --json | jq .written")]
+pub struct Train {
+    /// The file of cases
+    #[arg(long, value_name = "FILE")]
+    pub cases: PathBuf,
+    /// Where a repository is that cases name; may be given several times
+    #[arg(long = "repo", value_name = "NAME=PATH", required = true)]
+    pub repositories: Vec<String>,
+    /// The file of weights that is rewritten
+    #[arg(long, value_name = "FILE", default_value = "config/ranker.toml")]
+    pub weights: PathBuf,
+    /// Write them even if the present ones backtest better
+    #[arg(long)]
+    pub force: bool,
+    /// Where the dice of the intervals begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print one JSON object: {"summary", "written", "weights"}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How cases are measured and told.
+#[derive(Debug, Args)]
+pub struct Measuring {
+    /// Only cases whose text tells of a failure, not of a decision
+    #[arg(long)]
+    pub only_symptoms: bool,
+    /// Where the dice of the intervals begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON Lines: {"id", "rank", "ranked", "abstained", "ms"} for each case, {"summary"} last
+    #[arg(long)]
+    pub json: bool,
+    /// Write the report as one HTML page too; a file that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HalfOf {
+    /// The part that weights may be learned on.
+    Learn,
+    /// The part that is reported on.
+    Report,
 }
 
 /// Answers from entries and snapshots alone. What was read after --at stays invisible; a snapshot that is gone is a

@@ -22,8 +22,8 @@ use crate::cli::{Ask, Format};
 use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::progress::Progress;
-use crate::wiring;
 use crate::wiring::server::{ServerClient, fields};
+use crate::wiring::{self, Asked};
 
 /// The longest symptom that is read; more is cut, since the first lines of a trace tell.
 pub const SYMPTOM_BYTES: usize = 64 * 1024;
@@ -55,14 +55,14 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         question.window = asking::window(until, config.window, question.onset, incident.as_ref());
     }
     let progress = Progress::start();
-    let mut sources = wiring::sources(&arguments, config, &progress)?;
+    let Asked { mut sources, calibration } = wiring::sources(&arguments, config, &progress)?;
     if let Some((_, record)) = &asked_in {
         sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
     }
     let started = Instant::now();
     let context = driver::Context {
         ranker: &config.ranker,
-        calibration: None,
+        calibration: calibration.as_ref(),
         signals: &config.signals,
         policy: &config.policy,
         catalog: &config.catalog,

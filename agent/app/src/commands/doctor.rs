@@ -1,13 +1,16 @@
 //! `hearback doctor`: one line a part, and what to do about what is broken.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use hearback_core::catalog::Level;
 use hearback_core::ports::ChangeSource as _;
+use hearback_engine::calibration::digest_of;
 use serde::Serialize;
 
 use super::catalog::problems_of_files;
+use crate::calibrations::Calibrations;
 use crate::cli::Doctor;
 use crate::config::{Cache, Config, Repository};
 use crate::output;
@@ -51,6 +54,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
             checks.push(configuration(&config));
             checks.push(record(&config).await);
             checks.push(cache(&config));
+            checks.push(calibration(&config));
             checks.push(catalog(&config));
             checks.extend(repositories(&config));
             checks.extend(live(&config).await);
@@ -105,6 +109,50 @@ fn cache(config: &Config) -> Check {
                 .fix("Questions still work, slower; set [cache] path to a file you can write"),
         },
     }
+}
+
+/// Where answers can say percentages: the configured repositories, or if there is none, all that were backtested.
+fn calibration(config: &Config) -> Check {
+    const FIX: &str = "`hearback backtest reverts --repo PATH --save` finds it out";
+    let off = |says: &str| Check::new("calibration", Health::Off, says).fix(FIX);
+    let none = "none; answers say strong or weak, and no percentage";
+    let Some(path) = config.calibrations.as_deref() else { return off(none) };
+    let known = match Calibrations::load(path) {
+        Ok(known) => known,
+        Err(error) => {
+            return Check::new("calibration", Health::Broken, format!("{error:#}"))
+                .fix(format!("Mend or delete it; {FIX} anew"));
+        }
+    };
+    let weights = digest_of(&config.ranker);
+    let opened = config.repositories.iter().filter_map(|repository| wiring::repository(repository).ok());
+    let asked: Vec<(String, PathBuf)> =
+        opened.map(|source| (source.repository_name().to_owned(), source.root().to_owned())).collect();
+    let all = known.entries.iter().map(|entry| (entry.found.repository.clone(), entry.path.clone()));
+    let asked = if config.repositories.is_empty() { all.collect() } else { asked };
+    if known.entries.is_empty() || asked.is_empty() {
+        return off(none);
+    }
+    let mut is_whole = true;
+    let mut of = |(name, root): &(String, PathBuf)| {
+        let entry = known.entries.iter().find(|entry| entry.path == *root);
+        match entry {
+            Some(entry) if entry.weights == weights => {
+                let until = entry.found.until.strftime("%Y-%m-%d");
+                format!("{name}: {} rollbacks until {until}, ECE {:.3}", entry.found.cases, entry.ece)
+            }
+            Some(_) => {
+                is_whole = false;
+                format!("{name}: found for other weights, so it no longer counts")
+            }
+            None => {
+                is_whole = false;
+                format!("{name}: none")
+            }
+        }
+    };
+    let says = asked.iter().map(&mut of).collect::<Vec<_>>().join("; ");
+    if is_whole { Check::new("calibration", Health::Ok, says) } else { off(&says) }
 }
 
 fn catalog(config: &Config) -> Check {

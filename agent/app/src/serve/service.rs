@@ -9,6 +9,7 @@ use hearback_core::happening::Question;
 use hearback_core::ports::{LogSource, TelemetrySink, TraceSource};
 use hearback_core::{Incident, IncidentId};
 use hearback_engine::alerts::AlertDesk;
+use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::incidents::Incidents;
 use hearback_record::Record;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub record: Arc<dyn Record>,
     /// What questions are asked of.
     pub sources: Sources,
+    /// How far the ranker's confidence can be believed on all of its repositories; none if that is not known.
+    pub calibration: Option<Calibration>,
     /// Telemetry, unless it is off.
     pub telemetry: Option<Telemetry>,
     /// How what is sent is read.
@@ -168,7 +171,7 @@ impl Service {
         let began = Instant::now();
         let context = Context {
             ranker: &self.parts.config.ranker,
-            calibration: None,
+            calibration: self.parts.calibration.as_ref(),
             signals: &self.parts.config.signals,
             policy: &self.parts.config.policy,
             catalog: &self.parts.config.catalog,

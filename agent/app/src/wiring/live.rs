@@ -83,6 +83,11 @@ pub fn github_sources(config: &Config) -> Result<Vec<Arc<dyn ChangeSource>>> {
     config.serve.github.iter().map(source).collect()
 }
 
+/// What the configured repositories on GitHub are called here.
+pub fn github_names(config: &Config) -> Vec<String> {
+    config.serve.github.iter().map(name_here).collect()
+}
+
 fn github(section: &GithubSection) -> Result<GithubChangeSource> {
     let slug: Slug = section.repository.parse().map_err(usage)?;
     let mut options = GithubOptions { deploy_workflows: workflows(section)?, ..GithubOptions::default() };

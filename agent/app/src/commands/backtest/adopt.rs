@@ -54,10 +54,10 @@ pub async fn run(arguments: Adopt, config: &Config) -> Result<ExitCode> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
-        calibration: None,
         policy: &policy,
         catalog: &config.catalog,
         gaps: &[],
+        calibration: None,
     };
     let replayed = replay(&recorded, at, &ask, settings).await.map_err(mended_by_the_user)?;
     let culprits = culprits(&arguments, &id, &replayed)?;

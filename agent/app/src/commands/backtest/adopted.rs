@@ -81,10 +81,10 @@ async fn fared(folder: &Path, config: &Config) -> Result<Fared> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
-        calibration: None,
         policy: &policy,
         catalog: &catalog,
         gaps: &[],
+        calibration: None,
     };
     Ok(case.run(&recorded, settings).await?)
 }

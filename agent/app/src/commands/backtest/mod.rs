@@ -2,7 +2,12 @@
 
 mod adopt;
 mod adopted;
+mod cases;
+mod measured;
 mod replay;
+mod reverts;
+mod told;
+mod train;
 
 use std::process::ExitCode;
 
@@ -13,6 +18,9 @@ use crate::config::Config;
 
 pub async fn run(command: Backtest, config: &Config) -> Result<ExitCode> {
     match command {
+        Backtest::Reverts(arguments) => reverts::run(arguments, config).await,
+        Backtest::Cases(arguments) => cases::run(arguments, config).await,
+        Backtest::Train(arguments) => train::run(arguments, config).await,
         Backtest::Replay(arguments) => replay::run(arguments, config).await,
         Backtest::Adopt(arguments) => adopt::run(arguments, config).await,
         Backtest::Adopted(arguments) => adopted::run(arguments, config).await,

@@ -1,0 +1,40 @@
+//! Repositories as a backtest reads them: every commit, by a name of its choice, with the cache of all questions.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use hearback_core::ports::ChangeSource;
+use hearback_git::{CommitCache, GitOptions};
+
+use super::{listener, open_git};
+use crate::progress::Progress;
+
+/// A repository that is open.
+pub struct Opened {
+    /// What it is called.
+    pub name: String,
+    /// Where it is, without links.
+    pub root: PathBuf,
+    /// Its changes.
+    pub source: Arc<dyn ChangeSource>,
+}
+
+/// Opens the repository at `path`. Without a name it is called as its folder.
+///
+/// # Errors
+/// [`crate::output::Usage`]: there is no repository, or it can't be read.
+pub fn open(
+    path: &Path,
+    name: Option<&str>,
+    cache: Option<Arc<CommitCache>>,
+    progress: Option<&Progress>,
+) -> Result<Opened> {
+    let options = GitOptions { cache, progress: progress.map(listener), ..GitOptions::default() };
+    let source = open_git(path, name, options)?;
+    Ok(Opened {
+        name: source.repository_name().to_owned(),
+        root: source.root().to_owned(),
+        source: Arc::new(source),
+    })
+}

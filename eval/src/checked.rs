@@ -1,0 +1,92 @@
+//! Cases that are asked only after it was looked whether their answer can be seen, in the symptom or in what the source
+//! shows as of that moment. Several at once. It must not know where repositories are or who reads the outcomes.
+
+use std::sync::Arc;
+
+use hearback_core::ports::ChangeQuery;
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+
+use crate::case::Case;
+use crate::leak::{self, Leak};
+use crate::run::{self, Bench, NotAsked, Ran, window};
+
+/// How long the source may take: long, so that the clock does not decide what is seen.
+const BUDGET: SignedDuration = SignedDuration::from_mins(5);
+
+/// What becomes of a case whose answer can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OfLeaks {
+    /// It is not asked.
+    Refuse,
+    /// It is asked all the same, and the leaks are told.
+    Tell,
+}
+
+/// A case that was looked at.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its place among those given.
+    pub index: usize,
+    /// The ways in which its answer can be seen.
+    pub leaks: Vec<Leak>,
+    /// What came of it; none if it was refused.
+    pub ran: Result<Option<Ran>, NotAsked>,
+}
+
+/// Cases on their way.
+pub struct CheckedRun {
+    bench: Arc<Bench>,
+    waiting: Vec<(usize, Case)>,
+    tasks: JoinSet<Checked>,
+    at_once: usize,
+    of_leaks: OfLeaks,
+}
+
+impl CheckedRun {
+    /// Checks and asks `cases`, `at_once` at a time. Dropped, it stops.
+    pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize, of_leaks: OfLeaks) -> Self {
+        let waiting = cases.into_iter().enumerate().rev().collect();
+        CheckedRun { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1), of_leaks }
+    }
+
+    /// The next case that is done, in no particular order; none when all are.
+    ///
+    /// # Errors
+    /// [`NotAsked::GivenUp`]: a task ended before its case did, which only a fault in here can cause.
+    pub async fn next(&mut self) -> Option<Result<Checked, NotAsked>> {
+        while self.tasks.len() < self.at_once
+            && let Some((index, case)) = self.waiting.pop()
+        {
+            let (bench, of_leaks) = (Arc::clone(&self.bench), self.of_leaks);
+            self.tasks.spawn(async move { check_and_ask(&bench, index, &case, of_leaks).await });
+        }
+        Some(self.tasks.join_next().await?.map_err(|_| NotAsked::GivenUp))
+    }
+}
+
+async fn check_and_ask(bench: &Bench, index: usize, case: &Case, of_leaks: OfLeaks) -> Checked {
+    let leaks = match leaks(bench, case).await {
+        Ok(leaks) => leaks,
+        Err(error) => return Checked { index, leaks: Vec::new(), ran: Err(error) },
+    };
+    if of_leaks == OfLeaks::Refuse && !leaks.is_empty() {
+        return Checked { index, leaks, ran: Ok(None) };
+    }
+    Checked { index, leaks, ran: run::ask(bench, index, case).await.map(Some) }
+}
+
+/// The ways in which the answer of a case can be seen, among the candidates that it will really be asked of.
+///
+/// # Errors
+/// [`NotAsked`] says why they could not be read.
+pub async fn leaks(bench: &Bench, case: &Case) -> Result<Vec<Leak>, NotAsked> {
+    let source = bench
+        .repositories
+        .get(&case.repo)
+        .ok_or_else(|| NotAsked::NoRepository { case: case.id.clone(), repo: case.repo.clone() })?;
+    let query = ChangeQuery { window: window(case), budget: BUDGET };
+    let fetched =
+        source.changes(&query).await.map_err(|source| NotAsked::Source { case: case.id.clone(), source })?;
+    Ok(leak::check(case, &fetched.items))
+}

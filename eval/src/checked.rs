@@ -3,16 +3,11 @@
 
 use std::sync::Arc;
 
-use hearback_core::ports::ChangeQuery;
-use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use crate::case::Case;
 use crate::leak::{self, Leak};
-use crate::run::{self, Bench, NotAsked, Ran, window};
-
-/// How long the source may take: long, so that the clock does not decide what is seen.
-const BUDGET: SignedDuration = SignedDuration::from_mins(5);
+use crate::run::{self, Bench, NotAsked, Ran};
 
 /// What becomes of a case whose answer can be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +39,9 @@ pub struct CheckedRun {
 }
 
 impl CheckedRun {
-    /// Checks and asks `cases`, `at_once` at a time. Dropped, it stops.
+    /// Checks and asks `cases`, `at_once` at a time, in the order of [`run::Run`]. Dropped, it stops.
     pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize, of_leaks: OfLeaks) -> Self {
-        let waiting = cases.into_iter().enumerate().rev().collect();
+        let waiting = run::in_turn(cases);
         CheckedRun { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1), of_leaks }
     }
 
@@ -66,27 +61,13 @@ impl CheckedRun {
 }
 
 async fn check_and_ask(bench: &Bench, index: usize, case: &Case, of_leaks: OfLeaks) -> Checked {
-    let leaks = match leaks(bench, case).await {
-        Ok(leaks) => leaks,
+    let read = match run::read(bench, case).await {
+        Ok(read) => read,
         Err(error) => return Checked { index, leaks: Vec::new(), ran: Err(error) },
     };
+    let leaks = leak::check(case, &read.fetched.items);
     if of_leaks == OfLeaks::Refuse && !leaks.is_empty() {
         return Checked { index, leaks, ran: Ok(None) };
     }
-    Checked { index, leaks, ran: run::ask(bench, index, case).await.map(Some) }
-}
-
-/// The ways in which the answer of a case can be seen, among the candidates that it will really be asked of.
-///
-/// # Errors
-/// [`NotAsked`] says why they could not be read.
-pub async fn leaks(bench: &Bench, case: &Case) -> Result<Vec<Leak>, NotAsked> {
-    let source = bench
-        .repositories
-        .get(&case.repo)
-        .ok_or_else(|| NotAsked::NoRepository { case: case.id.clone(), repo: case.repo.clone() })?;
-    let query = ChangeQuery { window: window(case), budget: BUDGET };
-    let fetched =
-        source.changes(&query).await.map_err(|source| NotAsked::Source { case: case.id.clone(), source })?;
-    Ok(leak::check(case, &fetched.items))
+    Checked { index, leaks, ran: run::ask_of(bench, index, case, read).await.map(Some) }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hearback_core::change::Diff;
@@ -93,9 +93,7 @@ impl Run {
     /// Asks `cases`, `at_once` at a time, repository by repository from the latest to the earliest: a source need not walk
     /// again what lies before it, and reads what the case before has read. Dropped, it stops.
     pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize) -> Self {
-        let mut waiting: Vec<(usize, Case)> = cases.into_iter().enumerate().collect();
-        // The last one is taken first.
-        waiting.sort_by(|(_, a), (_, b)| b.repo.cmp(&a.repo).then(a.as_of.cmp(&b.as_of)));
+        let waiting = in_turn(cases);
         Run { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1) }
     }
 
@@ -112,21 +110,45 @@ impl Run {
     }
 }
 
+/// The cases with their places, in the order in which they are best asked; the last one is to be taken first.
+pub(crate) fn in_turn(cases: Vec<Case>) -> Vec<(usize, Case)> {
+    let mut waiting: Vec<(usize, Case)> = cases.into_iter().enumerate().collect();
+    waiting.sort_by(|(_, a), (_, b)| b.repo.cmp(&a.repo).then(a.as_of.cmp(&b.as_of)));
+    waiting
+}
+
 /// Asks one case.
 ///
 /// # Errors
 /// [`NotAsked`] says why it could not be asked.
 pub async fn ask(bench: &Bench, index: usize, case: &Case) -> Result<Ran, NotAsked> {
+    ask_of(bench, index, case, read(bench, case).await?).await
+}
+
+/// Reads the candidates of a case.
+///
+/// # Errors
+/// [`NotAsked`] says why they could not be read.
+pub(crate) async fn read(bench: &Bench, case: &Case) -> Result<Read, NotAsked> {
     let source = bench
         .repositories
         .get(&case.repo)
         .ok_or_else(|| NotAsked::NoRepository { case: case.id.clone(), repo: case.repo.clone() })?;
     let started = Instant::now();
-    let window = window(case);
-    let query = ChangeQuery { window, budget: BUDGET };
+    let query = ChangeQuery { window: window(case), budget: BUDGET };
     let fetched =
         source.changes(&query).await.map_err(|source| NotAsked::Source { case: case.id.clone(), source })?;
-    let read = Arc::new(Read { fetched, source: Arc::clone(source) });
+    Ok(Read { fetched, source: Arc::clone(source), took: started.elapsed() })
+}
+
+/// Asks a case whose candidates were read.
+///
+/// # Errors
+/// [`NotAsked::NotCanonical`] never happens for these types.
+pub(crate) async fn ask_of(bench: &Bench, index: usize, case: &Case, read: Read) -> Result<Ran, NotAsked> {
+    let started = Instant::now();
+    let (window, reading) = (window(case), read.took);
+    let read = Arc::new(read);
     let question = Question {
         text: WHAT_CHANGED.into(),
         symptom: ExternalText::new(case.symptom_text.as_str()),
@@ -146,7 +168,7 @@ pub async fn ask(bench: &Bench, index: usize, case: &Case) -> Result<Ran, NotAsk
         budget: BUDGET,
     };
     let answered = driver::answer(context, &question).await?;
-    let ms = started.elapsed().as_secs_f64() * 1e3;
+    let ms = (reading + started.elapsed()).as_secs_f64() * 1e3;
     let outcome = outcome(bench, case, &read.fetched.items, &answered, ms);
     Ok(Ran { index, outcome, standings: answered.standings })
 }
@@ -157,9 +179,10 @@ pub fn window(case: &Case) -> Window {
 }
 
 /// What was read once; diffs are still read from the source.
-struct Read {
-    fetched: Fetched<Change>,
+pub(crate) struct Read {
+    pub(crate) fetched: Fetched<Change>,
     source: Arc<dyn ChangeSource>,
+    took: Duration,
 }
 
 #[async_trait]

@@ -122,7 +122,7 @@ pub struct Measuring {
     /// Print JSON Lines: {"id", "rank", "ranked", "abstained", "ms"} for each case, {"summary"} last
     #[arg(long)]
     pub json: bool,
-    /// Write the report as one HTML page too; a file that is there is replaced
+    /// Write the report as one HTML page too, or as Markdown if the name ends in .md; a file that is there is replaced
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
 }

@@ -108,7 +108,9 @@ pub fn tell(
         output::print(&text(origin, measured, &summary))?;
     }
     if let (Some(page), Some(path)) = (page, &measuring.report) {
-        page.with(&html::page(&summary, &origin.title))?;
+        let is_markdown = path.extension().is_some_and(|ending| ending == "md");
+        let markdown = || format!("# {}\n\n{}", origin.title, summary::markdown(&summary));
+        page.with(&if is_markdown { markdown() } else { html::page(&summary, &origin.title) })?;
         let says = format!("The report is in {}.", path.display());
         if measuring.json { output::aside(&says) } else { output::line(says)? }
     }

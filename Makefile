@@ -7,13 +7,21 @@ APPENDS ?= 10000
 FUZZ_SECONDS ?= 60
 BENCH_REPO ?=
 BENCH_UNTIL ?=
+# What `make backtest` measures: a file of cases and the repositories it names, as "NAME=PATH NAME=PATH".
+BACKTEST_CASES ?= ../shared/data/reverts.jsonl
+BACKTEST_REPOS ?= $(foreach pair,$(BACKTEST_MIRRORS),$(if $(wildcard $(lastword $(subst =, ,$(pair)))),$(pair)))
+BACKTEST_MIRROR_DIR ?= ../.mirror
+BACKTEST_MIRRORS := mediawiki-config=$(BACKTEST_MIRROR_DIR)/wikimedia+operations-mediawiki-config/repo \
+	operations-puppet=$(BACKTEST_MIRROR_DIR)/wikimedia+operations-puppet/repo angle=$(BACKTEST_MIRROR_DIR)/google+angle/repo \
+	deno=$(BACKTEST_MIRROR_DIR)/denoland+deno/repo nova=$(BACKTEST_MIRROR_DIR)/openstack+nova/repo \
+	vector=$(BACKTEST_MIRROR_DIR)/vectordotdev+vector/repo
 
 CARGO_HOME ?= $(HOME)/.cargo
 # rustup and cargo put programs here; the shell that called make may be older than they are.
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint setup-torture demo install test lint bench torture scenarios picture
+.PHONY: help setup setup-tests setup-lint setup-torture demo install test lint bench backtest torture scenarios picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +60,13 @@ bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=
 	@cargo bench --locked -p hearback-record --bench append
 	@cargo bench --locked -p hearback-e2e --bench ask
 	@cargo bench --locked -p hearback-e2e --bench load
+
+backtest: setup ## ask the report half of the public rollbacks and write eval/RESULTS.md, where the data is present
+	@if [ ! -f "$(BACKTEST_CASES)" ] || [ -z "$(strip $(BACKTEST_REPOS))" ]; then \
+		echo "The cases or their repositories are not here; say BACKTEST_CASES=FILE BACKTEST_REPOS=\"NAME=PATH …\"."; exit 1; fi
+	@cargo build --quiet --release --locked --bin hearback
+	@target/release/hearback backtest cases --cases "$(BACKTEST_CASES)" $(addprefix --repo ,$(BACKTEST_REPOS)) \
+		--half report --only-symptoms --report eval/RESULTS.md
 
 torture: setup-torture ## kill the record while it writes, then fuzz every parser: ROUNDS=50 APPENDS=10000 FUZZ_SECONDS=60
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \

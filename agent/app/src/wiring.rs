@@ -141,7 +141,7 @@ struct Read {
 }
 
 /// Sources, and what they are read from.
-type Reading = (Vec<Arc<dyn ChangeSource>>, Vec<Read>);
+type SourcesRead = (Vec<Arc<dyn ChangeSource>>, Vec<Read>);
 
 impl Read {
     fn of(repository: &Repository, source: &GitChangeSource) -> Self {
@@ -180,7 +180,7 @@ pub fn calibration_of_record(recorded: &Recorded, config: &Config) -> Option<Cal
 
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else
 /// (outside an incident) this folder.
-fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Reading> {
+fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<SourcesRead> {
     let named =
         |path: &Path| Repository { path: path.to_owned(), name: None, revision: None, walk: Walk::All };
     let mut repositories: Vec<Repository> = arguments.repositories.iter().map(|path| named(path)).collect();

@@ -43,6 +43,14 @@ fn a_rollback_is_a_case() {
 }
 
 #[test]
+fn a_title_that_names_a_commit_and_says_why_is_the_symptom() {
+    let title = format!("Revert {}: people on phones can't log in", &sha(1)[..10]);
+    let mined = mined(&[commit(1, 0, "Add the cart", ""), revert(2, 5, &title, "", &[1])]);
+    let told: Vec<_> = mined.cases.iter().map(|case| case.symptom_text.as_str()).collect();
+    assert_eq!(told, ["people on phones can't log in"], "{:?}", mined.skipped);
+}
+
+#[test]
 fn the_order_of_the_changes_does_not_matter() {
     let mut changes = vec![
         commit(1, 0, "Add the cart", ""),

@@ -10,6 +10,8 @@ use crate::summary::{Miss, Sliced, Summary};
 
 mod layout;
 
+pub(crate) use layout::wrapped;
+
 /// How much of a name is shown.
 const NAME: usize = 80;
 /// How much of a title, and of the reasons, a miss shows.

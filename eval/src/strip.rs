@@ -43,7 +43,8 @@ pub fn strip(title: &str, body: &str, answers: &[Answer<'_>]) -> String {
     }
 }
 
-/// The title that a revert's title quotes, without the number of its pull request; none if it is no revert's title.
+/// The title that a revert's title quotes, without the number of its pull request; none if it is no revert's title, or
+/// names what it reverts and goes on in its own words.
 pub(crate) fn reverted_title(title: &str) -> Option<&str> {
     let inner = inner_of(title)?;
     let quoted = match inner.chars().next().and_then(|open| Some((open, closing(open)?))) {
@@ -51,6 +52,7 @@ pub(crate) fn reverted_title(title: &str) -> Option<&str> {
             let quote = inner.get(open.len_utf8()..end_of_quote(inner)).unwrap_or_default();
             quote.strip_suffix(close).unwrap_or(quote)
         }
+        None if begins_with_name(inner) => return None,
         None => inner,
     };
     Some(without_number(quoted).trim())
@@ -61,13 +63,18 @@ fn inner_of(title: &str) -> Option<&str> {
     found.get(1).map(|inner| inner.as_str().trim())
 }
 
+/// Whether what is reverted is named, as by a sha, rather than called by its title.
+fn begins_with_name(inner: &str) -> bool {
+    cut_names(&format!("revert {inner}")).starts_with(&format!("revert {MARK}"))
+}
+
 /// What a title adds in its own words: all of it, or what follows the title that it reverts.
 fn own_part_of_title<'a>(title: &'a str, titles: &[TitleForms]) -> &'a str {
     let Some(inner) = inner_of(title) else { return title };
     if inner.chars().next().is_some_and(|open| closing(open).is_some()) {
         return inner.get(end_of_quote(inner)..).unwrap_or_default();
     }
-    if cut_names(&format!("revert {inner}")).starts_with(&format!("revert {MARK}")) {
+    if begins_with_name(inner) {
         // "Backed out changeset x (bug y) for failures": the names go later.
         return inner;
     }

@@ -179,6 +179,7 @@ fn the_title_that_is_quoted_is_read() {
     check("revert: Add cart (#2)", Some("Add cart"));
     check("Add cart", None);
     check("Reverting gear", Some("gear"));
+    check("Revert 3f2a91c04d: phones can't log in", None);
 }
 
 /// Texts as hostile as a short alphabet allows.

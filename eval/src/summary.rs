@@ -166,6 +166,11 @@ pub fn text(summary: &Summary) -> String {
     Report::of(summary).text()
 }
 
+/// A paragraph that is told beside the summary, in lines of a hundred columns.
+pub fn wrapped(paragraph: &str) -> String {
+    crate::report::wrapped(paragraph, "")
+}
+
 /// The summary as Markdown, with the same words. It has no heading of the first level: who writes the document
 /// gives it one.
 pub fn markdown(summary: &Summary) -> String {

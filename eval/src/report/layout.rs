@@ -115,7 +115,7 @@ fn miss_markdown(miss: &MissTold) -> String {
 }
 
 /// A line in lines that fit, all but the first moved in. A word longer than a line is cut where the line ends.
-fn wrapped(line: &str, indent: &str) -> String {
+pub(crate) fn wrapped(line: &str, indent: &str) -> String {
     let (mut text, mut column) = (String::new(), 0);
     let lead: String = line.chars().take_while(|c| *c == ' ').collect();
     for (i, word) in line.trim_start().split(' ').enumerate() {

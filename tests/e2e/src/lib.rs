@@ -3,6 +3,7 @@
 
 pub mod hostile;
 pub mod monitoring;
+pub mod rollbacks;
 pub mod service;
 pub mod toy;
 
@@ -124,6 +125,7 @@ fn binary() -> Result<PathBuf> {
 /// A repository whose commits happen at given times.
 pub struct Repository {
     folder: TempDir,
+    path: PathBuf,
 }
 
 impl Repository {
@@ -132,14 +134,31 @@ impl Repository {
     /// # Errors
     /// `git` failed.
     pub fn new() -> Result<Self> {
-        let repository = Repository { folder: tempfile::Builder::new().prefix("shop").tempdir()? };
+        let folder = tempfile::Builder::new().prefix("shop").tempdir()?;
+        let path = folder.path().to_owned();
+        Repository { folder, path }.made()
+    }
+
+    /// The same in a folder of this name, which is what the program calls it.
+    ///
+    /// # Errors
+    /// `git` failed.
+    pub fn called(name: &str) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(name);
+        std::fs::create_dir(&path)?;
+        Repository { folder, path }.made()
+    }
+
+    fn made(self) -> Result<Self> {
+        let repository = self;
         repository.git(&["init", "--quiet", "--initial-branch=main"], "2026-01-01T00:00:00Z")?;
         Ok(repository)
     }
 
     /// Where it is.
     pub fn path(&self) -> &str {
-        self.folder.path().to_str().unwrap_or_default()
+        self.path.to_str().unwrap_or_default()
     }
 
     /// Writes `files` (path, content) and commits them at `at`. Returns the sha.
@@ -148,7 +167,7 @@ impl Repository {
     /// `git` or the file system failed.
     pub fn commit(&self, at: &str, message: &str, files: &[(&str, &str)]) -> Result<String> {
         for (path, content) in files {
-            let path = self.folder.path().join(path);
+            let path = self.path.join(path);
             std::fs::create_dir_all(path.parent().context("a file has a folder")?)?;
             std::fs::write(path, content)?;
         }
@@ -164,7 +183,7 @@ impl Repository {
     pub fn git(&self, arguments: &[&str], at: &str) -> Result<String> {
         let output = Command::new("git")
             .args(arguments)
-            .current_dir(self.folder.path())
+            .current_dir(&self.path)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.folder.path())

@@ -25,14 +25,16 @@ pub enum Backtest {
 
 /// Takes the reverts of a repository as failures whose culprit is known, strips from their messages what gives it away,
 /// hides everything later, and asks what `hearback ask` would be asked. Prints how often the culprit is among the first,
-/// beside simple methods, and how far the confidence can be believed. Exit code 0 when cases were measured, 1 when there
-/// is none, some could not be asked, or nothing could be saved, 2 for wrong usage, 130 after Ctrl-C.
+/// beside simple methods, and how far the confidence can be believed.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  hearback backtest reverts                            # this folder's repository, the last ten years
-  hearback backtest reverts --repo ~/src/shop --save   # from then on `hearback ask` says percentages there
-  hearback backtest reverts --repo ~/src/shop --since 2024-01-01 --until 2025-01-01 --report backtest.html
-  hearback backtest reverts --repo ~/src/shop --limit 200 --json | jq -c 'select(.rank != 1)'")]
+  hearback backtest reverts                                 # this folder, the last ten years
+  hearback backtest reverts --repo ~/src/shop --save        # `hearback ask` says percentages then
+  hearback backtest reverts --since 2024-01-01 --until 2025-01-01 --report backtest.html
+  hearback backtest reverts --limit 200 --json | jq -c 'select(.rank != 1)'
+
+Exit code 0 when cases were measured; 1 when there is none, some could not be asked or --save had
+nothing to save; 2 for wrong usage; 130 after Ctrl-C, with the summary of what was asked.")]
 pub struct Reverts {
     /// A git repository
     #[arg(long, value_name = "PATH", default_value = ".")]
@@ -58,12 +60,16 @@ pub struct Reverts {
 
 /// Asks cases in JSON Lines: {"id", "repo", "as_of" (seconds since 1970), "symptom_text", "culprit_sha" or "culprit_shas",
 /// "days"}, one a line; other fields are ignored. Cases whose answer can be seen are told, and asked unless
-/// --refuse-leaks. Exit codes as of `hearback backtest reverts`.
+/// --refuse-leaks.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  hearback backtest cases --cases cases.jsonl --repo shop=~/src/shop
-  hearback backtest cases --cases reverts.jsonl --repo nova=~/src/nova --repo deno=~/src/deno --only-symptoms --half report
-  hearback backtest cases --cases cases.jsonl --repo shop=~/src/shop --json > outcomes.jsonl")]
+  hearback backtest cases --cases cases.jsonl --repo shop=../shop
+  hearback backtest cases --cases cases.jsonl --repo shop=../shop --repo web=../web --only-symptoms
+  hearback backtest cases --cases cases.jsonl --repo shop=../shop --json > outcomes.jsonl
+
+A case is a line: {\"id\": \"c1\", \"repo\": \"shop\", \"as_of\": 1771855200, \"symptom_text\": \"cart is\nempty\", \"culprit_sha\": \"3f2a91c…\" or \"culprit_shas\": […], \"days\": 30}; other fields are ignored.
+Exit code 0 when cases were measured; 1 when there is none or some could not be asked; 2 for wrong
+usage; 130 after Ctrl-C, with the summary of what was asked.")]
 pub struct Cases {
     /// The file of cases
     #[arg(long, value_name = "FILE")]

@@ -140,10 +140,10 @@ fn cases(
     let older = cases.iter().filter(|case| case.culprit_shas.is_empty()).count();
     let date = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
     let (name, from, until) = (&opened.name, date(span.from), date(span.until));
-    let commits = fetched.items.len();
+    let changes = fetched.items.iter().filter(|change| change.committed_at >= span.from).count();
     let mut says = vec![format!(
-        "{reverts} of {commits} changes of {name} from {from} to {until} revert or land again what was reverted; {found} \
-         of them make a case, {failures} of a failure."
+        "{reverts} of the {changes} changes of {name} from {from} to {until} revert or reland; {found} of them make a \
+         case, and {failures} of these tell of a failure."
     )];
     if left_out > 0 {
         says.push(format!("{left_out} were left out by --limit or --only-symptoms."));
@@ -175,8 +175,10 @@ fn fitted(arguments: &Reverts, measured: &Measured) -> Option<Fitted> {
         return None;
     }
     let temperature = temperature::fit(&measured.scored)?;
-    let ece = |factor| Some(calibration(&temperature::said(&measured.scored, factor), &settings)?.ece);
-    Some(Fitted { temperature, cases, ece: ece(temperature)?, ece_before: ece(1.0)?, saved: false })
+    let found = |factor| calibration(&temperature::said(&measured.scored, factor), &settings);
+    let (with, without) = (found(temperature)?, found(1.0)?);
+    let ece_perfect = with.perfect.ece_mean;
+    Some(Fitted { temperature, cases, ece: with.ece, ece_before: without.ece, ece_perfect, saved: false })
 }
 
 /// How many cases there are to calibrate on.
@@ -204,7 +206,7 @@ fn save(fitted: &Fitted, opened: &Opened, until: Timestamp, config: &Config) -> 
 }
 
 fn last_line(arguments: &Reverts, measured: &Measured, fitted: Option<&Fitted>) -> String {
-    let Some(Fitted { temperature, cases, ece, ece_before, saved }) = fitted else {
+    let Some(Fitted { temperature, cases, ece, ece_before, ece_perfect, saved }) = fitted else {
         let (cases, enough) = (telling(measured), settings(&arguments.measuring).enough);
         return format!(
             "Not calibrated: {cases} failures with a culprit among the candidates are too few, {enough} are enough. Until \
@@ -212,7 +214,8 @@ fn last_line(arguments: &Reverts, measured: &Measured, fitted: Option<&Fitted>) 
         );
     };
     let found = format!(
-        "on {cases} failures the temperature is best multiplied by {temperature}, ECE {ece:.3} in place of {ece_before:.3}"
+        "on {cases} failures the temperature is best multiplied by {temperature}, ECE {ece:.3} in place of {ece_before:.3}; \
+         chance alone leaves {ece_perfect:.3}"
     );
     match (saved, measured.stopped) {
         (true, _) => format!("Calibration saved: {found}. `hearback ask` says percentages here from now on."),

@@ -2,7 +2,6 @@
 //! as a page.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -53,6 +52,8 @@ pub struct Fitted {
     pub ece: f64,
     /// The calibration error without it.
     pub ece_before: f64,
+    /// The calibration error that chance alone leaves where what is said is right.
+    pub ece_perfect: f64,
     /// Whether it was kept.
     pub saved: bool,
 }
@@ -115,10 +116,12 @@ pub fn tell(
         if measuring.json { output::aside(&says) } else { output::line(says)? }
     }
     if let (Some(last), false) = (last, measuring.json) {
-        output::line(last)?;
+        output::print(&summary::wrapped(last))?;
     }
     if measured.stopped {
-        output::aside(&stopped(measured));
+        if measuring.json {
+            output::aside(&stopped(measured));
+        }
         return Ok(Interrupt::code());
     }
     let all_went = measured.failed.is_empty() && !measured.outcomes.is_empty();
@@ -128,25 +131,20 @@ pub fn tell(
 fn text(origin: &Origin, measured: &Measured, summary: &Summary) -> String {
     let mut text = String::new();
     if measured.stopped {
-        let _ = writeln!(text, "{}", stopped(measured));
+        text.push_str(&summary::wrapped(&stopped(measured)));
     }
     text.push_str(&summary::text(summary));
     text.push_str("\nCases\n");
-    for line in &origin.says {
-        let _ = writeln!(text, "{line}");
-    }
+    let mut add = |line: &str| text.push_str(&summary::wrapped(line));
+    origin.says.iter().for_each(|line| add(line));
     if !origin.skipped.is_empty() {
         let skipped: Vec<String> =
             origin.skipped.iter().map(|(skip, count)| format!("{count} {skip}")).collect();
         let count: usize = origin.skipped.values().sum();
-        let _ = writeln!(text, "No case: {count} that {}.", skipped.join("; "));
+        add(&format!("{count} make no case: {}.", skipped.join("; ")));
     }
-    for line in &origin.missing {
-        let _ = writeln!(text, "Not seen: {line}.");
-    }
-    for line in leaks(measured).into_iter().chain(failures(measured)) {
-        let _ = writeln!(text, "{line}");
-    }
+    origin.missing.iter().for_each(|line| add(&format!("Not seen: {line}.")));
+    leaks(measured).iter().chain(&failures(measured)).for_each(|line| add(line));
     text
 }
 

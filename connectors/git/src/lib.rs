@@ -19,6 +19,7 @@ mod landing;
 mod limits;
 mod lines;
 mod link;
+mod memory;
 mod object;
 mod objects;
 mod question;

@@ -142,10 +142,8 @@ pub(crate) fn content(
     if file.is_submodule() {
         return Ok(Content::Submodule(format!("Subproject commit {}\n", file.oid)));
     }
-    if objects.size(file.oid)? > largest {
-        return Err(Uncounted::TooLarge);
-    }
-    Ok(Content::Blob(objects.content(file.oid, ObjectType::Blob)?))
+    let blob = objects.content_up_to(file.oid, ObjectType::Blob, largest)?;
+    blob.map(Content::Blob).ok_or(Uncounted::TooLarge)
 }
 
 /// Which added file (by index) has the content of which deleted file. Each deleted file moves to one place: of

@@ -57,6 +57,7 @@ lint: setup-lint ## check form, lints and, where cargo-deny is installed, depend
 bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=TIME for a large clone, else a generated one
 	@cargo build --release --locked --workspace --bins
 	@cargo bench --locked -p hearback-git --bench enumerate -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
+	@cargo bench --locked -p hearback-eval --bench questions -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
 	@cargo bench --locked -p hearback-record --bench append
 	@cargo bench --locked -p hearback-e2e --bench ask
 	@cargo bench --locked -p hearback-e2e --bench load

@@ -56,6 +56,12 @@ pub struct RepoPath(String);
 impl RepoPath {
     /// Takes the bytes of a git path.
     pub fn from_bytes(bytes: &[u8]) -> Self {
+        // Nearly all paths: nothing to escape.
+        if let Ok(path) = std::str::from_utf8(bytes)
+            && !bytes.contains(&b'\\')
+        {
+            return RepoPath(path.to_owned());
+        }
         let mut path = String::with_capacity(bytes.len());
         for chunk in bytes.utf8_chunks() {
             for c in chunk.valid().chars() {

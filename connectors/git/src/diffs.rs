@@ -221,12 +221,38 @@ fn changed_lines(
     if is_minified(old) || is_minified(new) {
         return Err(Why::Minified);
     }
+    let most = lines_left.min(caps.lines_per_file) as usize;
+    let mut found = Vec::new();
+    each_changed_line(old, new, |side, number, content| {
+        if found.len() >= most {
+            left.lines += 1;
+            return;
+        }
+        let text = content.trim_ascii_end();
+        let text = text.get(..caps.line_bytes as usize).unwrap_or(text).to_vec();
+        found.push(Line { side, number, text });
+    })?;
+    Ok(found)
+}
+
+/// The changed lines, each with its side, its number and its content.
+fn each_changed_line(old: &[u8], new: &[u8], mut each: impl FnMut(Side, u32, &[u8])) -> Result<(), Why> {
+    // Where there is nothing on a side, every algorithm finds the same.
+    let (side, all) = match (old, new) {
+        (old, new) if old == new => return Ok(()),
+        ([], new) => (Side::Added, new),
+        (old, []) => (Side::Removed, old),
+        (old, new) => return each_line_by_xdiff(old, new, each),
+    };
+    all.split_inclusive(|&b| b == b'\n').zip(1..).for_each(|(line, number)| each(side, number, line));
+    Ok(())
+}
+
+fn each_line_by_xdiff(old: &[u8], new: &[u8], mut each: impl FnMut(Side, u32, &[u8])) -> Result<(), Why> {
     let mut options = DiffOptions::new();
     options.context_lines(0).force_text(true).indent_heuristic(true);
     // Both are text in memory: a failure here can only be a lack of memory for a diff of this size.
     let patch = Patch::from_buffers(old, None, new, None, Some(&mut options)).map_err(|_| Why::Huge)?;
-    let most = lines_left.min(caps.lines_per_file) as usize;
-    let mut found = Vec::new();
     for hunk in 0..patch.num_hunks() {
         for at in 0..patch.num_lines_in_hunk(hunk).unwrap_or(0) {
             let Ok(line) = patch.line_in_hunk(hunk, at) else { continue };
@@ -235,16 +261,10 @@ fn changed_lines(
                 '-' => (Side::Removed, line.old_lineno()),
                 _ => continue,
             };
-            if found.len() >= most {
-                left.lines += 1;
-                continue;
-            }
-            let text = line.content().trim_ascii_end();
-            let text = text.get(..caps.line_bytes as usize).unwrap_or(text).to_vec();
-            found.push(Line { side, number: number.unwrap_or(0), text });
+            each(side, number.unwrap_or(0), line.content());
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 fn is_minified(content: &[u8]) -> bool {
@@ -368,6 +388,21 @@ mod tests {
         assert!(
             is_generated(b"web/app.min.js") && is_generated(b"Cargo.lock") && !is_generated(b"src/lock.rs")
         );
+    }
+
+    #[test]
+    fn the_short_ways_agree_with_xdiff() {
+        let texts: [&[u8]; 8] =
+            [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"a\na\n", "é \t\n\u{2028}x\n".as_bytes()];
+        for (old, new) in texts.iter().flat_map(|old| texts.iter().map(move |new| (*old, *new))) {
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            let keep = |lines: &mut Vec<_>, side, number, text: &[u8]| {
+                lines.push((side, number, text.trim_ascii_end().to_vec()));
+            };
+            assert!(each_changed_line(old, new, |side, n, text| keep(&mut short, side, n, text)).is_ok());
+            assert!(each_line_by_xdiff(old, new, |side, n, text| keep(&mut long, side, n, text)).is_ok());
+            assert_eq!(short, long, "{old:?} {new:?}");
+        }
     }
 
     #[test]

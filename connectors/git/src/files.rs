@@ -28,7 +28,7 @@ pub(crate) struct Row {
 /// The files of a commit, as far as its objects are here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Files {
-    /// All of them. Only this may be cached, and only when nothing is absent.
+    /// All of them. Only this may be kept, as a fact of the commit alone, and only when nothing is absent or too large.
     Known {
         rows: Vec<Row>,
         /// Contents that are not here; their rows have unknown lines.
@@ -46,25 +46,22 @@ impl Files {
         Files::Known { rows: Vec::new(), absent: 0, too_large: 0 }
     }
 
-    /// Whether this is a fact of the commit alone, whatever repository it is read in.
-    pub(crate) fn is_whole(&self) -> bool {
-        matches!(self, Files::Known { absent: 0, too_large: 0, .. })
-    }
-
     pub(crate) fn into_paths(self) -> Paths {
         match self {
             Files::Unknown => Paths::Unknown,
-            Files::Known { rows, .. } => Paths::Known(
-                rows.into_iter()
-                    .map(|row| PathChange {
-                        path: RepoPath::from_bytes(&row.path),
-                        lines: row.lines,
-                        moved_from: row.moved_from.map(|from| RepoPath::from_bytes(&from)),
-                    })
-                    .collect(),
-            ),
+            Files::Known { rows, .. } => Paths::Known(path_changes(rows)),
         }
     }
+}
+
+/// Rows as a change has them.
+pub(crate) fn path_changes(rows: Vec<Row>) -> Vec<PathChange> {
+    let path_change = |row: Row| PathChange {
+        path: RepoPath::from_bytes(&row.path),
+        lines: row.lines,
+        moved_from: row.moved_from.map(|from| RepoPath::from_bytes(&from)),
+    };
+    rows.into_iter().map(path_change).collect()
 }
 
 /// Counts the files between two trees; no old tree means everything was added.
@@ -145,10 +142,8 @@ pub(crate) fn content(
     if file.is_submodule() {
         return Ok(Content::Submodule(format!("Subproject commit {}\n", file.oid)));
     }
-    if objects.size(file.oid)? > largest {
-        return Err(Uncounted::TooLarge);
-    }
-    Ok(Content::Blob(objects.content(file.oid, ObjectType::Blob)?))
+    let blob = objects.content_up_to(file.oid, ObjectType::Blob, largest)?;
+    blob.map(Content::Blob).ok_or(Uncounted::TooLarge)
 }
 
 /// Which added file (by index) has the content of which deleted file. Each deleted file moves to one place: of

@@ -3,7 +3,7 @@
 //!
 //! [`GitChangeSource`] is the way in. A question walks history from a revision back to the window's start
 //! (`walk`, which remembers in `checkpoint` where it stood), works out when commits reached the main line (`landing`), counts their files on all cores (`crew`,
-//! `files`, `tree`, `lines`) or takes them from the [`CommitCache`], and links reverts (`revert_message`,
+//! `files`, `tree`, `lines`) or takes them from `memory` or the [`CommitCache`], and links reverts (`revert_message`,
 //! `revert_links`). Nothing from the window's end on is seen in any of it.
 
 mod authors;
@@ -19,6 +19,7 @@ mod landing;
 mod limits;
 mod lines;
 mod link;
+mod memory;
 mod object;
 mod objects;
 mod question;

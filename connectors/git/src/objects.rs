@@ -45,6 +45,22 @@ impl<'r> Objects<'r> {
         Ok(content)
     }
 
+    /// The content of an object that has at most `largest` bytes; none if it has more.
+    pub(crate) fn content_up_to(
+        &self,
+        oid: Oid,
+        kind: ObjectType,
+        largest: usize,
+    ) -> Result<Option<Rc<[u8]>>, Unreadable> {
+        // What is kept tells its size for nothing; in a pack it stands behind a chain of differences.
+        let kept = self.kept.borrow_mut().get(oid);
+        let size = kept.as_ref().map_or_else(|| self.size(oid), |kept| Ok(kept.len()))?;
+        if size > largest {
+            return Ok(None);
+        }
+        kept.map_or_else(|| self.content(oid, kind), Ok).map(Some)
+    }
+
     /// Looks at the content of an object once.
     pub(crate) fn with<T>(
         &self,
@@ -67,7 +83,7 @@ impl<'r> Objects<'r> {
     }
 
     /// The size of an object in bytes, without its content.
-    pub(crate) fn size(&self, oid: Oid) -> Result<usize, Unreadable> {
+    fn size(&self, oid: Oid) -> Result<usize, Unreadable> {
         if self.lacks_some.get() && !self.odb.exists_ext(oid, OdbLookupFlags::NO_REFRESH) {
             return Err(Unreadable::Absent);
         }

@@ -1,8 +1,7 @@
 //! The main flow of a question: walk, land, count, link, and say what was searched and what was not seen.
 //! Everything from the window's end on is hidden here; no other file decides what is visible.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use git2::{ObjectType, Oid, Repository};
 use hearback_core::change::{
@@ -23,7 +22,8 @@ use crate::encoding::{decode_rows, encode_rows};
 use crate::files::{self, Files};
 use crate::landing::{Landing, landing};
 use crate::link::Forge;
-use crate::object::{self, Header, Words};
+use crate::memory::{Memory, Told};
+use crate::object;
 use crate::objects::Objects;
 use crate::repositories::{self, Repositories, Tip};
 use crate::revert_links::{self, Links, Target, Visible};
@@ -33,9 +33,6 @@ use crate::stop::Stop;
 use crate::tags::{self, KnownTags, Release};
 use crate::walk::{self, Graph, Past, Route, WalkMode};
 
-/// Headers of commits remembered between questions; about 150 bytes each.
-const REMEMBERED_HEADERS: usize = 300_000;
-
 /// What all questions to one repository share.
 pub(crate) struct Shared {
     pub(crate) repositories: Repositories,
@@ -43,9 +40,8 @@ pub(crate) struct Shared {
     pub(crate) source: SourceName,
     pub(crate) forge: Option<Forge>,
     pub(crate) options: GitOptions,
-    /// Headers walked before: a question about last year walks this year first, every time.
-    pub(crate) headers: Mutex<HashMap<Oid, Header>>,
-    pub(crate) tags: Mutex<KnownTags>,
+    pub(crate) memory: Memory,
+    pub(crate) tags: KnownTags,
 }
 
 impl Shared {
@@ -69,7 +65,24 @@ pub(crate) struct Asked {
 /// A commit of the window on its way to becoming a change.
 struct Item {
     index: usize,
-    words: Words,
+    told: Arc<Told>,
+}
+
+/// The files of a commit as a question has them.
+enum Seen {
+    /// All of them, shared with other questions.
+    Whole(Arc<Vec<PathChange>>),
+    /// As far as they could be read now.
+    Now(Files),
+}
+
+impl Seen {
+    fn into_paths(self) -> Paths {
+        match self {
+            Seen::Whole(paths) => Paths::Known(Arc::unwrap_or_clone(paths)),
+            Seen::Now(files) => files.into_paths(),
+        }
+    }
 }
 
 /// Answers a question.
@@ -105,19 +118,14 @@ impl Question<'_> {
             graph.node(index).is_some_and(|n| (from_s..until_s).contains(&n.header.committed_s))
         };
         let landing = landing(&graph, until_s, &is_inside);
-        let items: Vec<Item> = landing
-            .order
-            .iter()
-            .copied()
-            .filter(|&index| is_inside(index))
-            .filter_map(|index| Some(Item { index, words: self.words(graph.node(index)?.oid) }))
-            .collect();
+        let inside: Vec<usize> = landing.order.iter().copied().filter(|&index| is_inside(index)).collect();
+        let items = self.items(&graph, inside);
         let files = self.files(&graph, &items)?;
         let releases = tags::releases(
             self.repository,
             self.objects,
             &graph,
-            &mut lock(&self.shared.tags),
+            &self.shared.tags,
             (from_s, until_s),
             self.stop,
         );
@@ -129,25 +137,15 @@ impl Question<'_> {
     }
 
     fn walk(&self, tip: &Tip, from_s: i64, until_s: i64) -> Graph {
-        // Taken out, so that two questions at once don't wait for each other.
-        let mut headers = std::mem::take(&mut *lock(&self.shared.headers));
-        if headers.len() > REMEMBERED_HEADERS {
-            headers.clear();
-        }
         let mode = self.shared.options.walk;
         let shallow = repositories::shallow_commits(self.repository);
         let known = self.checkpoints(tip.oid);
         let whole = Checkpoint { at_s: i64::MAX, main: Some(tip.oid), waiting: vec![tip.oid] };
         let start = checkpoint::nearest(&known, until_s).unwrap_or(&whole);
         let route = Route { start, from_s, until_s, mode, shallow: &shallow };
-        let mut graph = walk::walk(self.objects, &mut headers, &route, self.stop, &|seen| {
+        let mut graph = walk::walk(self.objects, &self.shared.memory.headers, &route, self.stop, &|seen| {
             self.shared.progress(Progress::Walking { seen });
         });
-        let mut kept = lock(&self.shared.headers);
-        if kept.len() < headers.len() {
-            *kept = headers;
-        }
-        drop(kept);
         if let (Some(cache), Some(reached)) = (&self.shared.options.cache, graph.checkpoint.take()) {
             let fact = checkpoint::encode(&checkpoint::with(known, reached));
             cache.store(checkpoint_table(mode), &[(tip.oid, fact)]);
@@ -162,21 +160,49 @@ impl Question<'_> {
         facts.get(&tip).and_then(|fact| checkpoint::decode(fact)).unwrap_or_default()
     }
 
-    fn words(&self, commit: Oid) -> Words {
-        self.objects.with(commit, ObjectType::Commit, object::parse_words).unwrap_or_default()
+    /// What was written in these commits, remembered or read.
+    fn items(&self, graph: &Graph, inside: Vec<usize>) -> Vec<Item> {
+        let memory = &self.shared.memory.told;
+        let commits: Vec<(usize, Oid)> =
+            inside.into_iter().filter_map(|index| Some((index, graph.node(index)?.oid))).collect();
+        let known = memory.get(commits.iter().map(|(_, oid)| *oid));
+        let mut fresh = Vec::new();
+        let item = |((index, oid), known): (&(usize, Oid), Option<Arc<Told>>)| {
+            let told = known.unwrap_or_else(|| match self.told(*oid) {
+                Some(told) => {
+                    let told = Arc::new(told);
+                    fresh.push((*oid, Arc::clone(&told)));
+                    told
+                }
+                None => Arc::default(),
+            });
+            Item { index: *index, told }
+        };
+        let items = commits.iter().zip(known).map(item).collect();
+        memory.extend(fresh);
+        items
+    }
+
+    /// What was written in a commit; none if it can't be read.
+    fn told(&self, commit: Oid) -> Option<Told> {
+        let words = self.objects.with(commit, ObjectType::Commit, object::parse_words).ok()?;
+        let mentions = parse_mentions(&words.title, &words.body);
+        Some(Told { words, mentions })
     }
 
     /// The files of each item, from the cache or counted; none where time was up.
-    fn files(&self, graph: &Graph, items: &[Item]) -> Result<Vec<Option<Files>>, ConnectorError> {
-        let mut files: Vec<Option<Files>> = Vec::with_capacity(items.len());
+    fn files(&self, graph: &Graph, items: &[Item]) -> Result<Vec<Option<Seen>>, ConnectorError> {
+        let mut files: Vec<Option<Seen>> = Vec::with_capacity(items.len());
         let mut jobs = Vec::new();
         for (place, item) in items.iter().enumerate() {
             let Some(node) = graph.node(item.index) else { continue };
             let is_merge = node.header.parents.len() > 1;
             let parent = node.parents.first().and_then(|&at| graph.node(at)).map(|parent| parent.header.tree);
             files.push(match node.past {
-                Past::CutOff | Past::Absent => Some(Files::Unknown),
-                _ if is_merge && self.shared.options.walk == WalkMode::AllCommits => Some(Files::none()),
+                Past::CutOff | Past::Absent => Some(Seen::Now(Files::Unknown)),
+                _ if is_merge && self.shared.options.walk == WalkMode::AllCommits => {
+                    Some(Seen::Now(Files::none()))
+                }
                 // The walk was stopped before it came to this commit's parents.
                 Past::NotAsked => None,
                 Past::Followed => {
@@ -195,36 +221,53 @@ impl Question<'_> {
             &|done| self.shared.progress(Progress::Counting { done, of }),
             |objects, job: &Job| files::between(objects, job.old, job.new, self.stop),
         )?;
-        let mut fresh = Vec::new();
+        let (mut facts, mut fresh) = (Vec::new(), Vec::new());
         for (job, counted) in jobs.iter().zip(counted) {
-            if let Some(Files::Known { rows, .. }) = counted.as_ref().filter(|files| files.is_whole()) {
-                fresh.push((job.commit, encode_rows(rows)));
-            }
+            let seen = match counted {
+                Some(Files::Known { rows, absent: 0, too_large: 0 }) => {
+                    if self.shared.options.cache.is_some() {
+                        facts.push((job.commit, encode_rows(&rows)));
+                    }
+                    let whole = Arc::new(files::path_changes(rows));
+                    fresh.push((job.commit, Arc::clone(&whole)));
+                    Some(Seen::Whole(whole))
+                }
+                other => other.map(Seen::Now),
+            };
             if let Some(slot) = files.get_mut(job.place) {
-                *slot = counted;
+                *slot = seen;
             }
         }
         if let Some(cache) = &self.shared.options.cache {
-            cache.store(Table::Files, &fresh);
+            cache.store(Table::Files, &facts);
         }
+        self.shared.memory.files.extend(fresh);
         Ok(files)
     }
 
-    /// Takes what the cache knows; the jobs that are left must be done.
-    fn load(&self, jobs: &mut Vec<Job>, files: &mut [Option<Files>]) {
+    /// Takes what is remembered, then what the cache knows; the jobs that are left must be done.
+    fn load(&self, jobs: &mut Vec<Job>, files: &mut [Option<Seen>]) {
+        let mut settle = |job: &Job, whole: Option<Arc<Vec<PathChange>>>| match files.get_mut(job.place) {
+            Some(slot) if whole.is_some() => {
+                *slot = whole.map(Seen::Whole);
+                true
+            }
+            _ => false,
+        };
+        let memory = &self.shared.memory.files;
+        let mut known = memory.get(jobs.iter().map(|job| job.commit)).into_iter();
+        jobs.retain(|job| !settle(job, known.next().flatten()));
         let Some(cache) = &self.shared.options.cache else { return };
         let commits: Vec<Oid> = jobs.iter().map(|job| job.commit).collect();
         let known = cache.load(Table::Files, &commits);
+        let mut fresh = Vec::new();
         jobs.retain(|job| {
             let rows = known.get(&job.commit).and_then(|fact| decode_rows(fact));
-            match (rows, files.get_mut(job.place)) {
-                (Some(rows), Some(slot)) => {
-                    *slot = Some(Files::Known { rows, absent: 0, too_large: 0 });
-                    false
-                }
-                _ => true,
-            }
+            let whole = rows.map(|rows| Arc::new(files::path_changes(rows)));
+            fresh.extend(whole.iter().map(|whole| (job.commit, Arc::clone(whole))));
+            !settle(job, whole)
         });
+        memory.extend(fresh);
     }
 
     fn changes(
@@ -232,7 +275,7 @@ impl Question<'_> {
         graph: &Graph,
         landing: &Landing,
         items: Vec<Item>,
-        files: Vec<Option<Files>>,
+        files: Vec<Option<Seen>>,
         releases: Vec<Release>,
         until_s: i64,
     ) -> Vec<Change> {
@@ -264,7 +307,7 @@ impl Question<'_> {
             } else {
                 landing.delivers(item.index).iter().filter_map(|&at| id_at(at)).collect()
             };
-            let mentions = parse_mentions(&item.words.title, &item.words.body);
+            let Told { words, mentions } = item.told.as_ref();
             changes.push(Change {
                 id: id.clone(),
                 kind: ChangeKind::Commit,
@@ -275,10 +318,10 @@ impl Question<'_> {
                 committed_at: at(node.header.committed_s),
                 effective_at,
                 landed,
-                author: authors.resolve(&item.words),
-                title: ExternalText::new(item.words.title.as_str()),
-                body: ExternalText::new(item.words.body.as_str()),
-                paths: files.map_or(Paths::Unknown, Files::into_paths),
+                author: authors.resolve(words),
+                title: ExternalText::new(words.title.as_str()),
+                body: ExternalText::new(words.body.as_str()),
+                paths: files.map_or(Paths::Unknown, Seen::into_paths),
                 revert: self.revert(links, &ids, &effects, mentions.says),
                 review: Review::default(),
                 link: self.shared.forge.as_ref().map(|forge| forge.commit(&sha)),
@@ -290,14 +333,11 @@ impl Question<'_> {
     }
 
     fn links(&self, graph: &Graph, items: &[Item], until_s: i64) -> Vec<Links> {
-        let mentions: Vec<_> =
-            items.iter().map(|item| parse_mentions(&item.words.title, &item.words.body)).collect();
         let visible: Vec<Visible<'_>> = items
             .iter()
-            .zip(&mentions)
-            .filter_map(|(item, mentions)| {
+            .filter_map(|item| {
                 let sha = graph.node(item.index)?.oid.to_string();
-                Some(Visible { sha, title: &item.words.title, mentions })
+                Some(Visible { sha, title: &item.told.words.title, mentions: &item.told.mentions })
             })
             .collect();
         // A message can't name a later commit, but a short sha may have come to fit one.
@@ -343,7 +383,8 @@ impl Question<'_> {
         let name = name.as_str();
         let by = release.words.as_ref().map(|words| authors.resolve(words));
         let unknown = || Author { name: ExternalText::default(), email: None, nature: Nature::Person };
-        let author = by.unwrap_or_else(|| authors.resolve(&self.words(release.commit)));
+        let author =
+            by.unwrap_or_else(|| authors.resolve(&self.told(release.commit).unwrap_or_default().words));
         let author = if author.name.is_blank() { unknown() } else { author };
         let body = release.words.map(|words| format!("{}\n{}", words.title, words.body)).unwrap_or_default();
         Some(Change {
@@ -379,7 +420,7 @@ impl Question<'_> {
         format!("{commits}{tags} on {called} from {from} {up_to}")
     }
 
-    fn missing(&self, graph: &Graph, items: &[Item], files: &[Option<Files>], from_s: i64) -> Vec<String> {
+    fn missing(&self, graph: &Graph, items: &[Item], files: &[Option<Seen>], from_s: i64) -> Vec<String> {
         let mut missing = Vec::new();
         let inside = || graph.nodes.iter().filter(|node| node.header.committed_s >= from_s);
         if let Some(stopped_at_s) = graph.stopped_at_s {
@@ -409,11 +450,12 @@ impl Question<'_> {
         let mut late = 0;
         for (item, files) in items.iter().zip(files) {
             match files {
-                Some(Files::Known { absent, too_large, .. }) => {
+                Some(Seen::Whole(_)) => {}
+                Some(Seen::Now(Files::Known { absent, too_large, .. })) => {
                     blobs += absent;
                     large += too_large;
                 }
-                Some(Files::Unknown) => {
+                Some(Seen::Now(Files::Unknown)) => {
                     trees += usize::from(graph.node(item.index).is_some_and(|n| n.past == Past::Followed));
                 }
                 None => late += 1,
@@ -480,8 +522,4 @@ fn ceil_s(at: Timestamp) -> i64 {
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 //! ends when nobody waits for it any more.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use hearback_core::change::{Change, Diff};
@@ -14,9 +14,11 @@ use jiff::SignedDuration;
 use crate::cache::CommitCache;
 use crate::diffs::{self, DiffCaps};
 use crate::head::{self, Listing};
+use crate::memory::Memory;
 use crate::question::{self, Asked, Shared};
 use crate::repositories::{self, Repositories};
 use crate::stop::Stop;
+use crate::tags::KnownTags;
 use crate::walk::WalkMode;
 
 /// How far a question has got.
@@ -82,8 +84,8 @@ impl GitChangeSource {
             source: source.clone(),
             forge,
             options,
-            headers: Mutex::default(),
-            tags: Mutex::default(),
+            memory: Memory::default(),
+            tags: KnownTags::default(),
         };
         Ok(GitChangeSource { source, shared: Arc::new(shared) })
     }

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use git2::{ObjectType, Oid, Repository};
 
 use crate::object::{self, TagObject, Words};
 use crate::objects::Objects;
 use crate::stop::Stop;
-use crate::tag_refs::tag_refs;
+use crate::tag_refs::TagRefs;
 use crate::walk::Graph;
 
 /// How many annotations are followed from a tag that names a tag.
@@ -35,20 +36,25 @@ pub(crate) struct KnownTag {
     words: Words,
 }
 
-/// Annotated tags that were read already, by their own id.
-pub(crate) type KnownTags = HashMap<Oid, Option<KnownTag>>;
+/// What the questions to one repository share of its tags.
+#[derive(Default)]
+pub(crate) struct KnownTags {
+    refs: TagRefs,
+    /// Annotated tags that were read already, by their own id; none for what is no annotated tag.
+    read: Mutex<HashMap<Oid, Option<KnownTag>>>,
+}
 
 /// The releases made in `[from_s, until_s)` of commits from before `until_s`, oldest first.
 pub(crate) fn releases(
     repository: &Repository,
     objects: &Objects<'_>,
     graph: &Graph,
-    known: &mut KnownTags,
+    known: &KnownTags,
     (from_s, until_s): (i64, i64),
     stop: &Stop,
 ) -> Vec<Release> {
     let mut releases = Vec::new();
-    for (name, target) in tag_refs(repository.commondir()) {
+    for (name, &target) in known.refs.load(repository.commondir()).iter() {
         if stop.check().is_err() {
             break;
         }
@@ -63,7 +69,7 @@ pub(crate) fn releases(
         if at_s < from_s || at_s >= until_s || !was_there(objects, graph, commit, until_s) {
             continue;
         }
-        releases.push(Release { name, commit, at_s, words, delivers: Vec::new() });
+        releases.push(Release { name: name.clone(), commit, at_s, words, delivers: Vec::new() });
     }
     releases.sort_by(|a, b| (a.at_s, &a.name).cmp(&(b.at_s, &b.name)));
     deliver(graph, from_s..until_s, &mut releases);
@@ -72,12 +78,14 @@ pub(crate) fn releases(
 
 /// An annotated tag's commit, date and words. A lightweight tag of a commit outside of the walk is not one: its date
 /// is that of a commit that is older than the window, or on another branch.
-fn annotated(objects: &Objects<'_>, known: &mut KnownTags, id: Oid) -> Option<KnownTag> {
-    if let Some(tag) = known.get(&id) {
+fn annotated(objects: &Objects<'_>, known: &KnownTags, id: Oid) -> Option<KnownTag> {
+    let read = || known.read.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tag) = read().get(&id) {
         return tag.clone();
     }
+    // Without the lock, so that two questions at once don't wait for each other.
     let tag = read_annotated(objects, id);
-    known.insert(id, tag.clone());
+    read().insert(id, tag.clone());
     tag
 }
 

@@ -5,10 +5,12 @@
 //! than the window's start, a day of slop, and the borders of that.
 
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::sync::Arc;
 
 use git2::{ObjectType, Oid};
 
 use crate::checkpoint::Checkpoint;
+use crate::memory::Headers;
 use crate::object::{self, Header};
 use crate::objects::{Objects, Unreadable};
 use crate::stop::Stop;
@@ -33,7 +35,7 @@ pub enum WalkMode {
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) oid: Oid,
-    pub(crate) header: Header,
+    pub(crate) header: Arc<Header>,
     /// The parents that are nodes too; complete only if [`Node::past`] is [`Past::Followed`].
     pub(crate) parents: Vec<usize>,
     pub(crate) past: Past,
@@ -95,13 +97,19 @@ pub(crate) struct Route<'a> {
 /// Walks. `seen` hears now and then how many commits were seen.
 pub(crate) fn walk(
     objects: &Objects<'_>,
-    memory: &mut HashMap<Oid, Header>,
+    memory: &Headers,
     route: &Route<'_>,
     stop: &Stop,
     seen: &dyn Fn(usize),
 ) -> Graph {
-    let mut walker =
-        Walker { objects, memory, graph: Graph::default(), frontier: BinaryHeap::new(), main: None };
+    let mut walker = Walker {
+        objects,
+        memory: Some(memory).filter(|memory| !memory.is_empty()),
+        fresh: Vec::new(),
+        graph: Graph::default(),
+        frontier: BinaryHeap::new(),
+        main: None,
+    };
     for &oid in &route.start.waiting {
         // What is absent is a gap of its own: the walk that came here first would not have kept this place.
         let _ = walker.push(oid, 0);
@@ -134,6 +142,7 @@ pub(crate) fn walk(
             _ => Way::Broken,
         };
     }
+    memory.extend(walker.fresh);
     walker.graph
 }
 
@@ -152,7 +161,9 @@ enum Way {
 
 struct Walker<'a, 'r> {
     objects: &'a Objects<'r>,
-    memory: &'a mut HashMap<Oid, Header>,
+    /// None if nothing is known yet.
+    memory: Option<&'a Headers>,
+    fresh: Vec<(Oid, Arc<Header>)>,
     graph: Graph,
     frontier: BinaryHeap<Waiting>,
     /// The next commit of the main line.
@@ -213,14 +224,15 @@ impl Walker<'_, '_> {
         if let Some(&index) = self.graph.by_oid.get(&oid) {
             return Ok(index);
         }
-        let header = match self.memory.get(&oid) {
-            Some(header) => header.clone(),
+        let header = match self.memory.and_then(|memory| memory.get(oid)) {
+            Some(header) => header,
             None => {
                 let header = self
                     .objects
                     .with(oid, ObjectType::Commit, object::parse_header)?
                     .ok_or(Unreadable::Damaged)?;
-                self.memory.insert(oid, header.clone());
+                let header = Arc::new(header);
+                self.fresh.push((oid, Arc::clone(&header)));
                 header
             }
         };

@@ -6,18 +6,17 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
-mod synthetic;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hearback_core::Window;
 use hearback_core::change::ChangeKind;
 use hearback_core::ports::{ChangeQuery, ChangeSource};
 use hearback_git::{CommitCache, GitChangeSource, GitOptions};
+use hearback_testkit::long_history;
+use hearback_testkit::memory::Memory;
 use jiff::{SignedDuration, Timestamp};
 
 struct Arguments {
@@ -45,7 +44,10 @@ fn arguments() -> Arguments {
     }
     let (repo, until) = match repo {
         Some(repo) => (repo, until.unwrap_or_else(|| panic!("--repo needs --until"))),
-        None => synthetic::repository(),
+        None => long_history::repository(|path, commits| {
+            println!("making a repository of {commits} commits at {}; once, a minute or two", path.display());
+        })
+        .unwrap(),
     };
     Arguments { repo, until, days, runs }
 }
@@ -110,37 +112,4 @@ fn git_log(repo: &Path, window: Window) -> Duration {
 fn median_ms(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times.get(times.len() / 2).unwrap().as_secs_f64() * 1000.0
-}
-
-/// Watches the process's anonymous memory from a thread.
-struct Memory {
-    peak_kb: Arc<AtomicU64>,
-    over: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl Memory {
-    fn watch() -> Self {
-        let (peak_kb, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (peak, stop) = (Arc::clone(&peak_kb), Arc::clone(&over));
-        let thread = std::thread::spawn(move || {
-            while !stop.load(Ordering::Relaxed) {
-                peak.fetch_max(anonymous_kb(), Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        });
-        Memory { peak_kb, over, thread }
-    }
-
-    fn peak_mb(self) -> f64 {
-        self.over.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap();
-        self.peak_kb.load(Ordering::Relaxed) as f64 / 1024.0
-    }
-}
-
-fn anonymous_kb() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kb| kb.parse().ok()).unwrap_or(0)
 }

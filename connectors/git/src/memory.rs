@@ -1,0 +1,174 @@
+//! Facts of commits that the questions to one repository share while the process lives: a backtest asks about overlapping
+//! windows a thousand times over. All are facts of the commit's content, which its id names, so nothing here goes stale;
+//! what was not wholly readable is not remembered. It must not know windows or what is visible in them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use git2::Oid;
+use hearback_core::change::PathChange;
+
+use crate::object::{Header, Words};
+use crate::revert_message::Mentions;
+
+/// Headers remembered; about 150 bytes each.
+const MOST_HEADERS: usize = 300_000;
+/// Bytes of each other kind of fact, at most twice this.
+const KEPT_BYTES: usize = 8 << 20;
+
+/// What is remembered of one repository's commits.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Headers walked before: a question about last year walks this year first, every time.
+    pub(crate) headers: Headers,
+    /// What people wrote.
+    pub(crate) told: Remembered<Told>,
+    /// Counted files.
+    pub(crate) files: Remembered<Vec<PathChange>>,
+}
+
+/// What people wrote in a commit, and what that says of other commits.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) words: Words,
+    pub(crate) mentions: Mentions,
+}
+
+/// How much memory a fact takes, roughly.
+pub(crate) trait Weighed {
+    /// In bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weighed for Told {
+    fn bytes(&self) -> usize {
+        let Words { name, email, title, body } = &self.words;
+        // Most messages mention nothing; those that do mention little.
+        size_of::<Told>() + name.len() + email.len() + title.len() + body.len()
+    }
+}
+
+impl Weighed for Vec<PathChange> {
+    fn bytes(&self) -> usize {
+        let text = |change: &PathChange| {
+            change.path.as_str().len() + change.moved_from.as_ref().map_or(0, |from| from.as_str().len())
+        };
+        self.iter().map(|change| size_of::<PathChange>() + text(change)).sum()
+    }
+}
+
+/// Headers of commits.
+#[derive(Default)]
+pub(crate) struct Headers(Mutex<HashMap<Oid, Arc<Header>>>);
+
+impl Headers {
+    pub(crate) fn get(&self, oid: Oid) -> Option<Arc<Header>> {
+        lock(&self.0).get(&oid).cloned()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.0).is_empty()
+    }
+
+    pub(crate) fn extend(&self, fresh: Vec<(Oid, Arc<Header>)>) {
+        let mut known = lock(&self.0);
+        if known.len() > MOST_HEADERS {
+            known.clear();
+        }
+        known.extend(fresh);
+    }
+}
+
+/// Facts of one kind.
+pub(crate) struct Remembered<T>(Mutex<Generations<T>>);
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Remembered(Mutex::new(Generations { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 }))
+    }
+}
+
+impl<T: Weighed> Remembered<T> {
+    /// What is known of each of these commits.
+    pub(crate) fn get(&self, commits: impl Iterator<Item = Oid>) -> Vec<Option<Arc<T>>> {
+        let mut kept = lock(&self.0);
+        commits.map(|commit| kept.get(commit)).collect()
+    }
+
+    pub(crate) fn extend(&self, fresh: impl IntoIterator<Item = (Oid, Arc<T>)>) {
+        let mut kept = lock(&self.0);
+        fresh.into_iter().for_each(|(commit, fact)| kept.put(commit, fact));
+    }
+}
+
+/// Two generations, as [`crate::objects`] keeps objects: what no question asked for during a whole generation goes.
+struct Generations<T> {
+    young: HashMap<Oid, Arc<T>>,
+    old: HashMap<Oid, Arc<T>>,
+    young_bytes: usize,
+}
+
+impl<T: Weighed> Generations<T> {
+    fn get(&mut self, commit: Oid) -> Option<Arc<T>> {
+        if let Some(fact) = self.young.get(&commit) {
+            return Some(Arc::clone(fact));
+        }
+        let fact = self.old.remove(&commit)?;
+        self.put(commit, Arc::clone(&fact));
+        Some(fact)
+    }
+
+    fn put(&mut self, commit: Oid, fact: Arc<T>) {
+        let bytes = fact.bytes();
+        if bytes > KEPT_BYTES / 8 {
+            return;
+        }
+        if self.young_bytes + bytes > KEPT_BYTES {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        if self.young.insert(commit, fact).is_none() {
+            self.young_bytes += bytes;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fact(usize);
+
+    impl Weighed for Fact {
+        fn bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    fn oid(n: u32) -> Oid {
+        Oid::from_str(&format!("{n:040x}")).unwrap()
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_asked_for_stays() {
+        let memory: Remembered<Fact> = Remembered::default();
+        let bytes = KEPT_BYTES / 100;
+        for n in 0..1_000 {
+            memory.extend([(oid(n), Arc::new(Fact(bytes)))]);
+            assert!(memory.get([oid(0)].into_iter()).iter().all(Option::is_some), "asked for each time: {n}");
+        }
+        let held = memory.get((0..1_000).map(oid)).iter().flatten().count();
+        assert!((100..=201).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn a_fact_that_would_push_out_much_is_not_kept() {
+        let memory: Remembered<Fact> = Remembered::default();
+        memory.extend([(oid(1), Arc::new(Fact(KEPT_BYTES)))]);
+        assert!(memory.get([oid(1)].into_iter()).iter().all(Option::is_none));
+    }
+}

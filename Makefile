@@ -67,7 +67,8 @@ backtest: setup ## ask the report half of the public rollbacks and write eval/RE
 		echo "The cases or their repositories are not here; say BACKTEST_CASES=FILE BACKTEST_REPOS=\"NAME=PATH …\"."; exit 1; fi
 	@cargo build --quiet --release --locked --bin hearback
 	@target/release/hearback backtest cases --cases "$(BACKTEST_CASES)" $(addprefix --repo ,$(BACKTEST_REPOS)) \
-		--half report --only-symptoms --report eval/RESULTS.md
+		--half report --only-symptoms --no-misses --report target/results.md
+	@cat eval/about-results.md target/results.md > eval/RESULTS.md
 
 torture: setup-torture ## kill the record while it writes, then fuzz every parser: ROUNDS=50 APPENDS=10000 FUZZ_SECONDS=60
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \

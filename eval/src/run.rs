@@ -110,10 +110,18 @@ impl Run {
     }
 }
 
-/// The cases with their places, in the order in which they are best asked; the last one is to be taken first.
+/// The cases in the order in which they are best asked: repository by repository, the latest first.
+pub fn latest_first(mut cases: Vec<Case>) -> Vec<Case> {
+    cases.sort_by(|a, b| a.repo.cmp(&b.repo).then_with(|| b.as_of.cmp(&a.as_of)));
+    cases
+}
+
+/// The cases with their places, in that order; the last one is to be taken first.
 pub(crate) fn in_turn(cases: Vec<Case>) -> Vec<(usize, Case)> {
     let mut waiting: Vec<(usize, Case)> = cases.into_iter().enumerate().collect();
-    waiting.sort_by(|(_, a), (_, b)| b.repo.cmp(&a.repo).then(a.as_of.cmp(&b.as_of)));
+    waiting.sort_by(|(i, a), (j, b)| {
+        b.repo.cmp(&a.repo).then_with(|| a.as_of.cmp(&b.as_of)).then_with(|| j.cmp(i))
+    });
     waiting
 }
 

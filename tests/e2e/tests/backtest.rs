@@ -91,7 +91,7 @@ fn the_options_leave_cases_out() -> Result<()> {
         Ok(lines.iter().filter_map(|line| line["id"].as_str()).map(str::to_owned).collect())
     };
     let all = ids(&[])?;
-    assert_eq!(ids(&["--limit", "2"])?, all[all.len() - 2..], "the newest");
+    assert_eq!(ids(&["--limit", "2"])?, all[..2], "the newest, which are told first");
     let failures = ids(&["--only-symptoms"])?;
     assert!(failures.len() < all.len() && failures.iter().all(|id| all.contains(id)));
     let since = at(10, "00:00");
@@ -101,7 +101,7 @@ fn the_options_leave_cases_out() -> Result<()> {
 }
 
 #[test]
-fn cases_of_a_file_are_told_in_its_order_and_those_that_leak_are_named() -> Result<()> {
+fn cases_of_one_moment_are_told_in_the_order_of_the_file_and_those_that_leak_are_named() -> Result<()> {
     let (home, shop) = (Home::new()?, rollbacks()?);
     let sha = &shop.cart.0[..12];
     let cases = [

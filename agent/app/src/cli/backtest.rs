@@ -128,6 +128,9 @@ pub struct Measuring {
     /// Print JSON Lines: {"id", "rank", "ranked", "abstained", "ms"} for each case, {"summary"} last
     #[arg(long)]
     pub json: bool,
+    /// Leave out the worst misses, which quote messages and titles of the repositories
+    #[arg(long)]
+    pub no_misses: bool,
     /// Write the report as one HTML page too, or as Markdown if the name ends in .md; a file that is there is replaced
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

@@ -163,6 +163,8 @@ impl<'a> Lineup<'a> {
         });
         let standings: Vec<Standing> = standings.collect();
         let typical = typical_points(self.inputs.ranker, &scored);
+        let of_rollouts = self.of_rollouts(&scored, &odds.each);
+        let mut rollouts_told = BTreeSet::new();
         let listed = scored.iter().zip(&odds.each).zip(1..).take(self.inputs.ranker.listed);
         let suspects = listed.filter_map(|((scored, probability), rank)| {
             let candidate = self.candidates.get(scored.index)?;
@@ -174,11 +176,16 @@ impl<'a> Lineup<'a> {
                 candidate,
                 values: &scored.values,
             };
+            // A rollback undoes all that a rollout brought, so the first of it stands for the whole.
+            let first_of = candidate.rollout.filter(|rollout| rollouts_told.insert(&rollout.id));
+            let whole = first_of.and_then(|rollout| of_rollouts.get(&rollout.id)).copied();
+            let strength =
+                strength(self.inputs.ranker, &scored.values, probability.max(whole.unwrap_or_default()));
             Some(Suspect {
                 rank,
                 change: summary(&candidate.sighted.change, candidate.effective_at),
                 delivered_by: candidate.rollout.map(|deploy| summary(deploy, deploy.effective_at)),
-                strength: strength(self.inputs.ranker, &scored.values, *probability),
+                strength,
                 confidence: Some(rounded(*probability)),
                 score: rounded(scored.score),
                 reasons: reasons(self.inputs.ranker, &telling, &typical),
@@ -186,6 +193,17 @@ impl<'a> Lineup<'a> {
         });
         let suspects = suspects.collect();
         Ranking { suspects, standings, none_of_these: rounded(odds.none), concerned: self.concerned() }
+    }
+
+    /// How likely it is that something a rollout brought did it, by rollout.
+    fn of_rollouts(&self, scored: &[Scored], probabilities: &[f64]) -> BTreeMap<&ChangeId, f64> {
+        let mut sums = BTreeMap::new();
+        for (scored, probability) in scored.iter().zip(probabilities) {
+            if let Some(rollout) = self.candidates.get(scored.index).and_then(|candidate| candidate.rollout) {
+                *sums.entry(&rollout.id).or_default() += probability;
+            }
+        }
+        sums
     }
 
     fn id(&self, index: usize) -> Option<&ChangeId> {

@@ -9,7 +9,7 @@ use hearback_eval::case::Case;
 use hearback_eval::checked::{Checked, CheckedRun, OfLeaks};
 use hearback_eval::leak::Leak;
 use hearback_eval::outcome::{Outcome, Ranked};
-use hearback_eval::run::Bench;
+use hearback_eval::run::{Bench, latest_first};
 use hearback_eval::temperature::Scored;
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 pub struct Plan {
     /// Weights and repositories.
     pub bench: Bench,
-    /// The cases, in the order in which they are told.
+    /// The cases.
     pub cases: Vec<Case>,
     /// What becomes of a case whose answer can be seen.
     pub of_leaks: OfLeaks,
@@ -82,6 +82,8 @@ struct Line<'a> {
 /// Standard output is gone, or a fault in here.
 pub async fn measure(plan: Plan, interrupt: &Interrupt) -> Result<Measured> {
     let Plan { bench, cases, of_leaks, json } = plan;
+    // Told in the order in which they are asked, so that whoever watches sees each as soon as it is done.
+    let cases = latest_first(cases);
     let temperature = bench.ranker.probability.temperature;
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let mut run = CheckedRun::new(Arc::new(bench), cases.clone(), at_once, of_leaks);

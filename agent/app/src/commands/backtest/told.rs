@@ -93,7 +93,10 @@ pub fn tell(
     last: Option<&str>,
     (measuring, page): (&Measuring, Option<Replacing>),
 ) -> Result<ExitCode> {
-    let summary = summarise(&measured.outcomes, &settings(measuring));
+    let mut summary = summarise(&measured.outcomes, &settings(measuring));
+    if measuring.no_misses {
+        summary.worst.clear();
+    }
     if measuring.json {
         let told = Told {
             summary: &summary,
@@ -110,7 +113,8 @@ pub fn tell(
     }
     if let (Some(page), Some(path)) = (page, &measuring.report) {
         let is_markdown = path.extension().is_some_and(|ending| ending == "md");
-        let markdown = || format!("# {}\n\n{}", origin.title, summary::markdown(&summary));
+        let markdown =
+            || format!("# {}\n\n{}\n\n{}", origin.title, origin.says.join(" "), summary::markdown(&summary));
         page.with(&if is_markdown { markdown() } else { html::page(&summary, &origin.title) })?;
         let says = format!("The report is in {}.", path.display());
         if measuring.json { output::aside(&says) } else { output::line(says)? }

@@ -41,8 +41,6 @@ impl<'q> Query<'q> {
         Query { terms, numbers }
     }
 
-    /// All words, by number.
-
     /// The word of a number.
     pub fn term(&self, number: u16) -> Option<Term<'q>> {
         self.terms.get(usize::from(number)).copied()
@@ -107,7 +105,7 @@ impl Counted {
     }
 
     fn settle(&mut self) {
-        self.counts.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self.counts.sort_unstable_by_key(|(number, _)| *number);
         self.counts.dedup_by(|(other, more), (number, count)| {
             let same = other == number;
             if same {

@@ -17,7 +17,7 @@ const KEPT: usize = 32;
 pub(crate) struct Checkpoint {
     /// Everything taken so far was committed at or after this.
     pub(crate) at_s: i64,
-    /// The next commit of the main line; none if the main line had ended.
+    /// The next commit of the main line, one of those that waited; none if the main line had ended.
     pub(crate) main: Option<Oid>,
     /// The commits that waited, in the order the walk would take them.
     pub(crate) waiting: Vec<Oid>,
@@ -59,7 +59,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<Checkpoint>> {
             [] => None,
             oid => Some(Oid::from_bytes(oid).ok()?),
         };
-        let waiting = reader.bytes()?.chunks(20).map(Oid::from_bytes).collect::<Result<_, _>>().ok()?;
+        let waiting: Vec<Oid> =
+            reader.bytes()?.chunks(20).map(Oid::from_bytes).collect::<Result<_, _>>().ok()?;
+        // Until 2026-11-26 a main line could be kept that nothing waiting leads to.
+        if main.is_some_and(|main| !waiting.contains(&main)) {
+            return None;
+        }
         checkpoints.push(Checkpoint { at_s, main, waiting });
     }
     reader.is_at_end().then_some(checkpoints)
@@ -71,7 +76,7 @@ mod tests {
 
     fn checkpoint(at_s: i64) -> Checkpoint {
         let oid = |n: u8| Oid::from_bytes(&[n; 20]).unwrap();
-        Checkpoint { at_s, main: (at_s % 2 == 0).then(|| oid(1)), waiting: vec![oid(2), oid(3)] }
+        Checkpoint { at_s, main: (at_s % 2 == 0).then(|| oid(2)), waiting: vec![oid(2), oid(3)] }
     }
 
     #[test]

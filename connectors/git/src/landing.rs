@@ -3,7 +3,7 @@
 
 use std::collections::{BinaryHeap, HashMap};
 
-use crate::walk::{Graph, Past};
+use crate::walk::Graph;
 
 /// Steps spent on what merges off the main line bring; beyond, such a merge names only the tips it merged.
 const SIDE_MERGE_STEPS: usize = 1_000_000;
@@ -42,7 +42,7 @@ pub(crate) fn landing(graph: &Graph, until_s: i64, wanted: &dyn Fn(usize) -> boo
         }
     }
     let visible = |index: usize| graph.node(index).is_some_and(|n| n.header.committed_s < until_s);
-    let chain = main_line(graph);
+    let chain = graph.main_line();
     let tip = chain.iter().copied().find(|&index| visible(index));
 
     let mut landed_by: Vec<Option<usize>> = vec![None; graph.nodes.len()];
@@ -100,21 +100,6 @@ pub(crate) fn landing(graph: &Graph, until_s: i64, wanted: &dyn Fn(usize) -> boo
         brought.sort_by_key(|&at| place.get(at).copied());
     }
     Landing { order, landed_by, delivers, tip }
-}
-
-/// The first-parent chain, newest first.
-fn main_line(graph: &Graph) -> Vec<usize> {
-    let mut chain = Vec::new();
-    let mut next = graph.main;
-    while let Some(index) = next {
-        chain.push(index);
-        next = graph.node(index).and_then(|node| match node.past {
-            // If a parent is absent, the first in the list may not be the first parent.
-            Past::Followed => node.parents.first().copied(),
-            _ => None,
-        });
-    }
-    chain
 }
 
 fn parents_first(graph: &Graph) -> Vec<usize> {

@@ -76,6 +76,19 @@ impl Graph {
         self.node(index).is_some_and(|node| node.past == Past::Followed)
     }
 
+    /// The first-parent chain, newest first.
+    pub(crate) fn main_line(&self) -> Vec<usize> {
+        let mut chain = Vec::new();
+        let mut next = self.main;
+        while let Some(index) = next {
+            chain.push(index);
+            // If a parent is absent, the first in the list may not be the first parent.
+            let node = self.node(index).filter(|node| node.past == Past::Followed);
+            next = node.and_then(|node| node.parents.first().copied());
+        }
+        chain
+    }
+
     pub(crate) fn find(&self, oid: Oid) -> Option<&Node> {
         self.node(*self.by_oid.get(&oid)?)
     }
@@ -108,14 +121,12 @@ pub(crate) fn walk(
         fresh: Vec::new(),
         graph: Graph::default(),
         frontier: BinaryHeap::new(),
-        main: None,
     };
     for &oid in &route.start.waiting {
         // What is absent is a gap of its own: the walk that came here first would not have kept this place.
         let _ = walker.push(oid, 0);
     }
-    walker.main = route.start.main.and_then(|main| walker.graph.by_oid.get(&main).copied());
-    walker.graph.main = walker.main;
+    walker.graph.main = route.start.main.and_then(|main| walker.graph.by_oid.get(&main).copied());
     let mut way = Way::AtStart;
     while let Some(waiting) = walker.frontier.pop() {
         if way != Way::Over && waiting.date_s < route.until_s {
@@ -166,8 +177,6 @@ struct Walker<'a, 'r> {
     fresh: Vec<(Oid, Arc<Header>)>,
     graph: Graph,
     frontier: BinaryHeap<Waiting>,
-    /// The next commit of the main line.
-    main: Option<usize>,
 }
 
 /// A commit whose parents were not looked at yet; the newest comes first, then the one seen first.
@@ -185,9 +194,11 @@ impl Walker<'_, '_> {
         let oid = |index: usize| self.graph.node(index).map(|node| node.oid);
         let mut waiting: Vec<&Waiting> = self.frontier.iter().chain([next]).collect();
         waiting.sort_unstable_by(|a, b| b.cmp(a));
+        // Clocks differ, so the walk may have been past commits of the main line before it knew them for such.
+        let main = self.graph.main_line().last().copied().filter(|&index| !self.graph.is_followed(index));
         Checkpoint {
             at_s,
-            main: self.main.and_then(oid),
+            main: main.and_then(oid),
             waiting: waiting.into_iter().filter_map(|waiting| oid(waiting.index)).collect(),
         }
     }
@@ -210,9 +221,6 @@ impl Walker<'_, '_> {
                     Err(_) => past = Past::Absent,
                 }
             }
-        }
-        if self.main == Some(index) {
-            self.main = parents.first().copied().filter(|_| past == Past::Followed);
         }
         if let Some(node) = self.graph.nodes.get_mut(index) {
             node.past = past;

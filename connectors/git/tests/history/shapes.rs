@@ -175,6 +175,22 @@ fn assert_no_trace_of_earlier_questions(h: &History, from: i64) {
     }
 }
 
+#[test]
+fn the_main_line_is_kept_where_a_side_branch_reached_it_first() {
+    let mut h = History::new();
+    h.change("a", "1\n", "old");
+    h.clock = 300;
+    h.change("a", "2\n", "with a fast clock");
+    h.git(&["checkout", "-q", "-b", "side"]);
+    h.change("b", "1\n", "on a side branch");
+    h.git(&["checkout", "-q", "main"]);
+    h.clock = 200;
+    h.change("a", "3\n", "with a right clock");
+    h.clock = 340;
+    h.merge(&["side"], "merge");
+    assert_no_trace_of_earlier_questions(&h, 60);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::change::Change;
-use crate::ids::{EvidenceId, ServiceName, SourceName};
+use crate::ids::{ChannelId, EvidenceId, ServiceName, SourceName};
 use crate::text::ExternalText;
 use crate::time::Window;
 
@@ -201,6 +201,13 @@ pub enum Happening {
     Asked(Question),
     /// The copilot answered.
     Answered(Answer),
+    /// The incident has a channel: what is said there belongs to it, and what the copilot says is said there.
+    ChannelBound {
+        /// The channel.
+        channel: ChannelId,
+        /// What people call it.
+        name: ExternalText,
+    },
     /// An entry's body was removed from the record.
     Redacted {
         /// The sequence number of the redacted entry.

@@ -86,6 +86,11 @@ fn is_word(text: &str, longest: usize) -> bool {
         && text.bytes().any(|b| b.is_ascii_alphanumeric())
 }
 
+/// Words joined by colons.
+fn is_word_path(text: &str, longest: usize) -> bool {
+    text.len() <= longest && text.split(':').count() > 1 && text.split(':').all(|part| is_word(part, longest))
+}
+
 name!(
     /// An incident: `INC-17`. Upper-case letters, digits and dashes, at most 40 characters.
     IncidentId,
@@ -116,6 +121,47 @@ name!(
     "a change id such as git:checkout:3f2a91c",
     |t| !t.is_empty() && t.len() <= 300 && !t.contains(char::is_control)
 );
+
+name!(
+    /// A channel of a chat system: system, workspace, channel, as in `slack:T024BE7LD:C024BE91L`.
+    ChannelId,
+    "a channel such as slack:T024BE7LD:C024BE91L",
+    |t| is_word_path(t, 200)
+);
+name!(
+    /// Somebody in a chat system: system, workspace, user, as in `slack:T024BE7LD:U0G9QF9C6`.
+    ChatUserId,
+    "a chat user such as slack:T024BE7LD:U0G9QF9C6",
+    |t| is_word_path(t, 200)
+);
+name!(
+    /// A message, unique in its channel: `1355517523.000005`.
+    MessageId,
+    "a message id such as 1355517523.000005",
+    |t| is_word(t, 100)
+);
+name!(
+    /// A proposal, unique across all incidents: `INC-17.P2`.
+    ProposalId,
+    "a proposal such as INC-17.P2",
+    |t| {
+        t.split_once(".P").is_some_and(|(incident, number)| {
+            IncidentId::new(incident).is_ok() && number.parse::<u32>().is_ok_and(|n| n.to_string() == number)
+        })
+    }
+);
+
+impl ProposalId {
+    /// The proposal with this number, from 1, of an incident.
+    pub fn numbered(incident: &IncidentId, number: u32) -> Self {
+        ProposalId(format!("{incident}.P{number}"))
+    }
+
+    /// The incident it belongs to.
+    pub fn incident(&self) -> Option<IncidentId> {
+        IncidentId::new(self.0.split_once(".P")?.0).ok()
+    }
+}
 
 impl IncidentId {
     /// The id `INC-{number}`.
@@ -193,6 +239,24 @@ mod tests {
         let id = ChangeId::commit("team:checkout", "3f2a91c").unwrap();
         assert_eq!(id.sha(), Some("3f2a91c"));
         assert_eq!(ChangeId::new("flag:ld:cart").unwrap().sha(), None);
+    }
+
+    #[test]
+    fn a_proposal_knows_its_incident() {
+        let incident = IncidentId::numbered(17);
+        let id = ProposalId::numbered(&incident, 2);
+        assert_eq!((id.as_str(), id.incident()), ("INC-17.P2", Some(incident)));
+        for bad in ["", "INC-17", "INC-17.P", "INC-17.P02", "INC-17.P-1", "inc-17.P1", "INC-17.P1.P2"] {
+            assert!(ProposalId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_channel_names_its_system() {
+        assert!(ChannelId::new("slack:T024BE7LD:C024BE91L").is_ok());
+        for bad in ["", "C024BE91L", "slack:", "slack::C1", "slack:T1:<!channel>", "slack:T1:C1\n"] {
+            assert!(ChannelId::new(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

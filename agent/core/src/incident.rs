@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::change::Change;
+use crate::chat::BoundChannel;
 use crate::entry::Entry;
 use crate::evidence::Known;
 use crate::happening::{Alert, Happening, Role, Severity};
@@ -80,6 +81,8 @@ pub struct Incident {
     pub changes: Vec<SeenChange>,
     /// Messages and notes, in the order they became known.
     pub messages: Vec<SeenMessage>,
+    /// Its channel: the only place the copilot can speak of it.
+    pub channel: Option<BoundChannel>,
     /// When the copilot first answered, and the entry that holds the answer.
     pub first_answer: Option<(Timestamp, EvidenceId)>,
     /// When the latest thing in it happened.
@@ -106,6 +109,7 @@ impl Incident {
             alerts: Vec::new(),
             changes: Vec::new(),
             messages: Vec::new(),
+            channel: None,
             first_answer: None,
             last_at: None,
             state: State::Open,
@@ -159,6 +163,9 @@ impl Incident {
             Happening::ChangeSeen(change) => {
                 let change = Known { known_at: entry.known_at, value: change };
                 self.changes.push(SeenChange { evidence, change });
+            }
+            Happening::ChannelBound { channel, .. } => {
+                self.channel = Some(BoundChannel::new(self.id.clone(), channel));
             }
             Happening::Resolved { .. } => self.state = State::Resolved { at: entry.happened_at },
             Happening::Answered(_) => {

@@ -8,6 +8,7 @@ pub mod access;
 pub mod answer;
 pub mod catalog;
 pub mod change;
+pub mod chat;
 pub mod entry;
 pub mod evidence;
 pub mod export;
@@ -31,7 +32,9 @@ pub use entry::{Actor, Draft, Entry, Head};
 pub use evidence::{Coverage, Evidence, Fetched, Gap, Origin};
 pub use happening::{Happening, Severity};
 pub use hash::Digest;
-pub use ids::{ChangeId, EvidenceId, IncidentId, ServiceName, SourceName};
+pub use ids::{
+    ChangeId, ChannelId, ChatUserId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName, SourceName,
+};
 pub use incident::Incident;
 pub use signal::{Series, SignalKind};
 pub use telemetry::{LogRecord, LogSeverity, SpanRecord};

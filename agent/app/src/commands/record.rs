@@ -161,6 +161,7 @@ pub fn describe(what: &Happening) -> String {
             let first = suspects.first().map_or("no suspect".to_owned(), |s| s.change.title.for_people(60));
             format!("answered: {considered} changes, {} listed, first: {first}", suspects.len())
         }
+        Happening::ChannelBound { name, .. } => format!("channel: {}", name.for_people(60)),
         Happening::Redacted { seq, why } => format!("redacted entry {seq}: {}", why.for_people(WIDTH)),
         Happening::Resolved { how } => format!("resolved: {}", how.for_people(WIDTH)),
     }

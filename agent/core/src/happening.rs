@@ -8,9 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::answer::Answer;
+use crate::action::{IdempotencyKey, Outcome, Proposal, Recovery};
+use crate::answer::{Answer, Claim};
+use crate::approval::Decision;
 use crate::change::Change;
-use crate::ids::{ChannelId, EvidenceId, ServiceName, SourceName};
+use crate::ids::{ChannelId, EvidenceId, ProposalId, ServiceName, SourceName};
 use crate::text::ExternalText;
 use crate::time::Window;
 
@@ -207,6 +209,43 @@ pub enum Happening {
         channel: ChannelId,
         /// What people call it.
         name: ExternalText,
+    },
+    /// An action was proposed.
+    Proposed(Proposal),
+    /// Somebody decided about a proposal.
+    Decided {
+        /// What they decided.
+        decision: Decision,
+        /// Why it did not let the action be done, if it did not: too few yet, the wrong person, a freeze.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        denied: Option<String>,
+    },
+    /// An action was started: from here on it is done once, or nobody knows.
+    ActionStarted {
+        /// The proposal.
+        proposal: ProposalId,
+        /// The same for every attempt; the target knows it.
+        key: IdempotencyKey,
+        /// Who approved.
+        by: Vec<String>,
+        /// Whether the glass was broken for it.
+        glass_broken: bool,
+    },
+    /// An action ended.
+    ActionFinished {
+        /// The proposal.
+        proposal: ProposalId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// It was looked whether an action helped.
+    RecoveryChecked {
+        /// The proposal.
+        proposal: ProposalId,
+        /// Whether it did.
+        recovery: Recovery,
+        /// How that is known.
+        because: Claim,
     },
     /// An entry's body was removed from the record.
     Redacted {

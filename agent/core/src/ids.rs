@@ -151,6 +151,21 @@ name!(
     }
 );
 
+name!(
+    /// What an action changes: system, instance, part, as in `git:checkout:main`.
+    Target,
+    "a target such as git:checkout:main",
+    |t| !t.is_empty() && t.len() <= 400 && !t.contains(char::is_control)
+);
+
+impl Target {
+    /// The target nearest to `text`: control characters become `_`, and what is too long is told by its digest.
+    pub fn nearest(text: &str) -> Self {
+        let plain: String = text.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+        Self::new(plain).unwrap_or_else(|_| Target(format!("digest:{}", Digest::of(text.as_bytes()))))
+    }
+}
+
 impl ProposalId {
     /// The proposal with this number, from 1, of an incident.
     pub fn numbered(incident: &IncidentId, number: u32) -> Self {

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::action::{Outcome, Proposal, Recovery};
+use crate::answer::Claim;
+use crate::approval::{MadeDecision, Progress};
 use crate::change::Change;
 use crate::chat::BoundChannel;
 use crate::entry::Entry;
 use crate::evidence::Known;
 use crate::happening::{Alert, Happening, Role, Severity};
-use crate::ids::{EvidenceId, IncidentId, ServiceName};
+use crate::ids::{EvidenceId, IncidentId, ProposalId, ServiceName};
 use crate::text::ExternalText;
 
 /// An alert that began longer than this before its incident was declared is of another problem.
@@ -44,6 +47,33 @@ pub struct SeenMessage {
     pub at: Timestamp,
     /// What was said.
     pub text: ExternalText,
+}
+
+/// A proposal, and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenProposal {
+    /// The proposal, as it is stored.
+    pub proposal: Proposal,
+    /// What was decided about it, in order.
+    pub decisions: Vec<MadeDecision>,
+    /// When its action was started.
+    pub started_at: Option<Timestamp>,
+    /// How its action ended, and when.
+    pub outcome: Option<(Timestamp, Outcome)>,
+    /// Whether it helped, as last looked at.
+    pub recovery: Option<(Timestamp, Recovery, Claim)>,
+}
+
+impl SeenProposal {
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        if self.started_at.is_some() { Progress::Started } else { Progress::Waiting }
+    }
+
+    /// Whether its action was started and nobody said how it ended.
+    pub fn is_under_way(&self) -> bool {
+        self.started_at.is_some() && self.outcome.is_none()
+    }
 }
 
 /// Whether the incident is still going on.
@@ -81,6 +111,8 @@ pub struct Incident {
     pub changes: Vec<SeenChange>,
     /// Messages and notes, in the order they became known.
     pub messages: Vec<SeenMessage>,
+    /// What was proposed, by id.
+    pub proposals: BTreeMap<ProposalId, SeenProposal>,
     /// Its channel: the only place the copilot can speak of it.
     pub channel: Option<BoundChannel>,
     /// When the copilot first answered, and the entry that holds the answer.
@@ -109,6 +141,7 @@ impl Incident {
             alerts: Vec::new(),
             changes: Vec::new(),
             messages: Vec::new(),
+            proposals: BTreeMap::new(),
             channel: None,
             first_answer: None,
             last_at: None,
@@ -164,6 +197,28 @@ impl Incident {
                 let change = Known { known_at: entry.known_at, value: change };
                 self.changes.push(SeenChange { evidence, change });
             }
+            Happening::Proposed(proposal) => self.propose(proposal),
+            Happening::Decided { decision, .. } => {
+                if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
+                    let (by, at) = (entry.by.clone(), entry.happened_at);
+                    seen.decisions.push(MadeDecision { decision, by, at });
+                }
+            }
+            Happening::ActionStarted { proposal, .. } => {
+                if let Some(seen) = self.proposals.get_mut(&proposal) {
+                    seen.started_at.get_or_insert(entry.happened_at);
+                }
+            }
+            Happening::ActionFinished { proposal, outcome } => {
+                if let Some(seen) = self.proposals.get_mut(&proposal) {
+                    seen.outcome.get_or_insert((entry.happened_at, outcome));
+                }
+            }
+            Happening::RecoveryChecked { proposal, recovery, because } => {
+                if let Some(seen) = self.proposals.get_mut(&proposal) {
+                    seen.recovery = Some((entry.happened_at, recovery, because));
+                }
+            }
             Happening::ChannelBound { channel, .. } => {
                 self.channel = Some(BoundChannel::new(self.id.clone(), channel));
             }
@@ -195,6 +250,23 @@ impl Incident {
         if !self.alerts.iter().any(still_open) {
             self.alerts.push(SeenAlert { evidence, alert, resolved_at: None });
         }
+    }
+
+    /// The first one with an id is the proposal; another with the same id is nothing.
+    fn propose(&mut self, proposal: Proposal) {
+        self.proposals.entry(proposal.id.clone()).or_insert(SeenProposal {
+            proposal,
+            decisions: Vec::new(),
+            started_at: None,
+            outcome: None,
+            recovery: None,
+        });
+    }
+
+    /// The id of the next proposal.
+    pub fn next_proposal(&self) -> ProposalId {
+        let number = u32::try_from(self.proposals.len()).unwrap_or(u32::MAX).saturating_add(1);
+        ProposalId::numbered(&self.id, number)
     }
 
     fn affect(&mut self, service: ServiceName) {

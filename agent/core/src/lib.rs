@@ -5,7 +5,9 @@
 //! Read [`entry`] first: an incident is a list of hash-chained [`Entry`] values, and [`Incident`] is their fold.
 
 pub mod access;
+pub mod action;
 pub mod answer;
+pub mod approval;
 pub mod catalog;
 pub mod change;
 pub mod chat;
@@ -34,6 +36,7 @@ pub use happening::{Happening, Severity};
 pub use hash::Digest;
 pub use ids::{
     ChangeId, ChannelId, ChatUserId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName, SourceName,
+    Target,
 };
 pub use incident::Incident;
 pub use signal::{Series, SignalKind};

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use hearback_core::action::{Outcome, Recovery};
 use hearback_core::answer::Answer;
+use hearback_core::approval::Decided;
 use hearback_core::change::Change;
 use hearback_core::entry::{Body, Head, verify_chain};
 use hearback_core::export::Export;
@@ -130,6 +132,17 @@ pub fn one_line(entry: &Entry) -> String {
     format!("{:>4}  {}  {:<16}  {what}", entry.seq, format_time(entry.happened_at), entry.by.for_people())
 }
 
+/// How an action ended, in one line.
+pub fn ended(outcome: &Outcome) -> String {
+    let (word, says) = match outcome {
+        Outcome::Done(receipt) => ("done", &receipt.says),
+        Outcome::NotAsExpected { why } => ("not done, the target is not as expected", why),
+        Outcome::Failed { why } => ("failed", why),
+        Outcome::Unknown { why } => ("OUTCOME UNKNOWN, a person must look", why),
+    };
+    format!("{word}: {}", ExternalText::new(says.as_str()).for_people(200))
+}
+
 /// What happened, in one line.
 pub fn describe(what: &Happening) -> String {
     const WIDTH: usize = 110;
@@ -160,6 +173,34 @@ pub fn describe(what: &Happening) -> String {
         Happening::Answered(Answer { suspects, considered, .. }) => {
             let first = suspects.first().map_or("no suspect".to_owned(), |s| s.change.title.for_people(60));
             format!("answered: {considered} changes, {} listed, first: {first}", suspects.len())
+        }
+        Happening::Proposed(proposal) => format!("proposed {}: {}", proposal.id, proposal.action.says()),
+        Happening::Decided { decision, denied } => {
+            let verdict = match decision.verdict {
+                Decided::Approve => "approves",
+                Decided::BreakGlass => "breaks the glass for",
+                Decided::Reject => "rejects",
+            };
+            let why = if decision.why.is_blank() { None } else { Some(decision.why.for_people(WIDTH)) };
+            let said: Vec<String> = why.into_iter().chain(denied.clone()).collect();
+            let said = if said.is_empty() { String::new() } else { format!(": {}", said.join("; ")) };
+            format!("{verdict} {}{said}", decision.proposal)
+        }
+        Happening::ActionStarted { proposal, by, glass_broken, .. } => {
+            let glass = if *glass_broken { ", breaking the glass" } else { "" };
+            format!(
+                "started {proposal}, approved by {}{glass}",
+                ExternalText::new(by.join(", ")).for_people(80)
+            )
+        }
+        Happening::ActionFinished { proposal, outcome } => format!("{proposal} {}", ended(outcome)),
+        Happening::RecoveryChecked { proposal, recovery, because } => {
+            let word = match recovery {
+                Recovery::Recovered => "recovered",
+                Recovery::NotRecovered => "not recovered",
+                Recovery::CantTell => "can't tell whether it helped",
+            };
+            format!("{proposal} {word}: {}", because.says())
         }
         Happening::ChannelBound { name, .. } => format!("channel: {}", name.for_people(60)),
         Happening::Redacted { seq, why } => format!("redacted entry {seq}: {}", why.for_people(WIDTH)),

@@ -149,6 +149,8 @@ pub enum Progress {
     Waiting,
     /// Its action was started, once and for all.
     Started,
+    /// An entry that may tell can't be read: it was redacted, or a newer program wrote it.
+    Unknown,
 }
 
 /// What a decision is made on.
@@ -214,6 +216,12 @@ pub enum Denied {
     /// It was started before.
     #[error("{0} was started already; it is done once")]
     Started(ProposalId),
+    /// What happened to it can't be told.
+    #[error(
+        "an entry of the record that may be about it can't be read; update hearback, or ask again for a proposal in a \
+         new incident"
+    )]
+    Unreadable,
     /// Somebody rejected it.
     #[error("{by} rejected it: {why}; a new proposal is needed")]
     Rejected {
@@ -400,8 +408,10 @@ pub fn approve(facts: &Facts<'_>, policy: &ApprovalPolicy, now: Timestamp) -> Re
     if policy.rules.is_empty() {
         return Err(Denied::NoPolicy);
     }
-    if facts.progress == Progress::Started {
-        return Err(Denied::Started(proposal.id.clone()));
+    match facts.progress {
+        Progress::Waiting => {}
+        Progress::Started => return Err(Denied::Started(proposal.id.clone())),
+        Progress::Unknown => return Err(Denied::Unreadable),
     }
     // A program decides nothing, and neither does who decided on another proposal's id.
     let decisions = facts.decisions.iter().filter(|made| made.decision.proposal == proposal.id);

@@ -162,6 +162,11 @@ fn any_doubt_is_a_refusal() {
         },
     );
     check("INC-3.P1 was started already; it is done once", |case| case.progress = Progress::Started);
+    check(
+        "an entry of the record that may be about it can't be read; update hearback, or ask again for a proposal in a \
+         new incident",
+        |case| case.progress = Progress::Unknown,
+    );
     check("it expired at 2026-11-26 03:30:00Z; ask again what changed for a new one", |case| {
         case.now = after(30);
     });

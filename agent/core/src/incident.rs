@@ -65,16 +65,14 @@ pub struct SeenProposal {
 }
 
 impl SeenProposal {
-    /// How far it has come.
-    pub fn progress(&self) -> Progress {
-        if self.started_at.is_some() { Progress::Started } else { Progress::Waiting }
-    }
-
     /// Whether its action was started and nobody said how it ended.
     pub fn is_under_way(&self) -> bool {
         self.started_at.is_some() && self.outcome.is_none()
     }
 }
+
+/// The kinds of entry that tell how far a proposal has come.
+const OF_PROPOSALS: [&str; 4] = ["proposed", "decided", "action_started", "action_finished"];
 
 /// Whether the incident is still going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +111,9 @@ pub struct Incident {
     pub messages: Vec<SeenMessage>,
     /// What was proposed, by id.
     pub proposals: BTreeMap<ProposalId, SeenProposal>,
+    /// How many entries about proposals can't be read. If there is one, no proposal of this incident can be trusted to
+    /// wait still.
+    pub unreadable_proposals: u64,
     /// Its channel: the only place the copilot can speak of it.
     pub channel: Option<BoundChannel>,
     /// When the copilot first answered, and the entry that holds the answer.
@@ -142,6 +143,7 @@ impl Incident {
             changes: Vec::new(),
             messages: Vec::new(),
             proposals: BTreeMap::new(),
+            unreadable_proposals: 0,
             channel: None,
             first_answer: None,
             last_at: None,
@@ -167,6 +169,7 @@ impl Incident {
         self.entries += 1;
         let Ok(what) = entry.happening() else {
             self.unreadable += 1;
+            self.unreadable_proposals += u64::from(OF_PROPOSALS.contains(&entry.kind.as_str()));
             return;
         };
         let evidence = EvidenceId(entry.hash);
@@ -263,9 +266,19 @@ impl Incident {
         });
     }
 
+    /// How far a proposal has come.
+    pub fn progress(&self, proposal: &SeenProposal) -> Progress {
+        match (proposal.started_at, self.unreadable_proposals) {
+            (Some(_), _) => Progress::Started,
+            (None, 0) => Progress::Waiting,
+            (None, _) => Progress::Unknown,
+        }
+    }
+
     /// The id of the next proposal.
     pub fn next_proposal(&self) -> ProposalId {
-        let number = u32::try_from(self.proposals.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let known = self.proposals.len() as u64 + self.unreadable_proposals;
+        let number = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
         ProposalId::numbered(&self.id, number)
     }
 

@@ -23,6 +23,7 @@ pub mod ports;
 pub mod redaction;
 pub mod sealing;
 pub mod signal;
+pub mod target;
 pub mod telemetry;
 pub mod text;
 pub mod time;

@@ -5,13 +5,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Token;
-use crate::change::{Change, Diff};
+use crate::action::{Action, IdempotencyKey, Outcome, Receipt};
+use crate::approval::ApprovedAction;
+use crate::change::{Change, Diff, RepoPath};
 use crate::entry::{Broken, Draft, Entry, Head};
 use crate::evidence::{Evidence, Fetched, Known};
 use crate::freeze::Freeze;
 use crate::happening::Alert;
-use crate::ids::{ChangeId, EvidenceId, IncidentId, ServiceName, SourceName};
+use crate::hash::Digest;
+use crate::ids::{ChangeId, EvidenceId, IncidentId, ServiceName, SourceName, Target};
 use crate::signal::Series;
+use crate::target::{NotFree, Step, TargetState};
 use crate::telemetry::{LogRecord, LogSeverity, LogTemplate, SpanRecord, TemplateId, TraceId};
 use crate::text::ExternalText;
 use crate::time::Window;
@@ -373,4 +377,107 @@ pub trait Outbox: Send + Sync {
 
     /// Marks one as told. False if there is none.
     async fn mark_told(&self, key: &str, at: Timestamp) -> Result<bool, RecordError>;
+}
+
+/// What is known of the targets of actions. All copilots of one record share it.
+#[async_trait]
+pub trait TargetLedger: Send + Sync {
+    /// Makes a step, as one unit: of two at once, one is first. Refused steps change nothing.
+    async fn step_target(
+        &self,
+        target: &Target,
+        step: &Step,
+        now: Timestamp,
+    ) -> Result<Result<TargetState, NotFree>, RecordError>;
+
+    /// What is known of a target.
+    async fn target(&self, target: &Target) -> Result<TargetState, RecordError>;
+}
+
+/// What would come of undoing a commit on a branch, tried in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevertTrial {
+    /// The repository, as it is called here.
+    pub repository: String,
+    /// The full sha of the commit.
+    pub commit: String,
+    /// The branch it was tried on.
+    pub branch: String,
+    /// What the files that the commit touches hold there: [`crate::action::RevertCommit::expected`].
+    pub expected: Digest,
+    /// The files that would change, at most a hundred.
+    pub files: Vec<RepoPath>,
+    /// How many there are.
+    pub file_count: usize,
+    /// Whether it undoes cleanly.
+    pub fit: RevertFit,
+    /// The later commits on the branch that touch one of the files, newest first, at most twenty.
+    pub later: Vec<ChangeId>,
+    /// How many there are.
+    pub later_count: usize,
+}
+
+/// Whether a commit undoes cleanly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevertFit {
+    /// It does.
+    Clean,
+    /// Nothing is left to undo: it was undone already.
+    NothingLeft,
+    /// These files conflict, at most a hundred.
+    Conflicts(Vec<RepoPath>),
+}
+
+/// Something that can try to undo a commit without writing anything.
+#[async_trait]
+pub trait RevertPreview: Send + Sync {
+    /// Tries it on the branch that runs in production. None if the commit is not of this repository.
+    ///
+    /// # Errors
+    /// It could not be tried: a merge, a commit that is not on the branch, a clone that is not whole.
+    async fn try_revert(
+        &self,
+        change: &ChangeId,
+        budget: SignedDuration,
+    ) -> Result<Option<RevertTrial>, ConnectorError>;
+}
+
+/// What an executor would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// In a few plain sentences.
+    pub says: Vec<String>,
+    /// Why it would not, if it would not.
+    pub refuses: Option<String>,
+}
+
+/// What is found of an action whose end nobody heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trace {
+    /// It was done.
+    Done(Receipt),
+    /// Nothing of it was found, in one sentence. It may still have been under way.
+    NotFound(String),
+}
+
+/// Something that does actions. It writes only when it is handed an [`ApprovedAction`], and only once for each.
+#[async_trait]
+pub trait ActionExecutor: Send + Sync {
+    /// Whether this action is of its kind and its system.
+    fn supports(&self, action: &Action) -> bool;
+
+    /// Says what it would do; writes nothing.
+    async fn rehearse(&self, action: &Action, budget: SignedDuration) -> Result<Rehearsal, ConnectorError>;
+
+    /// Does it: looks at the target once more, and writes. `at` stands in what it writes, so that the same action is the
+    /// same bytes.
+    async fn execute(&self, approved: ApprovedAction, at: Timestamp, budget: SignedDuration) -> Outcome;
+
+    /// Looks whether an action with this key was done.
+    async fn look(
+        &self,
+        action: &Action,
+        key: &IdempotencyKey,
+        budget: SignedDuration,
+    ) -> Result<Trace, ConnectorError>;
 }

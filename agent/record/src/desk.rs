@@ -1,10 +1,11 @@
-//! The desk: small papers beside the incidents. Tokens, deliveries that were worked off, notices to tell, and what was
-//! found out for an alert that waits. It must not know what the papers are for.
+//! The desk: small papers beside the incidents. Tokens, deliveries that were worked off, notices to tell, what was found
+//! out for an alert that waits, and the targets of actions. It must not know what the papers are for.
 
 use async_trait::async_trait;
-use hearback_core::SourceName;
 use hearback_core::access::Token;
-use hearback_core::ports::{DeliveryLog, Notice, Outbox, RecordError, Recorded, TokenStore};
+use hearback_core::ports::{DeliveryLog, Notice, Outbox, RecordError, Recorded, TargetLedger, TokenStore};
+use hearback_core::target::{NotFree, Step, TargetState};
+use hearback_core::{SourceName, Target};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -109,6 +110,30 @@ impl Write for MarkTold {
     }
 }
 
+/// Makes a step of a target.
+struct StepTarget {
+    target: Target,
+    step: Step,
+    at: Timestamp,
+}
+
+impl Write for StepTarget {
+    type Done = Result<TargetState, NotFree>;
+
+    fn apply(&self, ledger: &mut Ledger<'_>) -> Result<Self::Done, Fault> {
+        let name = self.target.as_str();
+        let known = ledger.paper::<TargetState>(PaperKind::Target, name)?.unwrap_or_default();
+        let state = match known.after(&self.target, &self.step, self.at) {
+            Ok(state) => state,
+            Err(not_free) => return Ok(Err(not_free)),
+        };
+        let json = json(&state)?;
+        let paper = PutPaper { kind: PaperKind::Target, name: name.to_owned(), at: self.at, json };
+        SetPaper(paper).apply(ledger)?;
+        Ok(Ok(state))
+    }
+}
+
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, RecordError> {
     serde_json::to_string(value).map_err(|error| RecordError::Refused(error.to_string()))
 }
@@ -180,6 +205,24 @@ impl Outbox for Store {
 
     async fn mark_told(&self, key: &str, at: Timestamp) -> Result<bool, RecordError> {
         self.writer.submit(MarkTold { key: key.to_owned(), at }).await
+    }
+}
+
+#[async_trait]
+impl TargetLedger for Store {
+    async fn step_target(
+        &self,
+        target: &Target,
+        step: &Step,
+        now: Timestamp,
+    ) -> Result<Result<TargetState, NotFree>, RecordError> {
+        self.writer.submit(StepTarget { target: target.clone(), step: step.clone(), at: now }).await
+    }
+
+    async fn target(&self, target: &Target) -> Result<TargetState, RecordError> {
+        let name = target.as_str().to_owned();
+        let found = self.readers.read(move |session| tables::paper(session, PaperKind::Target, &name));
+        Ok(found.await?.unwrap_or_default())
     }
 }
 

@@ -31,7 +31,7 @@ mod writes;
 use std::sync::Arc;
 
 use hearback_core::ports::{
-    AlertInbox, ChangeLog, DeliveryLog, Outbox, RecordError, RecordStore, TokenStore,
+    AlertInbox, ChangeLog, DeliveryLog, Outbox, RecordError, RecordStore, TargetLedger, TokenStore,
 };
 
 pub use crate::url::{BadRecordUrl, Deadlines, RecordUrl};
@@ -46,9 +46,15 @@ use crate::url::Place;
 use crate::writer::Writer;
 
 /// A record with all that is kept beside it.
-pub trait Record: RecordStore + ChangeLog + AlertInbox + TokenStore + DeliveryLog + Outbox {}
+pub trait Record:
+    RecordStore + ChangeLog + AlertInbox + TokenStore + DeliveryLog + Outbox + TargetLedger
+{
+}
 
-impl<T: RecordStore + ChangeLog + AlertInbox + TokenStore + DeliveryLog + Outbox> Record for T {}
+impl<T: RecordStore + ChangeLog + AlertInbox + TokenStore + DeliveryLog + Outbox + TargetLedger> Record
+    for T
+{
+}
 
 /// Opens the record at `url`, makes it if it is not there, and brings it to the form of this version.
 ///

@@ -242,6 +242,8 @@ pub(crate) enum PaperKind {
     Told,
     /// What was found out for an alert that waits.
     Prepared,
+    /// What is known of a target of actions.
+    Target,
 }
 
 impl PaperKind {
@@ -252,6 +254,7 @@ impl PaperKind {
             PaperKind::Notice => "notice",
             PaperKind::Told => "told",
             PaperKind::Prepared => "prepared",
+            PaperKind::Target => "target",
         })
     }
 }

@@ -5,7 +5,8 @@ use hearback_core::entry::{Actor, Draft};
 use hearback_core::evidence::Known;
 use hearback_core::happening::Alert;
 use hearback_core::ports::{Notice, RecordError, Recorded};
-use hearback_core::{Digest, Happening, SourceName};
+use hearback_core::target::{End, Ended, Lease, Limits, NotFree, Step, TargetState};
+use hearback_core::{Digest, Happening, ProposalId, SourceName, Target};
 use jiff::Timestamp;
 
 use super::place::Place;
@@ -99,4 +100,36 @@ pub async fn what_was_found_out_waits_for_the_incident(place: Place) {
     record.prepare(&alert, &found("second")).await.unwrap();
     assert_eq!(record.prepared(&alert).await.unwrap(), found("second"));
     assert_eq!(record.prepared(&later).await.unwrap(), [], "the same alert on another day");
+}
+
+pub async fn a_target_is_leased_to_exactly_one(place: Place) {
+    let record = place.open().await;
+    let other = place.open().await;
+    let target = Target::new("git:checkout:main").unwrap();
+    let lease = |number: u32| Lease {
+        proposal: ProposalId::new(format!("INC-1.P{number}")).unwrap(),
+        runner: format!("run {number}"),
+        until: at(600),
+    };
+    let take = |number| Step::Take { lease: lease(number), limits: Limits::default() };
+    let steps: Vec<Step> = (1..=16).map(take).collect();
+    let tries = steps.iter().enumerate().map(|(n, step)| {
+        let store = if n % 2 == 0 { &record } else { &other };
+        store.step_target(&target, step, at(n as i64))
+    });
+    let told = futures::future::join_all(tries).await;
+    let won: Vec<&TargetState> =
+        told.iter().filter_map(|told| told.as_ref().unwrap().as_ref().ok()).collect();
+    assert_eq!(won.len(), 1, "{told:?}");
+    assert_eq!(record.target(&target).await.unwrap(), *won[0]);
+    assert_eq!(record.target(&Target::new("git:cart:main").unwrap()).await.unwrap(), TargetState::default());
+
+    let proposal = won[0].lease.as_ref().unwrap().proposal.clone();
+    let end =
+        Step::End { ended: Ended { proposal, at: at(100), how: End::Unknown }, limits: Limits::default() };
+    other.step_target(&target, &end, at(100)).await.unwrap().unwrap();
+    let stopped = record.step_target(&target, &take(20), at(5_000)).await.unwrap();
+    assert!(matches!(stopped, Err(NotFree::Stopped(..))), "{stopped:?}");
+    record.step_target(&target, &Step::Reset, at(5_001)).await.unwrap().unwrap();
+    assert!(other.step_target(&target, &take(21), at(5_002)).await.unwrap().is_ok());
 }

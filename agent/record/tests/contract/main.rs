@@ -67,4 +67,5 @@ contract![
     desk::a_delivery_is_marked_once_and_forgotten_in_time,
     desk::a_notice_is_told_once,
     desk::what_was_found_out_waits_for_the_incident,
+    desk::a_target_is_leased_to_exactly_one,
 ];

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod analysts;
+pub mod approval;
 pub mod asking;
 pub mod calibration;
 pub mod driver;

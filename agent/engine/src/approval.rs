@@ -1,0 +1,362 @@
+//! The desk at which proposals are decided: the only caller of [`approve`], and the driver of executors. A decision is
+//! written down whatever comes of it; the one that lets an action be done is written in one unit with its start, on the
+//! condition that nobody wrote in between. So an action is started once, by whoever was first, and a crash can lose its
+//! end, never its start. It must not know how an action is done nor how a decision arrived.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hearback_core::action::{Action, IdempotencyKey, Outcome};
+use hearback_core::approval::{
+    ApprovalPolicy, ApprovedAction, Decided, Decision, Denied, Facts, KnownFreezes, MadeDecision, approve,
+};
+use hearback_core::entry::{Actor, Draft, Head};
+use hearback_core::incident::SeenProposal;
+use hearback_core::ports::{
+    ActionExecutor, Expect, FreezeSource, Notice, Outbox, RecordError, RecordStore, TargetLedger, Trace,
+};
+use hearback_core::target::{End, Ended, Lease, Limits, Step};
+use hearback_core::{
+    Catalog, ExternalText, Happening, Incident, IncidentId, ProposalId, ServiceName, Window,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::incidents::load;
+
+/// How long an executor may take.
+const EXECUTE_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+/// How long a target is leased: long enough that an action's end is written down before somebody else begins.
+const LEASED_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How long a source of freezes may take.
+const FREEZES_WITHIN: SignedDuration = SignedDuration::from_secs(2);
+/// How long it is tried to find out what became of an action whose end nobody heard.
+const LOOK_FOR: SignedDuration = SignedDuration::from_mins(30);
+/// How often a decision is made anew because somebody wrote in between.
+const ATTEMPTS: usize = 50;
+
+/// The desk.
+#[derive(Clone, Copy)]
+pub struct ApprovalDesk<'a> {
+    /// Where incidents are written.
+    pub record: &'a dyn RecordStore,
+    /// Who works on what.
+    pub targets: &'a dyn TargetLedger,
+    /// Where people are told.
+    pub outbox: &'a dyn Outbox,
+    /// Who may approve what.
+    pub policy: &'a ApprovalPolicy,
+    /// How much may be done to one target.
+    pub limits: Limits,
+    /// The services that are known.
+    pub catalog: &'a Catalog,
+    /// Those that know change freezes.
+    pub freezes: &'a [Arc<dyn FreezeSource>],
+    /// Those that do actions.
+    pub executors: &'a [Arc<dyn ActionExecutor>],
+    /// This run of the program.
+    pub runner: &'a str,
+}
+
+/// A decision could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// There is no such proposal.
+    #[error("there is no proposal {0}; `hearback proposals` shows those there are")]
+    NoSuchProposal(ProposalId),
+    /// Somebody wrote in between, every time.
+    #[error("the record of {0} is written to without a pause; try again")]
+    Crowded(IncidentId),
+    /// The record is away.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// What came of a decision.
+#[derive(Debug)]
+pub enum Ruling {
+    /// It is noted, and the action is not done: why, in one sentence.
+    Noted(String),
+    /// The proposal is rejected.
+    Rejected,
+    /// The action is started, and [`ApprovalDesk::carry_out`] must do it.
+    Started(Box<Started>),
+}
+
+/// An action that was started.
+#[derive(Debug)]
+pub struct Started {
+    approved: ApprovedAction,
+    at: Timestamp,
+}
+
+impl Started {
+    /// The proposal.
+    pub fn proposal(&self) -> &ProposalId {
+        self.approved.proposal()
+    }
+}
+
+impl ApprovalDesk<'_> {
+    /// Takes a decision that `by` made, whose identity the caller has verified. It is written down in any case.
+    ///
+    /// # Errors
+    /// [`NotTaken`]; then nothing was written.
+    pub async fn decide(&self, decision: Decision, by: Actor, now: Timestamp) -> Result<Ruling, NotTaken> {
+        let no_such = || NotTaken::NoSuchProposal(decision.proposal.clone());
+        let id = decision.proposal.incident().ok_or_else(no_such)?;
+        for _ in 0..ATTEMPTS {
+            let (incident, head) = match self.fold(&id).await {
+                Err(RecordError::NoSuchIncident(_)) => return Err(no_such()),
+                folded => folded?,
+            };
+            let seen = incident.proposals.get(&decision.proposal).ok_or_else(no_such)?;
+            let made = MadeDecision { decision: decision.clone(), by: by.clone(), at: now };
+            match self.rule(&incident, head, seen, made, now).await {
+                Err(RecordError::Conflict { .. }) => {}
+                ruled => return Ok(ruled?),
+            }
+        }
+        Err(NotTaken::Crowded(id))
+    }
+
+    async fn rule(
+        &self,
+        incident: &Incident,
+        head: Head,
+        seen: &SeenProposal,
+        made: MadeDecision,
+        now: Timestamp,
+    ) -> Result<Ruling, RecordError> {
+        let proposal = &seen.proposal;
+        let decision = made.decision.clone();
+        let decisions: Vec<MadeDecision> = seen.decisions.iter().cloned().chain([made.clone()]).collect();
+        let tiers = self.tiers(&proposal.services);
+        let freezes = self.known_freezes(now).await;
+        let facts = Facts {
+            proposal,
+            progress: incident.progress(seen),
+            decisions: &decisions,
+            roles: &incident.roles,
+            tiers: &tiers,
+            freezes: &freezes,
+        };
+        let approved = approve(&facts, self.policy, now);
+        let note = |denied: Option<String>| {
+            draft(now, made.by.clone(), Happening::Decided { decision: decision.clone(), denied })
+        };
+        let noted = |why: String| async {
+            self.append(&incident.id, head, vec![note(Some(why.clone()))]).await?;
+            Ok(Ruling::Noted(why))
+        };
+        let approved = match approved {
+            Ok(approved) => approved,
+            Err(Denied::Rejected { .. }) if decision.verdict == Decided::Reject => {
+                self.append(&incident.id, head, vec![note(None)]).await?;
+                return Ok(Ruling::Rejected);
+            }
+            Err(denied) => return noted(denied.to_string()).await,
+        };
+        if self.executor_of(&proposal.action).is_none() {
+            return noted("nothing is configured here that can do it".to_owned()).await;
+        }
+        let lease = Lease {
+            proposal: proposal.id.clone(),
+            runner: self.runner.to_owned(),
+            until: now.checked_add(LEASED_FOR).unwrap_or(now),
+        };
+        let target = proposal.action.target();
+        let take = Step::Take { lease, limits: self.limits };
+        if let Err(not_free) = self.targets.step_target(&target, &take, now).await? {
+            return noted(not_free.to_string()).await;
+        }
+        let started = Happening::ActionStarted {
+            proposal: proposal.id.clone(),
+            key: approved.key().clone(),
+            by: approved.by().to_vec(),
+            glass_broken: approved.glass_broken(),
+        };
+        let drafts = vec![note(None), draft(now, Actor::hearback(), started)];
+        if let Err(error) = self.append(&incident.id, head, drafts).await {
+            // Whoever was first may be another attempt of this very run: then the lease is theirs and they give it back.
+            let give_back = Step::GiveBack { proposal: proposal.id.clone(), runner: self.runner.to_owned() };
+            let is_started = matches!(error, RecordError::Conflict { .. })
+                && self.fold(&incident.id).await.is_ok_and(|(incident, _)| {
+                    incident.proposals.get(&proposal.id).is_some_and(|seen| seen.started_at.is_some())
+                });
+            // An append that may have been written must not free the target: its lease runs out by itself.
+            if matches!(error, RecordError::Conflict { .. }) && !is_started {
+                self.targets.step_target(&target, &give_back, now).await?.ok();
+            }
+            return Err(error);
+        }
+        if approved.glass_broken() {
+            let why = decision.why.for_people(200);
+            let by = made.by.for_people();
+            let text = format!("{by} broke the glass in {}: {}: {why}", incident.id, proposal.action.says());
+            self.tell(&format!("glass {}", proposal.id), text, now).await?;
+        }
+        Ok(Ruling::Started(Box::new(Started { approved, at: now })))
+    }
+
+    /// Does what was started, and writes down how it ended. `clock` gives the time.
+    ///
+    /// # Errors
+    /// The record is away: the action may have been done, and [`ApprovalDesk::settle`] will find out.
+    pub async fn carry_out(
+        &self,
+        started: Started,
+        clock: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<Outcome, RecordError> {
+        let Started { approved, at } = started;
+        let (id, action) = (approved.proposal().clone(), approved.action().clone());
+        let outcome = match self.executor_of(&action) {
+            Some(executor) => {
+                // The executor keeps its own time; this is for one that does not.
+                let grace = EXECUTE_WITHIN.unsigned_abs() * 2;
+                let done = executor.execute(approved, at, EXECUTE_WITHIN);
+                tokio::time::timeout(grace, done).await.unwrap_or_else(|_| Outcome::Unknown {
+                    why: format!("it did not end within {} s", grace.as_secs()),
+                })
+            }
+            None => Outcome::Failed { why: "nothing is configured here that can do it".into() },
+        };
+        self.finish(&id, &action, outcome, clock()).await
+    }
+
+    /// Writes down how an action ended, unless somebody did, and tells people what they must look at.
+    async fn finish(
+        &self,
+        id: &ProposalId,
+        action: &Action,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Outcome, RecordError> {
+        let no_such = || RecordError::Refused(format!("there is no proposal {id}"));
+        let incident_id = id.incident().ok_or_else(no_such)?;
+        let outcome = loop {
+            let (incident, head) = self.fold(&incident_id).await?;
+            let seen = incident.proposals.get(id).ok_or_else(no_such)?;
+            if let Some((_, known)) = &seen.outcome {
+                break known.clone();
+            }
+            let what = Happening::ActionFinished { proposal: id.clone(), outcome: outcome.clone() };
+            match self.append(&incident_id, head, vec![draft(now, Actor::hearback(), what)]).await {
+                Ok(()) => break outcome,
+                Err(RecordError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        };
+        let how = match &outcome {
+            Outcome::Done(_) => End::Done,
+            Outcome::NotAsExpected { .. } | Outcome::Failed { .. } => End::Failed,
+            Outcome::Unknown { .. } => End::Unknown,
+        };
+        let step = Step::End { ended: Ended { proposal: id.clone(), at: now, how }, limits: self.limits };
+        self.targets.step_target(&action.target(), &step, now).await?.ok();
+        if let Outcome::Unknown { why } = &outcome {
+            let text = format!(
+                "A person must look: nobody knows whether {id} was done ({}): {why}. It is not tried again.",
+                action.says()
+            );
+            self.tell(&format!("unknown {id}"), text, now).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Finds out what became of actions whose end nobody heard, because the program that did them was killed. None of
+    /// them is done again.
+    ///
+    /// # Errors
+    /// The record is away; what was not done is done by the next call.
+    pub async fn settle<'i>(
+        &self,
+        incidents: impl Iterator<Item = &'i Incident>,
+        now: Timestamp,
+    ) -> Result<Vec<(ProposalId, Outcome)>, RecordError> {
+        let mut settled = Vec::new();
+        for seen in incidents.flat_map(|incident| incident.proposals.values()) {
+            let Some(started_at) = seen.started_at.filter(|_| seen.is_under_way()) else { continue };
+            let since = now.duration_since(started_at);
+            if since <= LEASED_FOR {
+                continue;
+            }
+            let proposal = &seen.proposal;
+            let digest = proposal.digest().map_err(|error| RecordError::Refused(error.to_string()))?;
+            let key = IdempotencyKey::of(&proposal.id, &digest);
+            let found = match self.executor_of(&proposal.action) {
+                Some(executor) => executor.look(&proposal.action, &key, EXECUTE_WITHIN).await,
+                None => Ok(Trace::NotFound("nothing is configured here that could look".into())),
+            };
+            let why = "the program that did it ended before it said how";
+            let outcome = match found {
+                Ok(Trace::Done(receipt)) => Outcome::Done(receipt),
+                Ok(Trace::NotFound(says)) => Outcome::Unknown { why: format!("{why}; {says}") },
+                Err(_) if since <= LOOK_FOR => continue,
+                Err(error) => Outcome::Unknown { why: format!("{why}, and it can't be looked at: {error}") },
+            };
+            let outcome = self.finish(&proposal.id, &proposal.action, outcome, now).await?;
+            settled.push((proposal.id.clone(), outcome));
+        }
+        Ok(settled)
+    }
+
+    fn executor_of(&self, action: &Action) -> Option<&Arc<dyn ActionExecutor>> {
+        self.executors.iter().find(|executor| executor.supports(action))
+    }
+
+    fn tiers(&self, services: &[ServiceName]) -> BTreeMap<ServiceName, u8> {
+        let tier = |name: &ServiceName| Some((name.clone(), self.catalog.find(name.as_str())?.tier?));
+        services.iter().filter_map(tier).collect()
+    }
+
+    /// All freezes of this moment, with services by the names that the catalog gives them. One source that can't be read
+    /// is enough for doubt.
+    async fn known_freezes(&self, now: Timestamp) -> KnownFreezes {
+        let moment =
+            Window { from: now, until: now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now) };
+        let mut freezes = Vec::new();
+        for source in self.freezes {
+            let asked = tokio::time::timeout(FREEZES_WITHIN.unsigned_abs(), source.freezes(moment)).await;
+            match asked {
+                Ok(Ok(fetched)) if fetched.coverage.missing.is_empty() => freezes.extend(fetched.items),
+                Ok(Ok(fetched)) => {
+                    return KnownFreezes::Unknown(format!(
+                        "{}: {}",
+                        source.name(),
+                        fetched.coverage.missing.join(", ")
+                    ));
+                }
+                Ok(Err(error)) => return KnownFreezes::Unknown(format!("{}: {error}", source.name())),
+                Err(_) => {
+                    return KnownFreezes::Unknown(format!("{}: no answer in time", source.name()));
+                }
+            }
+        }
+        for service in freezes.iter_mut().flat_map(|freeze| freeze.services.iter_mut()) {
+            if let Some(known) = self.catalog.find(service.as_str()) {
+                *service = known.name.clone();
+            }
+        }
+        KnownFreezes::All(freezes)
+    }
+
+    async fn fold(&self, id: &IncidentId) -> Result<(Incident, Head), RecordError> {
+        let (entries, head) = load(self.record, id).await?;
+        let mut incident = Incident::new(id.clone());
+        entries.iter().for_each(|entry| incident.apply(entry));
+        Ok((incident, head))
+    }
+
+    async fn append(&self, id: &IncidentId, head: Head, drafts: Vec<Draft>) -> Result<(), RecordError> {
+        self.record.append(id, Expect::Head(Some(head)), drafts).await.map(drop)
+    }
+
+    async fn tell(&self, key: &str, text: String, now: Timestamp) -> Result<(), RecordError> {
+        let notice = Notice { key: key.to_owned(), at: now, text: ExternalText::new(text), told_at: None };
+        self.outbox.queue_notice(&notice).await.map(drop)
+    }
+}
+
+fn draft(now: Timestamp, by: Actor, what: Happening) -> Draft {
+    Draft { happened_at: now, known_at: now, recorded_at: now, by, what }
+}

@@ -62,19 +62,14 @@ impl Calibrations {
             .map_err(|error| anyhow::anyhow!(error.message().lines().next().unwrap_or_default().to_owned()))
             .with_context(form)?;
         anyhow::ensure!(file.version == VERSION, "{}: version {} is not known", form(), file.version);
+        let is_one = |entry: &Entry| entry.found.temperature.is_finite() && entry.found.temperature > 0.0;
+        anyhow::ensure!(file.repository.iter().all(is_one), "{}: a temperature must be above 0", form());
         Ok(Calibrations { entries: file.repository })
     }
 
     /// What was found on the repository at `root` with these weights.
     pub fn of(&self, root: &Path, weights: &Digest) -> Option<&Backtested> {
         self.entries.iter().find(|entry| entry.path == root && entry.weights == *weights).map(|e| &e.found)
-    }
-
-    /// What was found on the repository of this name with these weights; none if several are called so.
-    pub fn called(&self, name: &str, weights: &Digest) -> Option<&Backtested> {
-        let mut named = self.entries.iter().filter(|e| e.found.repository == name && e.weights == *weights);
-        let first = named.next()?;
-        if named.next().is_some() { None } else { Some(&first.found) }
     }
 
     /// Adds an entry in place of the one that the same repository had, and writes the file: it is whole, the old one or

@@ -50,7 +50,10 @@ impl Replacing {
             return Err(refuse("it is a folder".into()).into());
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let half = tempfile::Builder::new().prefix(".half-").tempfile_in(folder.unwrap_or(Path::new(".")));
+        // For everybody whom the umask lets; a temporary file is its owner's alone if nothing is said.
+        let for_all = std::fs::Permissions::from_mode(0o666);
+        let folder = folder.unwrap_or(Path::new("."));
+        let half = tempfile::Builder::new().prefix(".half-").permissions(for_all).tempfile_in(folder);
         let half = half.map_err(|error| refuse(io::Error::from(error.kind()).to_string()))?;
         Ok(Replacing { path: path.to_owned(), half })
     }
@@ -61,8 +64,6 @@ impl Replacing {
     /// It can't be written.
     pub fn with(mut self, text: &str) -> anyhow::Result<()> {
         self.half.write_all(text.as_bytes())?;
-        // A temporary file is its owner's alone; this one is for everybody who may see its folder.
-        self.half.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
         self.half.as_file().sync_all()?;
         self.half.persist(&self.path)?;
         Ok(())

@@ -18,7 +18,6 @@ use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
 use hearback_engine::calibration::{Backtested, Calibration, digest_of};
 use hearback_engine::driver::Sources;
 use hearback_engine::logged::LoggedChanges;
-use hearback_engine::recorded::Recorded;
 use hearback_git::{CommitCache, GitChangeSource, GitOptions, OnProgress, Progress as Reading, WalkMode};
 use hearback_record::{Record, RecordUrl};
 use jiff::SignedDuration;
@@ -167,15 +166,11 @@ fn calibration(read: &[Read], on_github: &[String], config: &Config) -> Option<C
     Calibration::together(&found?)
 }
 
-/// The same for the repositories that a record was read from: there it is only known what they are called.
-pub fn calibration_of_record(recorded: &Recorded, config: &Config) -> Option<Calibration> {
-    let known = Calibrations::load(config.calibrations.as_deref()?).ok()?;
-    let weights = digest_of(&config.ranker);
-    let sources: std::collections::BTreeSet<&str> =
-        recorded.snapshots.values().map(|snapshot| snapshot.source.as_str()).collect();
-    let names = sources.iter().filter_map(|source| source.strip_prefix("git:"));
-    let found: Option<Vec<Backtested>> = names.map(|name| known.called(name, &weights).cloned()).collect();
-    Calibration::together(&found?)
+/// Whether answers on the configured repositories say percentages.
+pub fn is_calibrated(config: &Config) -> bool {
+    let read = config.repositories.iter().map(|one| Some(Read::of(one, &repository(one).ok()?)));
+    let read: Option<Vec<Read>> = read.collect();
+    read.is_some_and(|read| calibration(&read, &live::github_names(config), config).is_some())
 }
 
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::ChangeKind;
 use crate::evidence::{Citation, Coverage, Gap};
+use crate::hash::Digest;
 use crate::ids::{ChangeId, ServiceName};
 use crate::text::ExternalText;
 
@@ -175,9 +176,10 @@ pub struct Suspect {
     pub strength: Strength,
     /// As a probability from 0 to 1; null until a backtest has calibrated the ranker on what was asked.
     pub confidence: Option<f64>,
-    /// The weighted sum of its reasons. Comparable inside one answer only.
+    /// The weighted sum of everything measured, what no reason tells in words included. Comparable inside one answer
+    /// only.
     pub score: f64,
-    /// Why, the weightiest first; those that speak against it too.
+    /// Why, as far as it can be told in words, the weightiest first; what speaks against it too.
     pub reasons: Vec<Reason>,
 }
 
@@ -244,6 +246,20 @@ pub struct Runbook {
     pub link: String,
 }
 
+/// On what probabilities were calibrated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CalibratedOn {
+    /// How many rollbacks it rests on.
+    pub cases: u32,
+    /// Whose rollbacks, and until when.
+    pub of: String,
+    /// What the temperature of the weights was multiplied by.
+    pub temperature: f64,
+    /// The digest of the weights it was found with.
+    #[schemars(with = "String")]
+    pub weights: Digest,
+}
+
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
@@ -271,7 +287,7 @@ pub struct Answer {
     pub none_of_these: Option<f64>,
     /// On what the probabilities were calibrated; null where confidence is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calibrated_on: Option<String>,
+    pub calibrated_on: Option<CalibratedOn>,
     /// What was put aside, newest first.
     pub ruled_out: Vec<RuledOut>,
     /// What was not authorised, newest first, whether suspected or not.
@@ -303,7 +319,6 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::Digest;
     use crate::ids::EvidenceId;
 
     #[test]

@@ -7,6 +7,7 @@ use hearback_core::hash::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::features::MEASURED_VERSION;
 use crate::ranker::Ranker;
 
 /// What a backtest found of the ranker's probabilities on one repository, or on several asked together.
@@ -61,7 +62,7 @@ impl Calibration {
 /// The digest of everything a ranker goes by: a calibration found with other weights says nothing of these.
 pub fn digest_of(ranker: &Ranker) -> Digest {
     // Its debug form holds every number in full, those that later versions add too.
-    Digest::of(format!("{ranker:?}").as_bytes())
+    Digest::of(format!("{MEASURED_VERSION} {ranker:?}").as_bytes())
 }
 
 #[cfg(test)]

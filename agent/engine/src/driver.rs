@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hearback_core::answer::{ANSWER_VERSION, Answer, Runbook, Strength, Verdict};
+use hearback_core::answer::{ANSWER_VERSION, Answer, CalibratedOn, Runbook, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
@@ -18,7 +18,7 @@ use crate::analysts::findings::findings;
 use crate::analysts::measured::{measured_series, surges};
 use crate::analysts::onset::{Measured, Stated, onset};
 use crate::analysts::suspects::{Inputs, Lineup, Ranking, Standing};
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, digest_of};
 use crate::gather;
 use crate::observe::{Observe, Observed};
 use crate::ranker::Ranker;
@@ -152,15 +152,19 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         gather::diffs(&sources.changes, &likeliest, share(budget, SECOND_SHARE), &mut gathered).await?
     };
     let ranking = lineup.rank(&diffs);
+    // A percentage is of what was backtested, and that was commits without services, freezes or rollouts.
+    let beyond = ranking.standings.iter().any(|standing| ranker.goes_beyond_backtest(&standing.values));
+    let calibration = context.calibration.filter(|_| !beyond);
     let mut gaps = context.gaps.to_vec();
     gaps.extend(gathered.gaps);
+    gaps.extend(gather::unread_diffs(&changes, &likeliest, &diffs));
     gaps.extend(observed.gaps.iter().cloned());
     gaps.extend(unknown_services(&lineup.inputs, &ranking, &observed));
     let considered = lineup.considered();
     let ruled_out = lineup.ruled_out;
     let Ranking { mut suspects, standings, none_of_these, .. } = ranking;
     let verdict = verdict(&suspects, &scope, &gaps);
-    if context.calibration.is_none() {
+    if calibration.is_none() {
         suspects.iter_mut().for_each(|suspect| suspect.confidence = None);
     }
     let answer = Answer {
@@ -172,8 +176,13 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         findings: findings(&observed, &series),
         considered,
         suspects,
-        none_of_these: context.calibration.map(|_| none_of_these),
-        calibrated_on: context.calibration.map(|found| format!("{} {}", found.cases, found.of)),
+        none_of_these: calibration.map(|_| none_of_these),
+        calibrated_on: calibration.map(|found| CalibratedOn {
+            cases: found.cases,
+            of: found.of.clone(),
+            temperature: found.temperature,
+            weights: digest_of(context.ranker),
+        }),
         ruled_out,
         unauthorised: flagged(&changes, &judged),
         runbook: runbook(incident, &scope, catalog),

@@ -1,6 +1,9 @@
 //! The features of a suspect by name: what the suspects analyst measures of a change, and which of them make one reason
 //! together. It must not know weights or how anything is measured.
 
+/// Goes up with every change of what a feature measures: what was calibrated before says nothing of what comes after.
+pub const MEASURED_VERSION: u32 = 2;
+
 /// A kind of reason: the features that say one thing to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -211,15 +214,15 @@ features! {
         FileCount = "files",
     }
     Files {
-        /// The share of its files that are documentation, if not all are harmless.
+        /// The share of its files that are documentation.
         DocsShare = "docs_share",
-        /// The share of its files that are tests, if not all are harmless.
+        /// The share of its files that are tests.
         TestsShare = "tests_share",
         /// The share of its files that are settings: YAML, JSON, templates and the like.
         SettingsShare = "settings_share",
     }
     Title {
-        /// 1 if the title says fix, typo, follow-up.
+        /// 1 if the title says that it mends: fix, typo, oops, missing, follow-up.
         SaysFix = "says_fix",
         /// ln(1 + characters of the title).
         TitleLength = "title_length",

@@ -1,7 +1,7 @@
 //! Asks every source at once, each with a deadline, and redacts what comes back. A source that fails or is late
 //! becomes a [`Gap`]; it never delays or hides the others. It must not know what the changes are needed for.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use hearback_core::hash::NotCanonical;
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::redaction::redact;
 use hearback_core::{
-    Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident, Origin,
-    SourceName,
+    Change, ChangeId, ChangeKind, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident,
+    Origin, SourceName,
 };
 use jiff::SignedDuration;
 use tracing::Instrument as _;
@@ -122,6 +122,33 @@ pub async fn diffs(
         }
     }
     Ok(found)
+}
+
+/// What is said of likely commits whose diffs did not come in time, by source. A source that gave none at all may have
+/// none to give.
+pub fn unread_diffs(
+    changes: &[Sighted],
+    wanted: &[ChangeId],
+    found: &BTreeMap<ChangeId, SightedDiff>,
+) -> Vec<Gap> {
+    let wanted: BTreeSet<&ChangeId> = wanted.iter().collect();
+    let mut by_source: BTreeMap<&SourceName, (usize, usize)> = BTreeMap::new();
+    for change in changes.iter().map(|sighted| &sighted.change) {
+        if change.kind == ChangeKind::Commit && wanted.contains(&change.id) {
+            let (read, unread) = by_source.entry(&change.source).or_default();
+            *(if found.contains_key(&change.id) { read } else { unread }) += 1;
+        }
+    }
+    let unread = by_source.into_iter().filter(|(_, (read, unread))| *read > 0 && *unread > 0);
+    unread
+        .map(|(source, (_, unread))| {
+            let these = match unread {
+                1 => "diff of 1 likely change was".to_owned(),
+                count => format!("diffs of {count} likely changes were"),
+            };
+            Gap { source: source.clone(), why: format!("the {these} not read") }
+        })
+        .collect()
 }
 
 pub(crate) async fn within<T>(

@@ -8,6 +8,8 @@ use crate::features::{FEATURES, Family, Feature, Values};
 /// The version of the form of `ranker.toml` that is read.
 const VERSION: u32 = 2;
 
+const WEEK_MINUTES: i64 = 7 * 24 * 60;
+
 /// When the evidence counts as strong. Both conditions must hold.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -237,6 +239,29 @@ impl Ranker {
         if !(probability.temperature.is_finite() && probability.temperature > 0.0) {
             return Err(BadRanker::OutOfRange("probability.temperature", "above 0"));
         }
+        let OnsetRule { alert_lag_minutes } = onset;
+        if !(0..=WEEK_MINUTES).contains(&alert_lag_minutes) {
+            return Err(BadRanker::OutOfRange("onset.alert_lag_minutes", "0 or more, and a week at most"));
+        }
+        let numbers = [
+            ("strength.probability", strength.probability),
+            ("strength.word_share", strength.word_share),
+            ("none.base", none.base),
+            ("none.clearest", none.clearest),
+            ("none.best_share", none.best_share),
+            ("words.title", words.title),
+            ("words.path", words.path),
+            ("words.body", words.body),
+            ("words.k1", words.k1),
+            ("words.b", words.b),
+            ("symptom.title", symptom.title),
+            ("symptom.own_alert", symptom.own_alert),
+            ("symptom.other_alert", symptom.other_alert),
+            ("symptom.message", symptom.message),
+        ];
+        if let Some((name, _)) = numbers.iter().find(|(_, number)| !number.is_finite()) {
+            return Err(BadRanker::NotFinite((*name).to_owned()));
+        }
         if !(0.0..1.0).contains(&none.prior) {
             return Err(BadRanker::OutOfRange("none.prior", "at least 0 and below 1"));
         }
@@ -274,6 +299,14 @@ impl Ranker {
     /// What the features of one family add to the score.
     pub fn points(&self, family: Family, values: &Values) -> f64 {
         family.features().map(|feature| self.weight(feature) * values.get(feature)).sum()
+    }
+
+    /// Whether something of a change counts that no backtest exercises: weights held by hand, for services, freezes,
+    /// rollouts and the like. Its words' share is measured for other rules and weighs nothing.
+    pub fn goes_beyond_backtest(&self, values: &Values) -> bool {
+        Feature::ALL.iter().any(|feature| {
+            self.is_held(*feature) && self.weight(*feature) != 0.0 && values.get(*feature) != 0.0
+        })
     }
 
     /// The same with confidence held back by `factor` (above 1), or let go further.
@@ -326,6 +359,8 @@ mod tests {
         check("name = \"newer\"", "name = \"service\"", "feature \"service\" needs exactly one weight");
         check("\nversion = 2", "\nversion = ", "column");
         check("\nversion = 2", "\nversion = 2\nspeed = 3", "column 1");
+        check("k1 = 1.2", "k1 = nan", "words.k1 must be a finite number");
+        check("alert_lag_minutes = 10", "alert_lag_minutes = 9223372036854775807", "a week at most");
         check("temperature = ", "temperature = -", "probability.temperature must be above 0");
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hearback_core::answer::{ChangeSummary, FindingKind, Flagged, RuledOut};
+use hearback_core::answer::{CalibratedOn, ChangeSummary, FindingKind, Flagged, RuledOut};
 use hearback_core::time::{format_length, format_time};
 use hearback_core::{Answer, ExternalText, Reason, SourceName, Suspect, Verdict};
 use jiff::SignedDuration;
@@ -247,7 +247,9 @@ fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
     };
     let cost = cost.map_or(String::new(), |cost| format!(" in {:.1} s", cost.elapsed.as_secs_f64()));
     let calibrated = match &answer.calibrated_on {
-        Some(on) => format!("; calibrated on {}", ExternalText::from(on.as_str()).for_people(200)),
+        Some(CalibratedOn { cases, of, .. }) => {
+            format!("; calibrated on {cases} {}", ExternalText::from(of.as_str()).for_people(200))
+        }
         None if answer.suspects.is_empty() => String::new(),
         None => format!("; strengths are not calibrated here ({CALIBRATE})"),
     };

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hearback_core::answer::CalibratedOn;
 use hearback_core::entry::{Body, Head};
 use hearback_core::happening::Question;
 use hearback_core::hash::NotCanonical;
@@ -12,10 +13,10 @@ use hearback_core::{
     Answer, Catalog, ChangeId, Coverage, Entry, Gap, Happening, Incident, IncidentId, SourceName,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::analysts::authorised::AuthorisationPolicy;
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, digest_of};
 use crate::driver::{self, Context};
 use crate::ranker::Ranker;
 use crate::recorded::{Readings, Recorded, Served, is_gathered};
@@ -49,8 +50,6 @@ pub struct Settings<'a> {
     pub ranker: &'a Ranker,
     /// Thresholds for series.
     pub signals: &'a Signals,
-    /// How far the probabilities can be believed.
-    pub calibration: Option<&'a Calibration>,
     /// What must be authorised.
     pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
@@ -129,8 +128,11 @@ pub async fn replay(
     let mut gaps = settings.gaps.to_vec();
     gaps.extend(plan.gaps.iter().cloned());
     gaps.extend(readings.gaps);
+    let calibration = plan.calibration.filter(|then| then.weights == digest_of(settings.ranker));
+    let calibration =
+        calibration.map(|then| Calibration { temperature: then.temperature, cases: then.cases, of: then.of });
     let context = Context {
-        calibration: settings.calibration,
+        calibration: calibration.as_ref(),
         ranker: settings.ranker,
         signals: settings.signals,
         policy: settings.policy,
@@ -142,7 +144,6 @@ pub async fn replay(
     };
     let answered = driver::answer(context, &plan.question).await?;
     let mut answer = answered.answer;
-    answer.gaps.extend(served.unread_diffs());
     match &plan.answered {
         Some(then) => {
             // What was searched, and what was not seen, no snapshot tells. The answer of then does.
@@ -180,6 +181,8 @@ struct Plan<'r> {
     read: Vec<&'r Entry>,
     /// What was answered then, if it is replayed as it was.
     answered: Option<Then>,
+    /// How far the probabilities could be believed then.
+    calibration: Option<CalibratedOn>,
     gaps: Vec<Gap>,
     head: Head,
 }
@@ -223,7 +226,9 @@ impl<'r> Plan<'r> {
         let read: Vec<&Entry> = recorded.entries.iter().filter(|entry| entry.known_at <= at).collect();
         let gaps = gaps_known(&read);
         let incident = Some(recorded.as_of(at.min(question.window.until)));
-        Plan { question, entry, incident, read, answered: None, gaps, head }
+        let last = read.iter().rev().find(|entry| entry.kind == "answered");
+        let calibration = last.and_then(|entry| Then::of(entry)?.calibrated_on);
+        Plan { question, entry, incident, read, answered: None, calibration, gaps, head }
     }
 
     /// What was read for the question counts, and no other reading; and what was known of the incident when it was
@@ -264,7 +269,9 @@ impl<'r> Plan<'r> {
             .is_none_or(|then| then.searched.iter().any(|coverage| Some(&coverage.source) == own.as_ref()));
         let incident =
             asked_inside.then(|| Incident::as_of(recorded.id.clone(), before, question.window.until));
-        Plan { question, entry: Some(asked.seq), incident, read, answered: then, gaps, head: answered.head() }
+        let calibration = then.as_ref().and_then(|then| then.calibrated_on.clone());
+        let (entry, head) = (Some(asked.seq), answered.head());
+        Plan { question, entry, incident, read, answered: then, calibration, gaps, head }
     }
 }
 
@@ -273,6 +280,14 @@ impl<'r> Plan<'r> {
 struct Then {
     searched: Vec<Coverage>,
     gaps: Vec<Gap>,
+    /// Of another form in older answers, and then none that can be used.
+    #[serde(default, deserialize_with = "if_it_fits")]
+    calibrated_on: Option<CalibratedOn>,
+}
+
+fn if_it_fits<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CalibratedOn>, D::Error> {
+    let json = serde_json::Value::deserialize(from)?;
+    Ok(CalibratedOn::deserialize(json).ok())
 }
 
 impl Then {
@@ -290,7 +305,7 @@ fn of_catalog(gap: &Gap) -> bool {
 fn gaps_known(known: &[&Entry]) -> Vec<Gap> {
     let mut by_source: BTreeMap<SourceName, Vec<Gap>> = BTreeMap::new();
     for entry in known.iter().filter(|entry| entry.kind == "answered") {
-        let Some(Then { gaps, searched }) = Then::of(entry) else { continue };
+        let Some(Then { gaps, searched, .. }) = Then::of(entry) else { continue };
         for Coverage { source, .. } in &searched {
             by_source.insert(source.clone(), Vec::new());
         }

@@ -1,7 +1,7 @@
 //! Scope: what a question is about. Turns the asker's words and the incident's texts into weighted words, named
 //! files and identifiers, and services. It must not know the changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hearback_core::happening::Question;
 use hearback_core::{Catalog, ExternalText, Incident, ServiceName};
@@ -34,6 +34,9 @@ const ABOUT_TESTS: &[&str] = &[
     "unittest",
 ];
 
+/// As many files, and as many identifiers, are looked for: each is searched on every changed line that is read.
+const MOST_NAMED: usize = 200;
+
 /// A word of the symptom.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SymptomWord {
@@ -41,6 +44,8 @@ pub struct SymptomWord {
     pub surface: String,
     /// What it counts; 1 for the asker's own words.
     pub weight: f64,
+    /// How many other words came before it, the asker's own first.
+    pub place: usize,
 }
 
 /// What a question is about.
@@ -97,9 +102,11 @@ impl Scope {
         self.words.is_empty() && self.services.is_empty()
     }
 
-    /// Whether it speaks of tests, builds or what runs them.
+    /// Whether it speaks of tests, builds or what runs them, in words that count in full: what is said beside it in a
+    /// channel does not make it so.
     pub fn is_about_tests(&self) -> bool {
-        ABOUT_TESTS.iter().any(|word| self.words.contains_key(*word))
+        let counts = |word: &&str| self.words.get(*word).is_some_and(|word| word.weight >= 1.0);
+        ABOUT_TESTS.iter().any(|word| counts(&word))
     }
 
     fn add_services(&mut self, services: &[ServiceName]) {
@@ -121,8 +128,9 @@ impl Scope {
 
     fn add_words(&mut self, text: &ExternalText, weight: f64) {
         for_each_term(text.as_untrusted(), |term, surface| {
+            let place = self.words.len();
             let word = self.words.entry(term.to_owned());
-            let word = word.or_insert_with(|| SymptomWord { surface: surface.to_lowercase(), weight });
+            let word = word.or_insert_with(|| SymptomWord { surface: surface.to_lowercase(), weight, place });
             word.weight = word.weight.max(weight);
         });
     }
@@ -137,7 +145,9 @@ impl Scope {
 
     fn add_named(&mut self, text: &ExternalText) {
         let Named { files, identifiers } = named(text.as_untrusted());
-        self.named.files.extend(files);
-        self.named.identifiers.extend(identifiers);
+        let room = |held: &BTreeSet<String>| MOST_NAMED.saturating_sub(held.len());
+        let (more_files, more_identifiers) = (room(&self.named.files), room(&self.named.identifiers));
+        self.named.files.extend(files.into_iter().take(more_files));
+        self.named.identifiers.extend(identifiers.into_iter().take(more_identifiers));
     }
 }

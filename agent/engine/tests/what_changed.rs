@@ -259,6 +259,68 @@ async fn an_identifier_on_a_changed_line_is_cited_with_file_and_line() {
 }
 
 #[tokio::test]
+async fn of_commits_that_came_in_one_merge_the_last_was_not_touched_again() {
+    let step = |name: &str, minutes| Change {
+        effective_at: before(10),
+        ..commit(name, minutes, &format!("Step {name} of the importer"), &["lib/importer.rb"])
+    };
+    // By their shas they would stand the other way round.
+    let steps =
+        ["c3", "c2", "c1"].into_iter().zip([300, 200, 100]).map(|(name, minutes)| step(name, minutes));
+    let asked = Asked { symptom: "the importer stopped", ..Asked::default() };
+    let answer = steps.fold(asked, Asked::with).answer().await;
+    let touched_again = |name: &str| {
+        let suspect = answer
+            .suspects
+            .iter()
+            .find(|suspect| suspect.change.sha.as_deref().is_some_and(|sha| sha.starts_with(name)));
+        suspect
+            .unwrap()
+            .reasons
+            .iter()
+            .any(|reason| reason.claim.says().contains("touched the same files again"))
+    };
+    assert_eq!(["c3", "c2", "c1"].map(touched_again), [true, true, false]);
+}
+
+#[tokio::test]
+async fn an_author_is_named_by_a_word_that_means_nobody_else() {
+    let by = |name: &str, email: &str, change: Change| Change {
+        author: Author { name: name.into(), email: Some(email.into()), nature: Nature::Person },
+        ..change
+    };
+    let named = |answer: &Answer| -> Vec<String> {
+        let reasons = answer.suspects.iter().flat_map(|suspect| &suspect.reasons);
+        reasons.filter(|reason| reason.feature == "author_named").map(|r| r.claim.says().to_owned()).collect()
+    };
+    let asked = |symptom| Asked { symptom, ..Asked::default() };
+    let by_li = || by("Li Wei", "checkout@corp.example", commit("c1", 30, "Docs of the API", &["api/a.go"]));
+    let answer = asked("checkout page is down").with(by_li()).answer().await;
+    assert!(named(&answer).is_empty(), "an address is no name: {:?}", named(&answer));
+    let answer = asked("the deploy of Wei broke login").with(by_li()).answer().await;
+    assert_eq!(named(&answer), ["the symptom has \"wei\", and Li Wei wrote it"]);
+    let by_mark = by("Mark Test", "m@corp.example", commit("c2", 30, "Sort the list", &["list.go"]));
+    let other = commit("c3", 40, "Mark messages as read", &["inbox.go"]);
+    let answer = asked("nobody can mark messages").with(by_mark).with(other).answer().await;
+    assert!(named(&answer).is_empty(), "{:?}", named(&answer));
+}
+
+#[tokio::test]
+async fn where_the_service_counts_no_percentage_is_said() {
+    let calibration = || Some(Calibration { temperature: 1.0, cases: 9, of: "rollbacks of shop".into() });
+    let guilty = || commit("c1", 15, "Round checkout totals", &["services/checkout/totals.go"]);
+    let asked = |services: &'static [&'static str]| Asked {
+        symptom: "checkout totals are wrong",
+        services,
+        calibration: calibration(),
+        ..Asked::default()
+    };
+    assert!(asked(&[]).with(guilty()).answer().await.suspects[0].confidence.is_some());
+    let answer = asked(&["checkout"]).with(guilty()).answer().await;
+    assert_eq!((answer.suspects[0].confidence, answer.calibrated_on), (None, None));
+}
+
+#[tokio::test]
 async fn without_a_symptom_the_answer_says_it_can_not_tell() {
     let answer = Asked::default().answer().await;
     assert_eq!(answer.verdict, Verdict::CantTell);

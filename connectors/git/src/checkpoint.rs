@@ -9,7 +9,7 @@ use git2::Oid;
 
 use crate::encoding::{Reader, Writer};
 
-/// How many checkpoints are kept for one tip; the one not used longest goes first.
+/// How many checkpoints are kept for one tip; the one made first goes first.
 const KEPT: usize = 32;
 
 /// Where a walk stood.
@@ -88,6 +88,13 @@ mod tests {
             assert_eq!(decode(&bytes[..cut]), None, "cut at {cut}");
         }
         assert_eq!(decode(&[bytes, vec![0]].concat()), None);
+    }
+
+    #[test]
+    fn a_main_line_that_nothing_waiting_leads_to_is_not_taken() {
+        let oid = |n: u8| Oid::from_bytes(&[n; 20]).unwrap();
+        let lost = Checkpoint { main: Some(oid(9)), ..checkpoint(7) };
+        assert_eq!(decode(&encode(&[checkpoint(8), lost])), None);
     }
 
     #[test]

@@ -86,6 +86,9 @@ pub(crate) fn diffs(shared: &Shared, changes: &[ChangeId], stop: &Stop) -> Resul
     if let Some(cache) = &shared.options.cache {
         cache.store(Table::Diffs, &facts);
     }
+    if !found.is_empty() && found.iter().all(Option::is_none) && stop.check().is_err() {
+        return Err(ConnectorError::TimedOut(stop.budget()));
+    }
     Ok(wanted.into_iter().zip(found).filter_map(|((id, _), capped)| Some(capped?.into_diff(id))).collect())
 }
 

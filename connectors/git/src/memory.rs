@@ -11,20 +11,29 @@ use hearback_core::change::PathChange;
 use crate::object::{Header, Words};
 use crate::revert_message::Mentions;
 
-/// Headers remembered; about 150 bytes each.
-const MOST_HEADERS: usize = 300_000;
+/// Bytes of headers, at most twice this: some 300,000 of them.
+const HEADER_BYTES: usize = 24 << 20;
 /// Bytes of each other kind of fact, at most twice this.
 const KEPT_BYTES: usize = 8 << 20;
 
 /// What is remembered of one repository's commits.
-#[derive(Default)]
 pub(crate) struct Memory {
     /// Headers walked before: a question about last year walks this year first, every time.
-    pub(crate) headers: Headers,
+    pub(crate) headers: Remembered<Header>,
     /// What people wrote.
     pub(crate) told: Remembered<Told>,
     /// Counted files.
     pub(crate) files: Remembered<Vec<PathChange>>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory {
+            headers: Remembered::of_at_most(HEADER_BYTES),
+            told: Remembered::of_at_most(KEPT_BYTES),
+            files: Remembered::of_at_most(KEPT_BYTES),
+        }
+    }
 }
 
 /// What people wrote in a commit, and what that says of other commits.
@@ -48,6 +57,13 @@ impl Weighed for Told {
     }
 }
 
+impl Weighed for Header {
+    fn bytes(&self) -> usize {
+        // The maps that hold it take as much again.
+        2 * size_of::<Header>() + size_of_val(self.parents.as_slice())
+    }
+}
+
 impl Weighed for Vec<PathChange> {
     fn bytes(&self) -> usize {
         let text = |change: &PathChange| {
@@ -57,38 +73,26 @@ impl Weighed for Vec<PathChange> {
     }
 }
 
-/// Headers of commits.
-#[derive(Default)]
-pub(crate) struct Headers(Mutex<HashMap<Oid, Arc<Header>>>);
-
-impl Headers {
-    pub(crate) fn get(&self, oid: Oid) -> Option<Arc<Header>> {
-        lock(&self.0).get(&oid).cloned()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.0).is_empty()
-    }
-
-    pub(crate) fn extend(&self, fresh: Vec<(Oid, Arc<Header>)>) {
-        let mut known = lock(&self.0);
-        if known.len() > MOST_HEADERS {
-            known.clear();
-        }
-        known.extend(fresh);
-    }
-}
-
 /// Facts of one kind.
 pub(crate) struct Remembered<T>(Mutex<Generations<T>>);
 
-impl<T> Default for Remembered<T> {
-    fn default() -> Self {
-        Remembered(Mutex::new(Generations { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 }))
-    }
-}
-
 impl<T: Weighed> Remembered<T> {
+    /// Nothing yet, and never more than twice so many bytes.
+    fn of_at_most(most_bytes: usize) -> Self {
+        let (young, old) = (HashMap::new(), HashMap::new());
+        Remembered(Mutex::new(Generations { young, old, young_bytes: 0, most_bytes }))
+    }
+
+    /// Whether nothing is known yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.0).young.is_empty()
+    }
+
+    /// What is known of one commit.
+    pub(crate) fn get_one(&self, commit: Oid) -> Option<Arc<T>> {
+        lock(&self.0).get(commit)
+    }
+
     /// What is known of each of these commits.
     pub(crate) fn get(&self, commits: impl Iterator<Item = Oid>) -> Vec<Option<Arc<T>>> {
         let mut kept = lock(&self.0);
@@ -106,6 +110,7 @@ struct Generations<T> {
     young: HashMap<Oid, Arc<T>>,
     old: HashMap<Oid, Arc<T>>,
     young_bytes: usize,
+    most_bytes: usize,
 }
 
 impl<T: Weighed> Generations<T> {
@@ -120,10 +125,10 @@ impl<T: Weighed> Generations<T> {
 
     fn put(&mut self, commit: Oid, fact: Arc<T>) {
         let bytes = fact.bytes();
-        if bytes > KEPT_BYTES / 8 {
+        if bytes > self.most_bytes / 8 {
             return;
         }
-        if self.young_bytes + bytes > KEPT_BYTES {
+        if self.young_bytes + bytes > self.most_bytes {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }
@@ -155,7 +160,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_what_is_asked_for_stays() {
-        let memory: Remembered<Fact> = Remembered::default();
+        let memory: Remembered<Fact> = Remembered::of_at_most(KEPT_BYTES);
         let bytes = KEPT_BYTES / 100;
         for n in 0..1_000 {
             memory.extend([(oid(n), Arc::new(Fact(bytes)))]);
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_fact_that_would_push_out_much_is_not_kept() {
-        let memory: Remembered<Fact> = Remembered::default();
+        let memory: Remembered<Fact> = Remembered::of_at_most(KEPT_BYTES);
         memory.extend([(oid(1), Arc::new(Fact(KEPT_BYTES)))]);
         assert!(memory.get([oid(1)].into_iter()).iter().all(Option::is_none));
     }

@@ -141,7 +141,11 @@ impl Question<'_> {
         let shallow = repositories::shallow_commits(self.repository);
         let known = self.checkpoints(tip.oid);
         let whole = Checkpoint { at_s: i64::MAX, main: Some(tip.oid), waiting: vec![tip.oid] };
-        let start = checkpoint::nearest(&known, until_s).unwrap_or(&whole);
+        // A place on the way may have been reached in another clone that shares the cache, and lack something here: what
+        // is missing has to be met, so that it is told.
+        let is_here = |oid: &Oid| self.objects.with(*oid, ObjectType::Commit, |_| ()).is_ok();
+        let near = checkpoint::nearest(&known, until_s).filter(|_| shallow.is_empty());
+        let start = near.filter(|place| place.waiting.iter().all(is_here)).unwrap_or(&whole);
         let route = Route { start, from_s, until_s, mode, shallow: &shallow };
         let mut graph = walk::walk(self.objects, &self.shared.memory.headers, &route, self.stop, &|seen| {
             self.shared.progress(Progress::Walking { seen });

@@ -13,6 +13,7 @@ pub(crate) struct Stopped;
 /// Asked at every step of long work.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
+    budget: SignedDuration,
     deadline: Option<Instant>,
     abandoned: Arc<AtomicBool>,
 }
@@ -20,10 +21,16 @@ pub(crate) struct Stop {
 impl Stop {
     /// Ends work after `budget`, and as soon as the returned guard is dropped.
     pub(crate) fn after(budget: SignedDuration) -> (Self, Abandon) {
-        let budget = Duration::try_from(budget).unwrap_or_default();
+        let length = Duration::try_from(budget).unwrap_or_default();
         let abandoned = Arc::new(AtomicBool::new(false));
-        let stop = Stop { deadline: Instant::now().checked_add(budget), abandoned: Arc::clone(&abandoned) };
+        let deadline = Instant::now().checked_add(length);
+        let stop = Stop { budget, deadline, abandoned: Arc::clone(&abandoned) };
         (stop, Abandon(abandoned))
+    }
+
+    /// How long it may take in all.
+    pub(crate) fn budget(&self) -> SignedDuration {
+        self.budget
     }
 
     pub(crate) fn check(&self) -> Result<(), Stopped> {

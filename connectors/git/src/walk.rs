@@ -10,7 +10,7 @@ use std::sync::Arc;
 use git2::{ObjectType, Oid};
 
 use crate::checkpoint::Checkpoint;
-use crate::memory::Headers;
+use crate::memory::Remembered;
 use crate::object::{self, Header};
 use crate::objects::{Objects, Unreadable};
 use crate::stop::Stop;
@@ -110,7 +110,7 @@ pub(crate) struct Route<'a> {
 /// Walks. `seen` hears now and then how many commits were seen.
 pub(crate) fn walk(
     objects: &Objects<'_>,
-    memory: &Headers,
+    memory: &Remembered<Header>,
     route: &Route<'_>,
     stop: &Stop,
     seen: &dyn Fn(usize),
@@ -123,7 +123,7 @@ pub(crate) fn walk(
         frontier: BinaryHeap::new(),
     };
     for &oid in &route.start.waiting {
-        // What is absent is a gap of its own: the walk that came here first would not have kept this place.
+        // Whoever chose this start looked whether it is here.
         let _ = walker.push(oid, 0);
     }
     walker.graph.main = route.start.main.and_then(|main| walker.graph.by_oid.get(&main).copied());
@@ -173,7 +173,7 @@ enum Way {
 struct Walker<'a, 'r> {
     objects: &'a Objects<'r>,
     /// None if nothing is known yet.
-    memory: Option<&'a Headers>,
+    memory: Option<&'a Remembered<Header>>,
     fresh: Vec<(Oid, Arc<Header>)>,
     graph: Graph,
     frontier: BinaryHeap<Waiting>,
@@ -232,7 +232,7 @@ impl Walker<'_, '_> {
         if let Some(&index) = self.graph.by_oid.get(&oid) {
             return Ok(index);
         }
-        let header = match self.memory.and_then(|memory| memory.get(oid)) {
+        let header = match self.memory.and_then(|memory| memory.get_one(oid)) {
             Some(header) => header,
             None => {
                 let header = self

@@ -220,7 +220,8 @@ fn what_was_saved_makes_answers_say_percentages_until_the_weights_change() -> Re
     assert!(last.ends_with("; calibrated on 36 rollbacks of shop until 2025-05-15"), "{after}");
     assert!(after.lines().count() <= 10, "{after}");
     let json = home.run(ask.iter().chain(&["--json"]))?.json()?;
-    assert_eq!(json["calibrated_on"], "36 rollbacks of shop until 2025-05-15");
+    assert_eq!(json["calibrated_on"]["cases"], 36);
+    assert_eq!(json["calibrated_on"]["of"], "rollbacks of shop until 2025-05-15");
     assert!(json["suspects"][0]["confidence"].is_f64() && json["none_of_these"].is_f64());
     assert!(doctor(&home)?.starts_with("ok     calibration: shop: 36 rollbacks until 2025-05-15, ECE 0."));
 

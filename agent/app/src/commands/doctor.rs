@@ -151,7 +151,13 @@ fn calibration(config: &Config) -> Check {
             }
         }
     };
-    let says = asked.iter().map(&mut of).collect::<Vec<_>>().join("; ");
+    let mut says = asked.iter().map(&mut of).collect::<Vec<_>>().join("; ");
+    if is_whole && !config.repositories.is_empty() && !wiring::is_calibrated(config) {
+        is_whole = false;
+        says.push_str(
+            "; but one is asked by its first parents, or on GitHub alone, and that was not backtested",
+        );
+    }
     if is_whole { Check::new("calibration", Health::Ok, says) } else { off(&says) }
 }
 

@@ -29,7 +29,7 @@ pub struct Question<'a> {
     pub as_of: Timestamp,
     /// What the symptom names.
     pub named: &'a Named,
-    /// Whether the symptom speaks of tests or builds: then a change to tests alone may well have done it.
+    /// Whether the symptom speaks of tests or builds: then a change to tests may well have done it.
     pub about_tests: bool,
 }
 
@@ -66,7 +66,7 @@ pub fn rule_out(
     let names_a_file = paths
         .iter()
         .any(|path| question.named.files.iter().any(|file| file.ends_with(path.path.file_name())));
-    if paths.is_empty() || names_a_file || question.about_tests {
+    if paths.is_empty() || names_a_file {
         return None;
     }
     let all_are = |wanted: Purpose| paths.iter().all(|path| purpose(&path.path) == wanted);
@@ -76,6 +76,8 @@ pub fn rule_out(
     };
     if all_are(Purpose::Documentation) {
         put_aside("docs_only", only("documentation"), evidence.clone())
+    } else if question.about_tests {
+        None
     } else if all_are(Purpose::Test) {
         put_aside("tests_only", only("tests"), evidence.clone())
     } else if paths.iter().all(|path| purpose(&path.path) != Purpose::Runs) {

@@ -40,7 +40,8 @@ pub struct ChangedLines<'a> {
     pub by_beyond: Places,
     /// The most that any candidate has, message and paths included.
     pub best_all: f64,
-    /// Identifiers that the symptom names, the rarest first: 1 for one that stands in a single diff, 0 for one in all.
+    /// Identifiers that the symptom names, the rarest first, each with its rarity: 1 for one that
+    /// stands in a single diff, the less the more have it.
     pub identifiers: Vec<(&'a str, f64)>,
 }
 

@@ -1,7 +1,7 @@
 //! What is worked out once for all candidates of a question: the symptom's words counted in each, their order in time,
 //! who changed what again. It must not know weights.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hearback_core::ExternalText;
 use jiff::Timestamp;
@@ -34,8 +34,8 @@ pub struct Member {
     pub paths: Counted,
     /// Title, body and paths by the weights of the word rule.
     pub message: Counted,
-    /// How many words of the symptom the author's name has.
-    pub author_words: f64,
+    /// The words of the author's name that the symptom has, and no candidate's title or path.
+    pub author_words: Vec<u16>,
     pub age_hours: f64,
     /// How many candidates are newer.
     pub newer: f64,
@@ -80,15 +80,18 @@ impl<'a> Pool<'a> {
                 );
                 let message =
                     Counted::weighted([(&title, rule.title), (&body, rule.body), (&paths, rule.path)]);
-                let email = change.author.email.as_ref().map_or("", |email| email.as_untrusted());
-                let user = email.split('@').next().unwrap_or_default();
-                let author = Counted::of([change.author.name.as_untrusted(), user], &query);
-                let author_words = author.numbers().count() as f64;
+                let author = Counted::of([change.author.name.as_untrusted()], &query);
+                let author_words = author.numbers().collect();
                 let age_hours = hours_before(candidate.effective_at, inputs.reference());
                 Member { title, body, paths, message, author_words, age_hours, ..Member::default() }
             })
             .collect();
         in_time(candidates, &mut members);
+        by_author(candidates, &mut members);
+        // "Mark" is a name where nothing is called so.
+        let used: HashSet<u16> =
+            members.iter().flat_map(|member| member.title.numbers().chain(member.paths.numbers())).collect();
+        members.iter_mut().for_each(|member| member.author_words.retain(|number| !used.contains(number)));
         let rarity = Rarity::of(&query, members.iter().map(|member| &member.message));
         let [by_title, body, by_paths, message] = [
             Bm25::of(members.iter().map(|member| &member.title), rule),
@@ -126,32 +129,35 @@ fn own_lines(body: &ExternalText) -> impl Iterator<Item = &str> {
     body.as_untrusted().lines().filter(move |line| !is_trailer(line))
 }
 
-/// What the candidates' order in time says of each.
+/// How many candidates took effect later than each.
 fn in_time(candidates: &[Candidate<'_>], members: &mut [Member]) {
+    let mut moments: Vec<Timestamp> = candidates.iter().map(|candidate| candidate.effective_at).collect();
+    moments.sort_unstable();
+    for (candidate, member) in candidates.iter().zip(members) {
+        let not_later = moments.partition_point(|at| *at <= candidate.effective_at);
+        member.newer = (moments.len() - not_later) as f64;
+    }
+}
+
+/// What each author did next. Commits that came together in one merge took effect at one moment, so the times at which
+/// they were committed count here.
+fn by_author(candidates: &[Candidate<'_>], members: &mut [Member]) {
     let mut order: Vec<(usize, &Candidate<'_>)> = candidates.iter().enumerate().collect();
+    let committed = |candidate: &Candidate<'_>| candidate.sighted.change.committed_at;
     order.sort_by(|(_, a), (_, b)| {
-        b.effective_at.cmp(&a.effective_at).then_with(|| a.sighted.change.id.cmp(&b.sighted.change.id))
+        committed(b).cmp(&committed(a)).then_with(|| a.sighted.change.id.cmp(&b.sighted.change.id))
     });
     let mut authors: HashMap<&str, f64> = HashMap::new();
     order.iter().for_each(|(_, candidate)| *authors.entry(author(candidate)).or_default() += 1.0);
     // Who touched a file when, the candidate nearest in time last.
     let mut touched_by: HashMap<(&str, &str), Timestamp> = HashMap::new();
-    let (mut newer, mut same_time, mut before): (f64, f64, Option<&Candidate<'_>>) = (0.0, 0.0, None);
+    let mut before: Option<&Candidate<'_>> = None;
     for (index, candidate) in &order {
         let Some(member) = members.get_mut(*index) else { continue };
-        match before {
-            Some(before) if before.effective_at == candidate.effective_at => same_time += 1.0,
-            Some(_) => {
-                newer += same_time + 1.0;
-                same_time = 0.0;
-            }
-            None => {}
-        }
-        let (who, at) = (author(candidate), candidate.effective_at);
-        member.newer = newer;
+        let (who, at) = (author(candidate), committed(candidate));
         member.author_changes = authors.get(who).copied().unwrap_or_default();
         member.series = before.is_some_and(|before| {
-            author(before) == who && hours_before(at, before.effective_at) < SERIES_HOURS
+            author(before) == who && hours_before(at, committed(before)) < SERIES_HOURS
         });
         let paths = candidate.sighted.change.paths.as_slice();
         member.retouched = paths.iter().any(|path| {

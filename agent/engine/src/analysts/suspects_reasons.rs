@@ -35,10 +35,7 @@ impl Telling<'_, '_> {
             Family::DiffWords => self.diff_words(),
             Family::NamedFile => self.named_file(),
             Family::NamedIdentifier => self.named_identifier(),
-            Family::AuthorNamed => {
-                let name = self.candidate.sighted.change.author.name.for_people(40);
-                has(Feature::AuthorNamed).then(|| says(format!("the symptom names {name}")))?
-            }
+            Family::AuthorNamed => says(self.author_named()?),
             Family::Service => match service(self.inputs(), &self.candidate.sighted.change)? {
                 Concern::Affected(name) => says(format!("concerns {name}")),
                 Concern::Others(_) => None,
@@ -85,6 +82,7 @@ impl Telling<'_, '_> {
         let age = format_length(SignedDuration::try_from_secs_f64(hours * 3600.0).unwrap_or_default());
         let how = match candidate.rollout {
             Some(_) => "rolled out",
+            None if self.values.get(Feature::NotLanded) > 0.0 => "written",
             None if candidate.effective_at > candidate.sighted.change.committed_at => "merged",
             None => "landed",
         };
@@ -165,6 +163,16 @@ impl Telling<'_, '_> {
             removed.get_or_insert(citation);
         }
         removed
+    }
+
+    fn author_named(&self) -> Option<String> {
+        let pool = &self.lineup.pool;
+        let words = &pool.members.get(self.index)?.author_words;
+        let shown = words.iter().filter_map(|number| pool.query.term(*number));
+        let shown: Vec<String> =
+            shown.map(|term| format!("\"{}\"", ExternalText::from(term.surface).for_people(30))).collect();
+        let name = self.candidate.sighted.change.author.name.for_people(40);
+        (!shown.is_empty()).then(|| format!("the symptom has {}, and {name} wrote it", shown.join(", ")))
     }
 
     fn size(&self) -> Option<String> {

@@ -7,7 +7,7 @@ use crate::ranker::WordRule;
 use crate::scope::SymptomWord;
 use crate::words::for_each_term;
 
-/// As many words of a symptom are looked for; the rest of a long trace says little more.
+/// As many words of a symptom are looked for: those that count most, words before numbers, the first before the last.
 const MOST_TERMS: usize = 400;
 
 /// A word of the symptom.
@@ -36,7 +36,15 @@ impl<'q> Query<'q> {
             surface: &word.surface,
             weight: word.weight,
         };
-        let terms: Vec<Term<'q>> = words.iter().take(MOST_TERMS).map(term).collect();
+        let mut told: Vec<(&String, &SymptomWord)> = words.iter().collect();
+        let has_digit = |term: &str| term.bytes().any(|b| b.is_ascii_digit());
+        told.sort_by(|(a, x), (b, y)| {
+            let words_first = || has_digit(a).cmp(&has_digit(b));
+            y.weight.total_cmp(&x.weight).then_with(words_first).then(x.place.cmp(&y.place))
+        });
+        told.truncate(MOST_TERMS);
+        told.sort_unstable_by_key(|(term, _)| *term);
+        let terms: Vec<Term<'q>> = told.into_iter().map(term).collect();
         let numbers = terms.iter().zip(0..).map(|(term, number)| (term.term, number)).collect();
         Query { terms, numbers }
     }
@@ -219,8 +227,24 @@ mod tests {
     use super::*;
 
     fn words(words: &[&str]) -> BTreeMap<String, SymptomWord> {
-        let word = |w: &&str| ((*w).to_owned(), SymptomWord { surface: (*w).to_owned(), weight: 1.0 });
-        words.iter().map(word).collect()
+        let word = |(place, w): (usize, &&str)| {
+            ((*w).to_owned(), SymptomWord { surface: (*w).to_owned(), weight: 1.0, place })
+        };
+        words.iter().enumerate().map(word).collect()
+    }
+
+    #[test]
+    fn of_very_many_words_those_that_tell_stay() {
+        let mut many = words(&["zebra", "upload"]);
+        for number in 0..MOST_TERMS {
+            let noise = |weight| SymptomWord { surface: String::new(), weight, place: 2 + number };
+            many.insert(format!("{number}ms"), noise(1.0));
+            many.insert(format!("chat{number}chat"), noise(0.1));
+        }
+        let query = Query::new(&many);
+        assert_eq!(query.terms.len(), MOST_TERMS);
+        assert!(query.numbers.contains_key("zebra") && query.numbers.contains_key("upload"));
+        assert!(query.terms.iter().all(|term| term.weight == 1.0));
     }
 
     #[test]

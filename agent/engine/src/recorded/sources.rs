@@ -1,8 +1,8 @@
 //! Readings, served through the ports that live sources serve, under the names of those sources. They answer at once and
 //! know no time limit, so that no replay depends on how fast a machine is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use hearback_core::change::Diff;
@@ -14,8 +14,8 @@ use hearback_core::ports::{
 use hearback_core::telemetry::{LogTemplate, SpanStatus};
 use hearback_core::time::format_time;
 use hearback_core::{
-    Change, ChangeId, ChangeKind, Coverage, Evidence, EvidenceId, Fetched, Gap, LogRecord, Series,
-    SourceName, SpanRecord, Window,
+    Change, ChangeId, Coverage, Evidence, EvidenceId, Fetched, LogRecord, Series, SourceName, SpanRecord,
+    Window,
 };
 use jiff::SignedDuration;
 
@@ -26,8 +26,6 @@ use crate::snapshot::Content;
 /// A reading as a source.
 struct Replayed {
     reading: Reading,
-    /// The changes whose diffs were wanted.
-    wanted: Arc<Mutex<BTreeSet<ChangeId>>>,
 }
 
 /// Readings that are served, and what came of it.
@@ -35,17 +33,13 @@ pub(crate) struct Served {
     /// What a question is asked of.
     pub sources: Sources,
     replayed: Vec<Arc<Replayed>>,
-    wanted: Arc<Mutex<BTreeSet<ChangeId>>>,
 }
 
 impl Served {
     /// Serves these readings.
     pub fn new(readings: Vec<Reading>) -> Served {
-        let wanted = Arc::new(Mutex::new(BTreeSet::new()));
-        let replayed: Vec<Arc<Replayed>> = readings
-            .into_iter()
-            .map(|reading| Arc::new(Replayed { reading, wanted: Arc::clone(&wanted) }))
-            .collect();
+        let replayed: Vec<Arc<Replayed>> =
+            readings.into_iter().map(|reading| Arc::new(Replayed { reading })).collect();
         let mut sources = Sources::default();
         for source in &replayed {
             match &source.reading.content {
@@ -56,48 +50,12 @@ impl Served {
                 Content::Freezes(_) => sources.freezes.push(source.clone()),
             }
         }
-        Served { sources, replayed, wanted }
+        Served { sources, replayed }
     }
 
     /// The changes of `window`.
     pub fn changes(&self, window: Window) -> impl Iterator<Item = &Change> {
         self.replayed.iter().flat_map(move |source| source.reading.changes(window))
-    }
-
-    /// Likely changes whose diffs were not read then: words and lines in them can't count now.
-    pub fn unread_diffs(&self) -> Vec<Gap> {
-        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut by_source: BTreeMap<&SourceName, (BTreeSet<&ChangeId>, bool)> = BTreeMap::new();
-        for Replayed { reading, .. } in self.replayed.iter().map(Arc::as_ref) {
-            let (missing, reads_diffs) = by_source.entry(&reading.source).or_default();
-            match &reading.content {
-                Content::Changes(changes) => missing.extend(
-                    changes
-                        .iter()
-                        .filter(|change| change.kind == ChangeKind::Commit && wanted.contains(&change.id))
-                        .map(|change| &change.id),
-                ),
-                Content::Diffs(_) => *reads_diffs = true,
-                _ => {}
-            }
-        }
-        for Replayed { reading, .. } in self.replayed.iter().map(Arc::as_ref) {
-            if let (Content::Diffs(diffs), Some((missing, _))) =
-                (&reading.content, by_source.get_mut(&reading.source))
-            {
-                missing.retain(|id| diffs.iter().all(|diff| diff.change != **id));
-            }
-        }
-        let unread = by_source.into_iter().filter(|(_, (missing, reads))| *reads && !missing.is_empty());
-        unread
-            .map(|(source, (missing, _))| {
-                let why = match missing.len() {
-                    1 => "the diff of 1 likely change was not read then".to_owned(),
-                    count => format!("the diffs of {count} likely changes were not read then"),
-                };
-                Gap { source: source.clone(), why }
-            })
-            .collect()
     }
 
     /// What the record calls the evidence that an answer cites. An answer is given from a part of a reading, which
@@ -182,7 +140,6 @@ impl ChangeSource for Replayed {
     }
 
     async fn diffs(&self, changes: &[ChangeId], _: SignedDuration) -> Result<Vec<Diff>, ConnectorError> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).extend(changes.iter().cloned());
         Ok(match &self.reading.content {
             Content::Diffs(diffs) => {
                 diffs.iter().filter(|diff| changes.contains(&diff.change)).cloned().collect()

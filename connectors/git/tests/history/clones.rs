@@ -73,6 +73,21 @@ fn a_shallow_clone_says_where_it_was_cut() {
 }
 
 #[test]
+fn what_a_whole_clone_left_in_the_cache_hides_no_gap_of_a_shallow_one() {
+    let (h, _) = three_changes();
+    let shallow = clone(&h, "shallow", &["--depth", "2"]);
+    let cache = std::sync::Arc::new(hearback_git::CommitCache::open(&h.outside("cache.db")));
+    let with_cache = || GitOptions { cache: Some(cache.clone()), ..GitOptions::default() };
+    for until in [15, 25] {
+        ask(&open(&h.path, with_cache()), window(0, until));
+        let [cached, plain] = [with_cache(), GitOptions::default()]
+            .map(|options| ask(&open(&shallow, options), window(0, until)));
+        assert_eq!(cached, plain);
+        assert!(plain.coverage.missing[0].contains("shallow clone"), "{:?}", plain.coverage.missing);
+    }
+}
+
+#[test]
 fn a_partial_clone_says_what_is_absent() {
     let (h, shas) = three_changes();
     let cache = std::sync::Arc::new(hearback_git::CommitCache::open(&h.outside("cache.db")));

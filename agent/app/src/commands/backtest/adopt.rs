@@ -57,7 +57,6 @@ pub async fn run(arguments: Adopt, config: &Config) -> Result<ExitCode> {
         policy: &policy,
         catalog: &config.catalog,
         gaps: &[],
-        calibration: None,
     };
     let replayed = replay(&recorded, at, &ask, settings).await.map_err(mended_by_the_user)?;
     let culprits = culprits(&arguments, &id, &replayed)?;

@@ -84,7 +84,6 @@ async fn fared(folder: &Path, config: &Config) -> Result<Fared> {
         policy: &policy,
         catalog: &catalog,
         gaps: &[],
-        calibration: None,
     };
     Ok(case.run(&recorded, settings).await?)
 }

@@ -22,14 +22,12 @@ pub async fn run(arguments: cli::Replay, config: &Config) -> Result<ExitCode> {
     let id = times::incident(&arguments.incident)?;
     let record = wiring::record(config).await?;
     let recorded = Recorded::load(record.as_ref(), &id).await?;
-    let calibration = wiring::calibration_of_record(&recorded, config);
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
         policy: &config.policy,
         catalog: &config.catalog,
         gaps: &config.catalog_files.gaps(),
-        calibration: calibration.as_ref(),
     };
     let (at, ask) = asked(&arguments.asked, &recorded, config, Timestamp::now())?;
     let replayed = replay(&recorded, at, &ask, settings).await.map_err(mended_by_the_user)?;

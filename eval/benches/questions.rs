@@ -29,9 +29,10 @@ use hearback_engine::ranker::Ranker;
 use hearback_engine::signals::Signals;
 use hearback_eval::baselines::baselines;
 use hearback_eval::case::Case;
+use hearback_eval::checked::{CheckedRun, OfLeaks};
 use hearback_eval::outcome::Outcome;
 use hearback_eval::resample::{Dice, Purpose, quantile};
-use hearback_eval::run::{Bench, Run, window};
+use hearback_eval::run::{Bench, window};
 use hearback_git::{CommitCache, GitChangeSource, GitOptions};
 use hearback_testkit::long_history;
 use hearback_testkit::memory::Memory;
@@ -139,7 +140,7 @@ fn main() {
         let each = pair.iter().flatten().map(timeless).collect::<Vec<_>>();
         let (empty, filled) = each.split_at(cases.len());
         let other = empty.iter().zip(filled).find(|(empty, filled)| empty != filled);
-        assert!(other.is_none(), "the cache changed an answer: {other:#?}");
+        assert!(other.is_none(), "the cache changed an answer: {other:?}");
     }
 
     let mut candidates: Vec<f64> =
@@ -241,10 +242,10 @@ fn bench(source: Arc<dyn ChangeSource>) -> Bench {
 }
 
 async fn ask(source: Arc<GitChangeSource>, cases: &[Case]) -> Vec<(f64, Outcome)> {
-    let mut run = Run::new(Arc::new(bench(source)), cases.to_vec(), AT_ONCE);
+    let mut run = CheckedRun::new(Arc::new(bench(source)), cases.to_vec(), AT_ONCE, OfLeaks::Tell);
     let mut came = Vec::new();
-    while let Some(ran) = run.next().await {
-        came.push(ran.unwrap().outcome);
+    while let Some(checked) = run.next().await {
+        came.push(checked.unwrap().ran.unwrap().unwrap().outcome);
     }
     came.sort_by(|a, b| a.id.cmp(&b.id));
     came.into_iter().map(|outcome| (outcome.ms, outcome)).collect()

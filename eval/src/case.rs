@@ -91,6 +91,12 @@ fn as_seconds<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::
     serializer.serialize_i64(at.as_second())
 }
 
+/// A whole sha in lower case; none if it is not one.
+fn whole(sha: &str) -> Option<String> {
+    let is_whole = matches!(sha.len(), 40 | 64) && sha.bytes().all(|b| b.is_ascii_hexdigit());
+    is_whole.then(|| sha.to_ascii_lowercase())
+}
+
 /// Reads cases from JSON Lines. Blank lines are skipped.
 ///
 /// # Errors
@@ -110,6 +116,10 @@ pub fn parse_cases(text: &str) -> Result<Vec<Case>, BadCases> {
             return Err(BadCases::Twice { line, id: read.id });
         }
         let culprit_shas = read.culprit_shas.unwrap_or_else(|| read.culprit_sha.into_iter().collect());
+        let culprit_shas = culprit_shas.into_iter().map(|sha| whole(&sha)).collect::<Option<Vec<_>>>();
+        let culprit_shas = culprit_shas.ok_or_else(|| {
+            refuse("a culprit is told by its whole sha: 40 hexadecimal digits (git rev-parse SHA)".into())
+        })?;
         cases.push(Case {
             id: read.id,
             repo: read.repo,

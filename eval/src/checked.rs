@@ -1,5 +1,6 @@
-//! Cases that are asked only after it was looked whether their answer can be seen, in the symptom or in what the source
-//! shows as of that moment. Several at once. It must not know where repositories are or who reads the outcomes.
+//! Cases on their way, several at once, since each keeps one core busy. Each is asked only after it was looked whether its
+//! answer can be seen, in the symptom or in what the source shows as of that moment. It must not know where repositories
+//! are or who reads the outcomes.
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Checked {
     pub index: usize,
     /// The ways in which its answer can be seen.
     pub leaks: Vec<Leak>,
+    /// What the source could not see of its candidates, in plain words.
+    pub missing: Vec<String>,
     /// What came of it; none if it was refused.
     pub ran: Result<Option<Ran>, NotAsked>,
 }
@@ -39,7 +42,8 @@ pub struct CheckedRun {
 }
 
 impl CheckedRun {
-    /// Checks and asks `cases`, `at_once` at a time, in the order of [`run::Run`]. Dropped, it stops.
+    /// Checks and asks `cases`, `at_once` at a time, in the order of [`run::latest_first`]: a source need not walk again
+    /// what lies before it, and reads what the case before has read. Dropped, it stops.
     pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize, of_leaks: OfLeaks) -> Self {
         let waiting = run::in_turn(cases);
         CheckedRun { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1), of_leaks }
@@ -63,11 +67,14 @@ impl CheckedRun {
 async fn check_and_ask(bench: &Bench, index: usize, case: &Case, of_leaks: OfLeaks) -> Checked {
     let read = match run::read(bench, case).await {
         Ok(read) => read,
-        Err(error) => return Checked { index, leaks: Vec::new(), ran: Err(error) },
+        Err(error) => {
+            return Checked { index, leaks: Vec::new(), missing: Vec::new(), ran: Err(error) };
+        }
     };
-    let leaks = leak::check(case, &read.fetched.items);
-    if of_leaks == OfLeaks::Refuse && !leaks.is_empty() {
-        return Checked { index, leaks, ran: Ok(None) };
-    }
-    Checked { index, leaks, ran: run::ask_of(bench, index, case, read).await.map(Some) }
+    let (leaks, missing) = (leak::check(case, &read.fetched.items), read.fetched.coverage.missing.clone());
+    let ran = match of_leaks {
+        OfLeaks::Refuse if !leaks.is_empty() => Ok(None),
+        _ => run::ask(bench, case, read).await.map(Some),
+    };
+    Checked { index, leaks, missing, ran }
 }

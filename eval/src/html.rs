@@ -10,10 +10,14 @@ use crate::svg;
 /// How much of a page's title is shown.
 const TITLE: usize = 160;
 
+/// How much of a line about the cases is shown.
+const LINE: usize = 600;
+
 const STYLE: &str = include_str!("html/page.css");
 
 /// The page. The title says what was measured: which repositories, since when, which half.
-pub fn page(summary: &Summary, title: &str) -> String {
+/// `stopped` says so if not all cases were asked; `cases` says where they came from and what was left out.
+pub fn page(summary: &Summary, title: &str, stopped: Option<&str>, cases: &[String]) -> String {
     let report = Report::of(summary);
     let title = escaped(&outside(title, TITLE));
     let mut page = format!(
@@ -21,9 +25,12 @@ pub fn page(summary: &Summary, title: &str) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n<h1>{title}</h1>\n<p class=\"verdict\">{}</p>\n",
-        escaped(&report.verdict)
+         <body>\n<main>\n<h1>{title}</h1>\n"
     );
+    if let Some(stopped) = stopped {
+        let _ = writeln!(page, "<p class=\"verdict\">{}</p>", escaped(&outside(stopped, LINE)));
+    }
+    let _ = writeln!(page, "<p class=\"verdict\">{}</p>", escaped(&report.verdict));
     for beside in &report.beside {
         let _ = writeln!(page, "<p class=\"beside\">{}</p>", escaped(beside));
     }
@@ -38,6 +45,13 @@ pub fn page(summary: &Summary, title: &str) -> String {
                 Block::Miss(miss) => page.push_str(&miss_html(miss)),
                 Block::Picture(picture) => page.push_str(&picture_html(*picture, summary)),
             }
+        }
+        page.push_str("</section>\n");
+    }
+    if !cases.is_empty() {
+        page.push_str("<section>\n<h2>Cases</h2>\n");
+        for line in cases {
+            let _ = writeln!(page, "<p>{}</p>", escaped(&outside(line, LINE)));
         }
         page.push_str("</section>\n");
     }
@@ -131,7 +145,12 @@ mod tests {
             ranked: vec![Ranked { sha: hostile.into(), confidence: 0.9 }],
             ..outcome(&format!("{hostile}{id}"))
         };
-        let page = page(&summarise(&[case("a"), case("b")], &quick()), hostile);
+        let page = page(
+            &summarise(&[case("a"), case("b")], &quick()),
+            hostile,
+            Some(hostile),
+            &[hostile.to_owned()],
+        );
         for bad in ["<script", "<img", "onerror=\"", "\u{202e}", "\u{1b}"] {
             assert!(!page.contains(bad), "{bad:?} stands in the page");
         }
@@ -142,7 +161,7 @@ mod tests {
     #[test]
     fn the_page_references_nothing_outside() {
         for n in [0, 1, 12, 200] {
-            let page = page(&summarise(&history(n), &quick()), "A backtest");
+            let page = page(&summarise(&history(n), &quick()), "A backtest", None, &[]);
             for reference in
                 [" src=", "href=", "url(", "@import", "http:", "https:", "//", "<script", "<link", "<iframe"]
             {
@@ -154,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_opened_is_closed() {
-        let page = page(&summarise(&history(200), &quick()), "A backtest");
+        let page = page(&summarise(&history(200), &quick()), "A backtest", None, &[]);
         for tag in [
             "html", "head", "body", "main", "section", "div", "table", "figure", "svg", "article", "dl",
             "text", "h2",
@@ -169,7 +188,7 @@ mod tests {
 
     #[test]
     fn few_cases_make_a_page_without_a_curve() {
-        let page = page(&summarise(&history(12), &quick()), "A backtest");
+        let page = page(&summarise(&history(12), &quick()), "A backtest", None, &[]);
         assert!(page.contains("too few to tell") && !page.contains("class=\"curve\""));
     }
 }

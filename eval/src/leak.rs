@@ -166,28 +166,6 @@ pub fn check(case: &Case, candidates: &[Change]) -> Vec<Leak> {
     leaks
 }
 
-/// Says in plain sentences which culprits were already rolled back before the question, as everybody could see then.
-/// That is no leak: an answer may use it.
-pub fn rolled_back_before(case: &Case, candidates: &[Change]) -> Vec<String> {
-    let culprits = candidates.iter().filter(|c| c.id.sha().is_some_and(|sha| is_culprit(case, sha)));
-    let mut told = Vec::new();
-    for culprit in culprits {
-        let by = candidates
-            .iter()
-            .filter(|c| c.committed_at < case.as_of && c.revert.reverts.contains(&culprit.id));
-        told.extend(by.map(|by| {
-            let sha = culprit.id.sha().unwrap_or_default();
-            let at = format_time(by.committed_at);
-            format!("the culprit {} was already rolled back by {} at {at}", short(sha), by.id)
-        }));
-    }
-    told
-}
-
-fn is_culprit(case: &Case, sha: &str) -> bool {
-    case.culprit_shas.iter().any(|culprit| culprit == sha)
-}
-
 fn in_symptom(symptom: &str, culprit: &str, change: Option<&Change>, leaks: &mut Vec<Leak>) {
     let culprit = culprit.to_owned();
     if sha_in(symptom, &culprit).is_some() {

@@ -114,17 +114,9 @@ fn a_candidate_from_later_leaks() {
 }
 
 #[test]
-fn a_rollback_from_before_the_question_is_no_leak_and_is_told() {
+fn a_rollback_from_before_the_question_is_no_leak() {
     let earlier = revert(8, 5, "Revert \"cart: add totals\"", "", &[1]);
     let candidates = [reverted(culprit(), &[&earlier]), earlier];
     let case = case("login loops");
     assert_eq!(check(&case, &candidates), []);
-    assert_eq!(
-        rolled_back_before(&case, &candidates),
-        [format!(
-            "the culprit ab0000010000 was already rolled back by git:shop:{} at 2019-12-20 05:00:00Z",
-            sha(8)
-        )]
-    );
-    assert_eq!(rolled_back_before(&case, &[culprit()]), [] as [&str; 0]);
 }

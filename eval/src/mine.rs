@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
+use hearback_core::ChangeId;
 use hearback_core::change::{Change, ChangeKind, Says};
 use hearback_core::redaction::redact;
 use hearback_engine::words::terms;
@@ -24,15 +25,6 @@ const EMPTY_WORDS: &[&str] = &[
     "cl", "pr", "partial", "reason", "see", "please", "sorry",
 ];
 
-/// What becomes of a rollback whose culprit is older than the candidates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OlderCulprit {
-    /// It is skipped, and counted.
-    Skip,
-    /// It is a case whose answer is that none of the candidates did it.
-    NoneOfThese,
-}
-
 /// Which rollbacks make cases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MineOptions {
@@ -40,26 +32,15 @@ pub struct MineOptions {
     pub since: Option<Timestamp>,
     /// How many days of changes before a rollback are candidates.
     pub days: u32,
-    /// The newest so many cases; none for all.
-    pub limit: Option<usize>,
     /// A symptom has at least so many different words.
     pub least_words: usize,
     /// A rollback of more changes than that is no answer to one failure.
     pub most_reverted: usize,
-    /// What becomes of a rollback whose culprit is older than the candidates.
-    pub older: OlderCulprit,
 }
 
 impl Default for MineOptions {
     fn default() -> Self {
-        MineOptions {
-            since: None,
-            days: DAYS,
-            limit: None,
-            least_words: 3,
-            most_reverted: 5,
-            older: OlderCulprit::Skip,
-        }
+        MineOptions { since: None, days: DAYS, least_words: 3, most_reverted: 5 }
     }
 }
 
@@ -75,8 +56,8 @@ pub enum Skip {
     NothingNamed,
     /// It names a commit that is not in the history that was read: rebased, of another branch, or long ago.
     NotSeen,
-    /// The culprit is older than the candidates.
-    Older,
+    /// It was reverted before.
+    RevertedBefore,
     /// By its date the culprit is not before the rollback.
     NotBefore,
     /// It followed within a minute.
@@ -98,7 +79,7 @@ impl fmt::Display for Skip {
             Skip::Merge => "merge a rollback that is there itself",
             Skip::NothingNamed => "name no change that could be found",
             Skip::NotSeen => "name a commit that is not in the history that was read",
-            Skip::Older => "revert something older than the candidates",
+            Skip::RevertedBefore => "revert what was reverted before",
             Skip::NotBefore => "revert something that is not older, by its date",
             Skip::SameMinute => "follow within a minute",
             Skip::Bulk => "take back many changes at once",
@@ -116,15 +97,13 @@ pub struct Mined {
     pub cases: Vec<Case>,
     /// How many changes that revert or reland are not among them, by reason.
     pub skipped: BTreeMap<Skip, usize>,
-    /// How many cases were left out because newer ones filled the limit.
-    pub beyond_limit: usize,
 }
 
 /// Mines cases from `changes`, in any order, whose revert links are resolved.
 pub fn mine(changes: &[Change], repo: &str, options: &MineOptions) -> Mined {
     let history = History::new(changes);
     let mut mined = Mined::default();
-    let mut seen: HashSet<(Vec<String>, String)> = HashSet::new();
+    let mut seen: HashSet<(Vec<&ChangeId>, String)> = HashSet::new();
     for change in &history.commits {
         let made = match change.revert.says {
             Says::Nothing => continue,
@@ -133,17 +112,14 @@ pub fn mine(changes: &[Change], repo: &str, options: &MineOptions) -> Mined {
             Says::Reverts => case_of(change, repo, &history, options),
         };
         let made = made.and_then(|case| {
-            let is_new = seen.insert((case.culprit_shas.clone(), case.symptom_text.clone()));
+            let reverted = change.revert.reverts.iter().collect();
+            let is_new = seen.insert((reverted, case.symptom_text.clone()));
             if is_new { Ok(case) } else { Err(Skip::Twice) }
         });
         match made {
             Ok(case) => mined.cases.push(case),
             Err(skip) => *mined.skipped.entry(skip).or_default() += 1,
         }
-    }
-    if let Some(limit) = options.limit {
-        mined.beyond_limit = mined.cases.len().saturating_sub(limit);
-        mined.cases.drain(..mined.beyond_limit);
     }
     mined
 }
@@ -215,8 +191,11 @@ fn case_of(change: &Change, repo: &str, history: &History<'_>, options: &MineOpt
     if earlier.is_empty() {
         return Err(Skip::NotBefore);
     }
-    if candidates.is_empty() && options.older == OlderCulprit::Skip {
-        return Err(Skip::Older);
+    // Whoever asked then would not have suspected it, and would have been right not to.
+    let was_reverted =
+        |c: &&Change| c.revert.reverted_by.iter().any(|by| by.at < as_of && by.by != change.id);
+    if !candidates.is_empty() && candidates.iter().all(was_reverted) {
+        return Err(Skip::RevertedBefore);
     }
     if candidates.iter().any(|c| as_of.duration_since(c.committed_at) < AT_LEAST) {
         return Err(Skip::SameMinute);

@@ -3,7 +3,7 @@
 use hearback_core::change::Change;
 
 use super::*;
-use crate::invented::{at, commit, merge, reland, revert, sha};
+use crate::invented::{at, commit, merge, reland, revert, reverted, sha};
 
 const FAILS: &str = "Checkout answers 503 on mobile.";
 
@@ -112,7 +112,12 @@ fn what_makes_no_case_is_counted_by_reason() {
     skipped(&[cart(), by_merge], Skip::Merge);
     skipped(&[cart(), reverting(2, 5, &[])], Skip::NothingNamed);
     skipped(&[commit(1, 0, "Add a badge", ""), reverting(2, 5, &[7])], Skip::NotSeen);
-    skipped(&[cart(), reverting(2, 24 * 31, &[1])], Skip::Older);
+    let twice = [
+        reverted(cart(), &[&reverting(2, 5, &[1])]),
+        reverting(2, 5, &[1]),
+        revert(3, 9, "Revert \"Add the cart\"", "Checkout totals fail again on tablets", &[1]),
+    ];
+    assert_eq!(mined(&twice).skipped, BTreeMap::from([(Skip::RevertedBefore, 1)]));
     skipped(&[cart(), reverting(2, 0, &[1])], Skip::NotBefore);
     skipped(&[commit(1, 9, "Add the cart", ""), reverting(2, 5, &[1])], Skip::NotBefore);
     skipped(&[cart(), revert(2, 5, "Revert \"Add the cart\"", "", &[1])], Skip::NoText);
@@ -136,7 +141,7 @@ fn every_reason_can_be_read() {
         Skip::Merge,
         Skip::NothingNamed,
         Skip::NotSeen,
-        Skip::Older,
+        Skip::RevertedBefore,
         Skip::NotBefore,
         Skip::SameMinute,
         Skip::Bulk,
@@ -152,7 +157,7 @@ fn every_reason_can_be_read() {
     merge a rollback that is there itself
     name no change that could be found
     name a commit that is not in the history that was read
-    revert something older than the candidates
+    revert what was reverted before
     revert something that is not older, by its date
     follow within a minute
     take back many changes at once
@@ -163,10 +168,9 @@ fn every_reason_can_be_read() {
 }
 
 #[test]
-fn an_older_culprit_can_be_a_case_without_one() {
+fn an_older_culprit_makes_a_case_without_one() {
     let changes = [commit(1, 0, "Add the cart", ""), reverting(2, 24 * 31, &[1])];
-    let options = MineOptions { older: OlderCulprit::NoneOfThese, ..MineOptions::default() };
-    let mined = mine(&changes, "shop", &options);
+    let mined = mined(&changes);
     assert_eq!(mined.cases.iter().map(|c| &c.culprit_shas[..]).collect::<Vec<_>>(), [&[] as &[String]]);
     assert_eq!(mined.skipped, BTreeMap::new());
     let longer = MineOptions { days: 40, ..MineOptions::default() };
@@ -212,7 +216,7 @@ fn the_same_rollback_counts_once() {
 }
 
 #[test]
-fn since_and_limit_leave_the_newest() {
+fn since_leaves_the_newest() {
     let mut changes = Vec::new();
     for n in 0..6 {
         changes.push(commit(2 * n, i64::from(20 * n), &format!("Add part {n}"), ""));
@@ -224,10 +228,22 @@ fn since_and_limit_leave_the_newest() {
             &[2 * n],
         ));
     }
-    let options = MineOptions { since: Some(at(25)), limit: Some(2), ..MineOptions::default() };
+    let options = MineOptions { since: Some(at(25)), ..MineOptions::default() };
     let mined = mine(&changes, "shop", &options);
-    assert_eq!(mined.cases.iter().map(|c| c.as_of).collect::<Vec<_>>(), [at(85), at(105)]);
-    assert_eq!((mined.beyond_limit, mined.skipped.len()), (3, 0));
+    assert_eq!(
+        mined.cases.iter().map(|c| c.as_of).collect::<Vec<_>>(),
+        [at(25), at(45), at(65), at(85), at(105)]
+    );
+    assert!(mined.skipped.is_empty());
+}
+
+#[test]
+fn rollbacks_of_different_things_in_the_same_words_are_several_cases() {
+    let old = |n: u32| commit(n, i64::from(n), &format!("Add part {n}"), "");
+    let back = |n: u32, of: u32| {
+        revert(n, 24 * 40 + i64::from(n), "Revert a part", "Login fails on every phone", &[of])
+    };
+    assert_eq!(mined(&[old(1), old(2), back(8, 1), back(9, 2)]).cases.len(), 2);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::summary::{Miss, Sliced, Summary};
 
 mod layout;
 
-pub(crate) use layout::wrapped;
+pub(crate) use layout::{escaped, wrapped};
 
 /// How much of a name is shown.
 const NAME: usize = 80;

@@ -1,5 +1,5 @@
-//! Runs cases: each is asked as `ask` would ask it, of one source, with the future hidden. Several at once, since each
-//! keeps one core busy. It must not know where repositories are or who reads the outcomes.
+//! One case: asked as `ask` would ask it, of one source, with the future hidden. It must not know where repositories are
+//! or who reads the outcomes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,6 @@ use hearback_engine::features::Family;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::signals::Signals;
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
 
 use crate::baselines::baselines;
 use crate::case::Case;
@@ -73,41 +72,10 @@ pub enum NotAsked {
 /// A case that was asked.
 #[derive(Debug)]
 pub struct Ran {
-    /// Its place among those given.
-    pub index: usize,
     /// What came of it.
     pub outcome: Outcome,
     /// What was measured of all candidates, the likeliest first; for whoever learns weights.
     pub standings: Vec<Standing>,
-}
-
-/// Cases on their way.
-pub struct Run {
-    bench: Arc<Bench>,
-    waiting: Vec<(usize, Case)>,
-    tasks: JoinSet<Result<Ran, NotAsked>>,
-    at_once: usize,
-}
-
-impl Run {
-    /// Asks `cases`, `at_once` at a time, repository by repository from the latest to the earliest: a source need not walk
-    /// again what lies before it, and reads what the case before has read. Dropped, it stops.
-    pub fn new(bench: Arc<Bench>, cases: Vec<Case>, at_once: usize) -> Self {
-        let waiting = in_turn(cases);
-        Run { bench, waiting, tasks: JoinSet::new(), at_once: at_once.max(1) }
-    }
-
-    /// The next case that is done, in no particular order; none when all are.
-    pub async fn next(&mut self) -> Option<Result<Ran, NotAsked>> {
-        while self.tasks.len() < self.at_once
-            && let Some((index, case)) = self.waiting.pop()
-        {
-            let bench = Arc::clone(&self.bench);
-            self.tasks.spawn(async move { ask(&bench, index, &case).await });
-        }
-        let done = self.tasks.join_next().await?;
-        Some(done.unwrap_or(Err(NotAsked::GivenUp)))
-    }
 }
 
 /// The cases in the order in which they are best asked: repository by repository, the latest first.
@@ -123,14 +91,6 @@ pub(crate) fn in_turn(cases: Vec<Case>) -> Vec<(usize, Case)> {
         b.repo.cmp(&a.repo).then_with(|| a.as_of.cmp(&b.as_of)).then_with(|| j.cmp(i))
     });
     waiting
-}
-
-/// Asks one case.
-///
-/// # Errors
-/// [`NotAsked`] says why it could not be asked.
-pub async fn ask(bench: &Bench, index: usize, case: &Case) -> Result<Ran, NotAsked> {
-    ask_of(bench, index, case, read(bench, case).await?).await
 }
 
 /// Reads the candidates of a case.
@@ -153,7 +113,7 @@ pub(crate) async fn read(bench: &Bench, case: &Case) -> Result<Read, NotAsked> {
 ///
 /// # Errors
 /// [`NotAsked::NotCanonical`] never happens for these types.
-pub(crate) async fn ask_of(bench: &Bench, index: usize, case: &Case, read: Read) -> Result<Ran, NotAsked> {
+pub(crate) async fn ask(bench: &Bench, case: &Case, read: Read) -> Result<Ran, NotAsked> {
     let started = Instant::now();
     let (window, reading) = (window(case), read.took);
     let read = Arc::new(read);
@@ -178,7 +138,7 @@ pub(crate) async fn ask_of(bench: &Bench, index: usize, case: &Case, read: Read)
     let answered = driver::answer(context, &question).await?;
     let ms = (reading + started.elapsed()).as_secs_f64() * 1e3;
     let outcome = outcome(bench, case, &read.fetched.items, &answered, ms);
-    Ok(Ran { index, outcome, standings: answered.standings })
+    Ok(Ran { outcome, standings: answered.standings })
 }
 
 /// The window of a case.

@@ -15,6 +15,9 @@ use crate::scores::{
     rank_counts, ranks, speed,
 };
 
+/// How much of a line about the cases is shown.
+const LINE: usize = 600;
+
 /// What a backtest showed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
@@ -169,6 +172,20 @@ pub fn text(summary: &Summary) -> String {
 /// A paragraph that is told beside the summary, in lines of a hundred columns.
 pub fn wrapped(paragraph: &str) -> String {
     crate::report::wrapped(paragraph, "")
+}
+
+/// The summary as a Markdown document. `stopped` says so if not all cases were asked; `cases` says where they came from
+/// and what was left out.
+pub fn markdown_page(summary: &Summary, title: &str, stopped: Option<&str>, cases: &[String]) -> String {
+    let head = stopped.map_or(String::new(), |stopped| format!("**{}**\n\n", inline(stopped)));
+    let cases: Vec<String> = cases.iter().map(|line| format!("- {}", inline(line))).collect();
+    let title = inline(title);
+    format!("# {title}\n\n{head}{}\n\n## Cases\n\n{}\n", markdown(summary).trim_end(), cases.join("\n"))
+}
+
+/// A line whose signs are no markup.
+fn inline(line: &str) -> String {
+    crate::report::escaped(crate::report::outside(line, LINE).trim())
 }
 
 /// The summary as Markdown, with the same words. It has no heading of the first level: who writes the document

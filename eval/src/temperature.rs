@@ -9,6 +9,12 @@ use crate::calibration::Said;
 
 /// No factor outside is believed: it would say that the weights fit nothing here.
 const BETWEEN: (f64, f64) = (0.25, 8.0);
+/// Whether a factor is the greatest that is tried: then confidence would have to be held back further still. Too little
+/// confidence, at the other border, misleads nobody.
+pub fn is_at_border(factor: f64) -> bool {
+    factor >= BETWEEN.1 * 0.999
+}
+
 /// How many factors are tried, a constant ratio apart, before the best of them is looked at more closely.
 const TRIED: usize = 48;
 /// How often the neighbourhood of the best is narrowed, each time to 0.618 of it.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hearback_core::hash::Digest;
 use hearback_engine::analysts::suspects::Standing;
-use hearback_engine::features::{FEATURES, Feature};
+use hearback_engine::features::{FEATURES, Feature, MEASURED_VERSION};
 use hearback_engine::ranker::{NoneRule, Ranker};
 
 use crate::case::Case;
@@ -16,6 +16,9 @@ use crate::logit::{Choice, Fit, dot, fit};
 pub const RIDGES: [f64; 4] = [3.0, 10.0, 30.0, 100.0];
 /// Blocks of time that each repository's cases are cut into; each is predicted by weights learned on the others.
 pub const FOLDS: usize = 5;
+/// The penalty on the three weights of "none of these": nothing to speak of with a thousand cases, and with fifty what
+/// keeps chance from saying that it is always none of them.
+const NONE_RIDGE: f64 = 3.0;
 /// What a case counts whose text tells of a decision rather than of a failure.
 const DECISION: f64 = 0.5;
 /// A temperature is looked for between these.
@@ -29,6 +32,8 @@ pub struct Sample {
     repo: String,
     as_of_s: i64,
     symptom_like: bool,
+    /// The digest of all that makes the case what it is.
+    told: Digest,
     choice: Choice,
 }
 
@@ -44,6 +49,7 @@ impl Sample {
             repo: case.repo.clone(),
             as_of_s: case.as_of.as_second(),
             symptom_like: case.symptom_like,
+            told: Digest::of(format!("{case:?}").as_bytes()),
             choice: Choice {
                 // Half the memory of the numbers a question works with, and more than they are worth.
                 #[allow(clippy::cast_possible_truncation, reason = "measured to a few digits")]
@@ -84,7 +90,7 @@ pub struct Learned {
     pub cross_validated: BTreeMap<String, Option<u32>>,
     /// How many cases, and how many of them failure-like.
     pub cases: (usize, usize),
-    /// Which cases: the digest of their ids.
+    /// Which cases, and how they were measured: a digest.
     pub digest: String,
 }
 
@@ -153,7 +159,7 @@ pub fn learn(samples: &[Sample], before: &Ranker) -> Result<Learned, TooFew> {
     let mut ranker = before.with_weights(&weights);
     ranker.probability.temperature = round(temperature);
     ranker.none = none_of_these(&failures, temperature);
-    let ids: Vec<&str> = samples.iter().map(|sample| sample.id.as_str()).collect();
+    let told: Vec<String> = samples.iter().map(|sample| sample.told.to_string()).collect();
     Ok(Learned {
         ranker,
         fit,
@@ -161,7 +167,7 @@ pub fn learn(samples: &[Sample], before: &Ranker) -> Result<Learned, TooFew> {
         tried,
         cross_validated: failures.iter().map(|(s, weights)| (s.id.clone(), s.rank(weights))).collect(),
         cases: (samples.len(), failures.len()),
-        digest: Digest::of(ids.join("\n").as_bytes()).to_string(),
+        digest: Digest::of(format!("{MEASURED_VERSION}\n{}", told.join("\n")).as_bytes()).to_string(),
     })
 }
 
@@ -268,7 +274,7 @@ fn none_of_these(unseen: &[(&Sample, &[f64])], temperature: f64) -> NoneRule {
         }
     }
     let choices: Vec<&Choice> = pairs.iter().collect();
-    let learned = fit(&choices, 3, 1e-6, &[false; 3]).weights;
+    let learned = fit(&choices, 3, NONE_RIDGE, &[false; 3]).weights;
     let of = |place: usize| learned.get(place).copied().map_or(0.0, round);
     let prior = round((absent + 1.0) / (unseen.len() as f64 + 2.0));
     NoneRule { prior, base: of(0), clearest: of(1), best_share: of(2) }

@@ -73,17 +73,28 @@ impl Calibrations {
     }
 
     /// Adds an entry in place of the one that the same repository had, and writes the file: it is whole, the old one or
-    /// the new one.
+    /// the new one. Two at once wait for each other.
     ///
     /// # Errors
-    /// It can't be written.
-    pub fn save(mut self, entry: Entry, path: &Path) -> Result<()> {
+    /// It can't be read or written.
+    pub fn add(entry: Entry, path: &Path) -> Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+        let lock = path.with_extension("lock");
+        let held = std::fs::File::create(&lock).and_then(|file| file.lock().map(|()| file));
+        let _held = held.with_context(|| format!("{} can't be locked", lock.display()))?;
+        Self::load(path)?.with(entry).save(path)
+    }
+
+    fn with(mut self, entry: Entry) -> Self {
         self.entries.retain(|old| old.path != entry.path);
         self.entries.push(entry);
         self.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        self
+    }
+
+    fn save(self, path: &Path) -> Result<()> {
         let text = toml::to_string(&File { version: VERSION, repository: self.entries })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
         output::Replacing::open(path)?.with(&format!("{HEAD}{text}"))
     }
 }

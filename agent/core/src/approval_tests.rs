@@ -1,3 +1,5 @@
+//! Who may approve what, cell by cell.
+
 use jiff::SignedDuration;
 
 use super::*;

@@ -2,7 +2,7 @@
 //! together. It must not know weights or how anything is measured.
 
 /// Goes up with every change of what a feature measures: what was calibrated before says nothing of what comes after.
-pub const MEASURED_VERSION: u32 = 2;
+pub const MEASURED_VERSION: u32 = 3;
 
 /// A kind of reason: the features that say one thing to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +18,6 @@ pub enum Family {
     /// Identifiers that the symptom names.
     NamedIdentifier,
     /// The symptom names the author.
-    AuthorNamed,
     /// The service it concerns.
     Service,
     /// It concerns other services only.
@@ -55,7 +54,6 @@ impl Family {
         Family::DiffWords,
         Family::NamedFile,
         Family::NamedIdentifier,
-        Family::AuthorNamed,
         Family::Service,
         Family::OtherService,
         Family::Kind,
@@ -84,7 +82,6 @@ impl Family {
             Family::DiffWords => "diff_words",
             Family::NamedFile => "named_file",
             Family::NamedIdentifier => "named_identifier",
-            Family::AuthorNamed => "author_named",
             Family::Service => "service",
             Family::OtherService => "other_service",
             Family::Kind => "kind",
@@ -180,10 +177,6 @@ features! {
         /// Identifiers that the symptom names and that stand on changed lines: 1 for each that no other diff has, less
         /// the more diffs have it; at most 3.
         NamedIdentifier = "named_identifier",
-    }
-    AuthorNamed {
-        /// How many words of the author's name the symptom has.
-        AuthorNamed = "author_named",
     }
     Service {
         /// 1 if the change concerns an affected service.

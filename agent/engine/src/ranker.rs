@@ -53,7 +53,7 @@ pub struct LearnedNote {
     pub cases: usize,
     /// The failure-like ones.
     pub failures: usize,
-    /// Which cases: a digest of their ids.
+    /// Which cases, and how they were measured: a digest.
     pub digest: String,
     /// The penalty on the weights.
     pub ridge: f64,

@@ -284,25 +284,16 @@ async fn of_commits_that_came_in_one_merge_the_last_was_not_touched_again() {
 }
 
 #[tokio::test]
-async fn an_author_is_named_by_a_word_that_means_nobody_else() {
-    let by = |name: &str, email: &str, change: Change| Change {
-        author: Author { name: name.into(), email: Some(email.into()), nature: Nature::Person },
-        ..change
+async fn a_name_in_the_symptom_says_nothing_of_a_change() {
+    let by = |name: &str| Change {
+        author: Author { name: name.into(), email: None, nature: Nature::Person },
+        ..commit("c1", 30, "Sort the list", &["list.go"])
     };
-    let named = |answer: &Answer| -> Vec<String> {
-        let reasons = answer.suspects.iter().flat_map(|suspect| &suspect.reasons);
-        reasons.filter(|reason| reason.feature == "author_named").map(|r| r.claim.says().to_owned()).collect()
+    let asked = |name| {
+        Asked { symptom: "since the deploy of Wei nobody can log in", ..Asked::default() }.with(by(name))
     };
-    let asked = |symptom| Asked { symptom, ..Asked::default() };
-    let by_li = || by("Li Wei", "checkout@corp.example", commit("c1", 30, "Docs of the API", &["api/a.go"]));
-    let answer = asked("checkout page is down").with(by_li()).answer().await;
-    assert!(named(&answer).is_empty(), "an address is no name: {:?}", named(&answer));
-    let answer = asked("the deploy of Wei broke login").with(by_li()).answer().await;
-    assert_eq!(named(&answer), ["the symptom has \"wei\", and Li Wei wrote it"]);
-    let by_mark = by("Mark Test", "m@corp.example", commit("c2", 30, "Sort the list", &["list.go"]));
-    let other = commit("c3", 40, "Mark messages as read", &["inbox.go"]);
-    let answer = asked("nobody can mark messages").with(by_mark).with(other).answer().await;
-    assert!(named(&answer).is_empty(), "{:?}", named(&answer));
+    let scores = |answer: Answer| answer.suspects.iter().map(|suspect| suspect.score).collect::<Vec<_>>();
+    assert_eq!(scores(asked("Li Wei").answer().await), scores(asked("Bo Berg").answer().await));
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ pub(crate) fn wrapped(line: &str, indent: &str) -> String {
 }
 
 /// Markdown's own signs made harmless.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(

@@ -95,8 +95,14 @@ fn the_options_leave_cases_out() -> Result<()> {
     let failures = ids(&["--only-symptoms"])?;
     assert!(failures.len() < all.len() && failures.iter().all(|id| all.contains(id)));
     let since = at(10, "00:00");
-    let later = ids(&["--since", &since, "--window", "2d"]).unwrap_or_default();
-    assert!(later.len() < all.len(), "{later:?}");
+    let shop = shop.repository.path();
+    let later = [
+        "backtest", "reverts", "--repo", shop, "--since", &since, "--until", UNTIL, "--window", "2d",
+        "--json",
+    ];
+    let later = lines(&home.run(later)?.ok()?)?;
+    let later: Vec<&str> = later.iter().filter_map(|line| line["id"].as_str()).collect();
+    assert!(!later.is_empty() && later.len() < all.len(), "{later:?}");
     Ok(())
 }
 

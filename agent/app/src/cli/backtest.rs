@@ -31,7 +31,7 @@ pub enum Backtest {
   hearback backtest reverts                                 # this folder, the last ten years
   hearback backtest reverts --repo ~/src/shop --save        # `hearback ask` says percentages then
   hearback backtest reverts --since 2024-01-01 --until 2025-01-01 --report backtest.html
-  hearback backtest reverts --limit 200 --json | jq -c 'select(.rank != 1)'
+  hearback backtest reverts --limit 200 --json | jq -c 'select(.id and .rank != 1)'
 
 Exit code 0 when cases were measured; 1 when there is none, some could not be asked or --save had
 nothing to save; 2 for wrong usage; 130 after Ctrl-C, with the summary of what was asked.")]

@@ -39,7 +39,6 @@ pub fn measure(
     words(pool, member, &mut values);
     changed_lines(pool, lines, index, member, &mut values);
     recency(pool, member, &mut values);
-    values.set(Feature::AuthorNamed, member.author_words.len() as f64);
     values.set(Feature::NamedFile, named_file(inputs, change).map_or(0.0, |(exactness, _)| exactness));
     match service(inputs, change) {
         Some(Concern::Affected(_)) => values.set(Feature::Service, 1.0),

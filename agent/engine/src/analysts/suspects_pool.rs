@@ -1,7 +1,7 @@
 //! What is worked out once for all candidates of a question: the symptom's words counted in each, their order in time,
 //! who changed what again. It must not know weights.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use hearback_core::ExternalText;
 use jiff::Timestamp;
@@ -34,8 +34,6 @@ pub struct Member {
     pub paths: Counted,
     /// Title, body and paths by the weights of the word rule.
     pub message: Counted,
-    /// The words of the author's name that the symptom has, and no candidate's title or path.
-    pub author_words: Vec<u16>,
     pub age_hours: f64,
     /// How many candidates are newer.
     pub newer: f64,
@@ -80,18 +78,12 @@ impl<'a> Pool<'a> {
                 );
                 let message =
                     Counted::weighted([(&title, rule.title), (&body, rule.body), (&paths, rule.path)]);
-                let author = Counted::of([change.author.name.as_untrusted()], &query);
-                let author_words = author.numbers().collect();
                 let age_hours = hours_before(candidate.effective_at, inputs.reference());
-                Member { title, body, paths, message, author_words, age_hours, ..Member::default() }
+                Member { title, body, paths, message, age_hours, ..Member::default() }
             })
             .collect();
         in_time(candidates, &mut members);
         by_author(candidates, &mut members);
-        // "Mark" is a name where nothing is called so.
-        let used: HashSet<u16> =
-            members.iter().flat_map(|member| member.title.numbers().chain(member.paths.numbers())).collect();
-        members.iter_mut().for_each(|member| member.author_words.retain(|number| !used.contains(number)));
         let rarity = Rarity::of(&query, members.iter().map(|member| &member.message));
         let [by_title, body, by_paths, message] = [
             Bm25::of(members.iter().map(|member| &member.title), rule),

@@ -35,7 +35,6 @@ impl Telling<'_, '_> {
             Family::DiffWords => self.diff_words(),
             Family::NamedFile => self.named_file(),
             Family::NamedIdentifier => self.named_identifier(),
-            Family::AuthorNamed => says(self.author_named()?),
             Family::Service => match service(self.inputs(), &self.candidate.sighted.change)? {
                 Concern::Affected(name) => says(format!("concerns {name}")),
                 Concern::Others(_) => None,
@@ -163,16 +162,6 @@ impl Telling<'_, '_> {
             removed.get_or_insert(citation);
         }
         removed
-    }
-
-    fn author_named(&self) -> Option<String> {
-        let pool = &self.lineup.pool;
-        let words = &pool.members.get(self.index)?.author_words;
-        let shown = words.iter().filter_map(|number| pool.query.term(*number));
-        let shown: Vec<String> =
-            shown.map(|term| format!("\"{}\"", ExternalText::from(term.surface).for_people(30))).collect();
-        let name = self.candidate.sighted.change.author.name.for_people(40);
-        (!shown.is_empty()).then(|| format!("the symptom has {}, and {name} wrote it", shown.join(", ")))
     }
 
     fn size(&self) -> Option<String> {

@@ -42,8 +42,19 @@ pub struct Measured {
     pub leaking: Vec<Leaking>,
     /// Why some could not be asked.
     pub failed: Vec<String>,
+    /// Where not all candidates of some cases were seen, by repository.
+    pub missing: BTreeMap<String, Missing>,
     /// Whether Ctrl-C ended it.
     pub stopped: bool,
+}
+
+/// What was not seen of a repository.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Missing {
+    /// In so many cases.
+    pub cases: usize,
+    /// What it was in one of them.
+    pub example: Option<String>,
 }
 
 /// A case whose answer can be seen.
@@ -131,7 +142,12 @@ fn lighter(mut checked: Checked, cases: &[Case], temperature: f64, measured: &mu
 
 impl Measured {
     fn take(&mut self, checked: Checked, cases: &[Case], json: bool) -> Result<()> {
-        let Checked { index, leaks, ran } = checked;
+        let Checked { index, leaks, missing, ran } = checked;
+        if let (Some(case), Some(what)) = (cases.get(index), missing.into_iter().next()) {
+            let of_repo = self.missing.entry(case.repo.clone()).or_default();
+            of_repo.cases += 1;
+            of_repo.example.get_or_insert(what);
+        }
         if let (false, Some(case)) = (leaks.is_empty(), cases.get(index)) {
             let asked = !matches!(ran, Ok(None));
             self.leaking.push(Leaking {

@@ -12,7 +12,7 @@ use hearback_engine::calibration::{Backtested, digest_of};
 use hearback_eval::calibration::calibration;
 use hearback_eval::case::Case;
 use hearback_eval::checked::OfLeaks;
-use hearback_eval::mine::{MineOptions, Mined, OlderCulprit, mine};
+use hearback_eval::mine::{MineOptions, Mined, mine};
 use hearback_eval::run::Bench;
 use hearback_eval::temperature::{self, Scored};
 use jiff::{SignedDuration, Timestamp};
@@ -75,9 +75,10 @@ pub async fn run(arguments: Reverts, config: &Config) -> Result<ExitCode> {
     let mut lost = None;
     if let Some(fitted) = fitted.as_mut().filter(|_| arguments.save && !measured.stopped) {
         // Shown all the same: what was measured is never lost because it can't be written down.
-        match save(fitted, &opened, span.until, config) {
-            Ok(()) => fitted.saved = true,
-            Err(error) => lost = Some(error),
+        match fitted.is_worth_keeping().then(|| save(fitted, &opened, span.until, config)) {
+            Some(Ok(())) => fitted.saved = true,
+            Some(Err(error)) => lost = Some(error),
+            None => {}
         }
     }
     let last = last_line(&arguments, &measured, fitted.as_ref());
@@ -121,12 +122,7 @@ fn cases(
     opened: &Opened,
     (span, days): (Window, u32),
 ) -> (Vec<Case>, Origin) {
-    let options = MineOptions {
-        since: Some(span.from),
-        days,
-        older: OlderCulprit::NoneOfThese,
-        ..MineOptions::default()
-    };
+    let options = MineOptions { since: Some(span.from), days, ..MineOptions::default() };
     let Mined { mut cases, skipped, .. } = mine(&fetched.items, &opened.name, &options);
     let reverts = cases.len() + skipped.values().sum::<usize>();
     let found = cases.len();
@@ -177,8 +173,9 @@ fn fitted(arguments: &Reverts, measured: &Measured) -> Option<Fitted> {
     let temperature = temperature::fit(&measured.scored)?;
     let found = |factor| calibration(&temperature::said(&measured.scored, factor), &settings);
     let (with, without) = (found(temperature)?, found(1.0)?);
-    let ece_perfect = with.perfect.ece_mean;
-    Some(Fitted { temperature, cases, ece: with.ece, ece_before: without.ece, ece_perfect, saved: false })
+    let (ece, ece_before) = (with.ece, without.ece);
+    let (ece_perfect, ece_p95) = (with.perfect.ece_mean, with.perfect.ece_p95);
+    Some(Fitted { temperature, cases, ece, ece_before, ece_perfect, ece_p95, saved: false })
 }
 
 /// How many cases there are to calibrate on.
@@ -202,11 +199,11 @@ fn save(fitted: &Fitted, opened: &Opened, until: Timestamp, config: &Config) -> 
             cases: fitted.cases,
         },
     };
-    Calibrations::load(path)?.save(entry, path)
+    Calibrations::add(entry, path)
 }
 
 fn last_line(arguments: &Reverts, measured: &Measured, fitted: Option<&Fitted>) -> String {
-    let Some(Fitted { temperature, cases, ece, ece_before, ece_perfect, saved }) = fitted else {
+    let Some(Fitted { temperature, cases, ece, ece_before, ece_perfect, saved, .. }) = fitted else {
         let (cases, enough) = (telling(measured), settings(&arguments.measuring).enough);
         return format!(
             "Not calibrated: {cases} failures with a culprit among the candidates are too few, {enough} are enough. Until \
@@ -214,12 +211,15 @@ fn last_line(arguments: &Reverts, measured: &Measured, fitted: Option<&Fitted>) 
         );
     };
     let found = format!(
-        "on {cases} failures the temperature is best multiplied by {temperature}, ECE {ece:.3} in place of {ece_before:.3}; \
+        "on {cases} failures the temperature is best multiplied by {temperature}, ECE {ece:.3} on these same cases in place of {ece_before:.3}; \
          chance alone leaves {ece_perfect:.3}"
     );
     match (saved, measured.stopped) {
         (true, _) => format!("Calibration saved: {found}. `hearback ask` says percentages here from now on."),
         (false, true) => format!("Calibration not saved, since not all cases were asked: {found}."),
+        (false, false) if arguments.save && !fitted.is_some_and(Fitted::is_worth_keeping) => format!(
+            "Calibration not saved, since the weights don't fit here: {found}. `hearback ask` goes on saying strong or weak."
+        ),
         (false, false) if arguments.save => format!("Calibration not saved: {found}."),
         (false, false) => {
             format!("Calibration: {found}. With --save, `hearback ask` says percentages on this repository.")

@@ -9,10 +9,11 @@ use hearback_core::ExternalText;
 use hearback_eval::mine::Skip;
 use hearback_eval::resample::Settings;
 use hearback_eval::summary::{self, Summary};
+use hearback_eval::temperature::is_at_border;
 use hearback_eval::{html, summary::summarise};
 use serde::Serialize;
 
-use super::measured::{Leaking, Measured};
+use super::measured::{Leaking, Measured, Missing};
 use crate::cli::Measuring;
 use crate::interrupt::Interrupt;
 use crate::output::{self, Replacing};
@@ -54,8 +55,19 @@ pub struct Fitted {
     pub ece_before: f64,
     /// The calibration error that chance alone leaves where what is said is right.
     pub ece_perfect: f64,
+    /// 95 of 100 such rankers have no greater one.
+    #[serde(skip)]
+    pub ece_p95: f64,
     /// Whether it was kept.
     pub saved: bool,
+}
+
+impl Fitted {
+    /// Whether it may be believed: a factor at the border of what is tried fits nothing, and neither does one that leaves
+    /// more error than there was and than chance explains.
+    pub fn is_worth_keeping(&self) -> bool {
+        !is_at_border(self.temperature) && (self.ece <= self.ece_before || self.ece <= self.ece_p95)
+    }
 }
 
 /// Everything that is told.
@@ -66,6 +78,8 @@ struct Told<'a> {
     origin: &'a Origin,
     leaking: &'a [Leaking],
     failed: &'a [String],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    not_seen: &'a BTreeMap<String, Missing>,
     stopped: bool,
     not_reached: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,19 +117,23 @@ pub fn tell(
             origin,
             leaking: &measured.leaking,
             failed: &measured.failed,
+            not_seen: &measured.missing,
             stopped: measured.stopped,
             not_reached: measured.not_reached(),
             fitted,
         };
         output::line(serde_json::to_string(&Last { summary: told })?)?;
     } else {
-        output::print(&text(origin, measured, &summary))?;
+        output::print(&text(origin, measured, &summary, measuring.no_misses))?;
     }
     if let (Some(page), Some(path)) = (page, &measuring.report) {
         let is_markdown = path.extension().is_some_and(|ending| ending == "md");
-        let markdown =
-            || format!("# {}\n\n{}\n\n{}", origin.title, origin.says.join(" "), summary::markdown(&summary));
-        page.with(&if is_markdown { markdown() } else { html::page(&summary, &origin.title) })?;
+        let cases = cases(origin, measured, measuring.no_misses);
+        let stopped = measured.stopped.then(|| stopped(measured));
+        page.with(&match is_markdown {
+            true => summary::markdown_page(&summary, &origin.title, stopped.as_deref(), &cases),
+            false => html::page(&summary, &origin.title, stopped.as_deref(), &cases),
+        })?;
         let says = format!("The report is in {}.", path.display());
         if measuring.json { output::aside(&says) } else { output::line(says)? }
     }
@@ -132,24 +150,35 @@ pub fn tell(
     Ok(if all_went { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(origin: &Origin, measured: &Measured, summary: &Summary) -> String {
+fn text(origin: &Origin, measured: &Measured, summary: &Summary, no_misses: bool) -> String {
     let mut text = String::new();
     if measured.stopped {
         text.push_str(&summary::wrapped(&stopped(measured)));
     }
     text.push_str(&summary::text(summary));
     text.push_str("\nCases\n");
-    let mut add = |line: &str| text.push_str(&summary::wrapped(line));
-    origin.says.iter().for_each(|line| add(line));
+    cases(origin, measured, no_misses).iter().for_each(|line| text.push_str(&summary::wrapped(line)));
+    text
+}
+
+/// Where the cases came from, what was left out, and what was not seen, in sentences.
+fn cases(origin: &Origin, measured: &Measured, no_misses: bool) -> Vec<String> {
+    let mut told = origin.says.clone();
     if !origin.skipped.is_empty() {
         let skipped: Vec<String> =
             origin.skipped.iter().map(|(skip, count)| format!("{count} {skip}")).collect();
         let count: usize = origin.skipped.values().sum();
-        add(&format!("{count} make no case: {}.", skipped.join("; ")));
+        told.push(format!("{count} make no case: {}.", skipped.join("; ")));
     }
-    origin.missing.iter().for_each(|line| add(&format!("Not seen: {line}.")));
-    leaks(measured).iter().chain(&failures(measured)).for_each(|line| add(line));
-    text
+    told.extend(origin.missing.iter().map(|line| format!("Not seen: {line}.")));
+    told.extend(measured.missing.iter().map(|(repo, Missing { cases, example })| {
+        let repo = ExternalText::from(repo.as_str()).for_people(80);
+        let example = ExternalText::from(example.as_deref().unwrap_or_default()).for_people(SAYS);
+        format!("Not everything was seen in {cases} cases of {repo}; in one of them: {example}.")
+    }));
+    told.extend(leaks(measured, no_misses));
+    told.extend(failures(measured));
+    told
 }
 
 fn stopped(measured: &Measured) -> String {
@@ -157,9 +186,9 @@ fn stopped(measured: &Measured) -> String {
     format!("Stopped by Ctrl-C: {asked} of {of} cases were asked, and the figures are of these alone.")
 }
 
-fn leaks(measured: &Measured) -> Vec<String> {
+fn leaks(measured: &Measured, no_misses: bool) -> Vec<String> {
     let leaking = &measured.leaking;
-    let looked_at = measured.of - measured.not_reached();
+    let looked_at = measured.of.saturating_sub(measured.not_reached() + measured.failed.len());
     if leaking.is_empty() {
         return vec![format!("Leak check: {looked_at} cases looked at, the answer can be seen in none.")];
     }
@@ -176,6 +205,9 @@ fn leaks(measured: &Measured) -> Vec<String> {
         "Leak check: of {looked_at} cases the answer can be seen in {count}: {what}. By kind: {}.",
         kinds.join(", ")
     )];
+    if no_misses {
+        return told;
+    }
     told.extend(leaking.iter().take(NAMED).map(|one| {
         let says: Vec<&str> = one.leaks.iter().map(|seen| seen.says.as_str()).collect();
         let line = format!("{}: {}", one.id, says.join("; "));

@@ -11,9 +11,10 @@ use hearback_core::ExternalText;
 use hearback_engine::features::Feature;
 use hearback_engine::ranker::Ranker;
 use hearback_eval::case::{Case, Half};
+use hearback_eval::checked::{CheckedRun, OfLeaks};
 use hearback_eval::outcome::Outcome;
 use hearback_eval::resample::Settings;
-use hearback_eval::run::{Bench, Run};
+use hearback_eval::run::Bench;
 use hearback_eval::summary;
 use hearback_eval::train::{Learned, Sample, learn};
 use hearback_eval::weights_file::{Standing, rewrite, standing};
@@ -35,12 +36,22 @@ pub async fn run(arguments: Train, config: &Config) -> Result<ExitCode> {
         .map_err(|error| Usage(format!("--weights: {shown} can't be read: {error}")))?;
     let before = Ranker::parse(&text).map_err(|error| Usage(format!("--weights: {shown}: {error}")))?;
     let target = Replacing::open(&arguments.weights)?;
-    let bench = Bench { ranker: before.clone(), signals: config.signals.clone(), repositories };
-    let Some((samples, outcomes)) = ask(bench, &cases).await? else {
+    let interrupt = Interrupt::listen()?;
+    let stopped = || {
         output::aside("stopped; nothing was learned and nothing was written");
-        return Ok(ExitCode::from(130));
+        Ok(Interrupt::code())
     };
-    let learned = learn(&samples, &before)?;
+    let bench = Bench { ranker: before.clone(), signals: config.signals.clone(), repositories };
+    let Some(Asked { samples, outcomes, leaking }) = ask(bench, &cases, &interrupt).await? else {
+        return stopped();
+    };
+    let from = before.clone();
+    let learning = tokio::task::spawn_blocking(move || learn(&samples, &from));
+    let learned = tokio::select! {
+        biased;
+        () = interrupt.heard() => return stopped(),
+        learned = learning => learned.context("learning broke off")??,
+    };
     let settings = Settings { seed: arguments.seed, ..Settings::default() };
     let ranks: BTreeMap<&str, Option<u32>> = outcomes.iter().map(|o| (o.id.as_str(), o.rank)).collect();
     let of_before: Vec<Option<u32>> =
@@ -48,17 +59,21 @@ pub async fn run(arguments: Train, config: &Config) -> Result<ExitCode> {
     let stands = standing(&learned, &before, &of_before, &settings);
     let worse = stands.as_ref().is_some_and(Standing::is_worse);
     let unseen = as_if_unseen(outcomes, &learned);
-    let summary = summary::summarise(&unseen, &settings);
+    let mut summary = summary::summarise(&unseen, &settings);
+    // Only ranks were predicted anew: probabilities, and what rests on them, are of the weights that asked.
+    summary.calibration = None;
+    summary.worst.clear();
     let keep = worse && !arguments.force;
     if !keep {
         target.with(&rewrite(&text, &learned)?).with_context(|| format!("{shown} was not written"))?;
     }
     if arguments.json {
         output::line(
-            json!({ "summary": summary, "written": !keep, "weights": weights(&learned) }).to_string(),
+            json!({ "summary": summary, "leaking": leaking, "written": !keep, "weights": weights(&learned) })
+                .to_string(),
         )?;
     } else {
-        output::print(&told(&learned, &summary::text(&summary)))?;
+        output::print(&told(&learned, leaking, &summary::text(&summary)))?;
         output::print(&ended(stands.as_ref(), keep, &shown))?;
     }
     Ok(if keep { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -70,27 +85,38 @@ fn wanted(cases: Vec<Case>) -> Vec<Case> {
     cases.into_iter().filter(|case| !is_divided || case.half == Some(Half::Learn)).collect()
 }
 
-/// What was measured of each case's candidates; none if Ctrl-C came first.
-async fn ask(bench: Bench, cases: &[Case]) -> Result<Option<(Vec<Sample>, Vec<Outcome>)>> {
-    let interrupt = Interrupt::listen()?;
+/// What was measured of each case's candidates.
+#[derive(Default)]
+struct Asked {
+    samples: Vec<Sample>,
+    outcomes: Vec<Outcome>,
+    /// How many cases were left out because their answer can be seen.
+    leaking: usize,
+}
+
+/// Asks all cases; none if Ctrl-C came first.
+async fn ask(bench: Bench, cases: &[Case], interrupt: &Interrupt) -> Result<Option<Asked>> {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut run = Run::new(Arc::new(bench), cases.to_vec(), at_once);
+    let mut run = CheckedRun::new(Arc::new(bench), cases.to_vec(), at_once, OfLeaks::Refuse);
     let progress = Progress::of(cases.len());
-    let (mut samples, mut outcomes) = (Vec::new(), Vec::new());
+    let mut asked = Asked::default();
     loop {
-        let ran = tokio::select! {
+        let checked = tokio::select! {
             biased;
             () = interrupt.heard() => return Ok(None),
-            ran = run.next() => ran,
+            checked = run.next() => checked,
         };
-        let Some(ran) = ran.transpose()? else { break };
+        let Some(checked) = checked.transpose()? else { break };
         progress.step();
-        if let Some(case) = cases.get(ran.index) {
-            samples.push(Sample::new(case, &ran.standings));
-            outcomes.push(ran.outcome);
+        match (cases.get(checked.index), checked.ran?) {
+            (Some(case), Some(ran)) => {
+                asked.samples.push(Sample::new(case, &ran.standings));
+                asked.outcomes.push(ran.outcome);
+            }
+            _ => asked.leaking += 1,
         }
     }
-    Ok(Some((samples, outcomes)))
+    Ok(Some(asked))
 }
 
 /// The failure-like outcomes with the ranks that the new weights give cases they had not seen.
@@ -111,12 +137,15 @@ fn weights(learned: &Learned) -> serde_json::Value {
     all.map(row).collect()
 }
 
-fn told(learned: &Learned, summary: &str) -> String {
+fn told(learned: &Learned, leaking: usize, summary: &str) -> String {
     let mut text = format!(
         "Learned from {} cases, {} of them failures; predicted below are those failures, each by weights learned on \
          other blocks of time.\n",
         learned.cases.0, learned.cases.1
     );
+    if leaking > 0 {
+        let _ = writeln!(text, "Left out because their answer can be seen: {leaking}.");
+    }
     let tried = learned.tried.iter().map(|(ridge, value)| format!("{ridge}: {value:.4}"));
     let _ = writeln!(
         text,
@@ -125,7 +154,6 @@ fn told(learned: &Learned, summary: &str) -> String {
         tried.collect::<Vec<_>>().join(", "),
         learned.ranker.probability.temperature
     );
-    // Probabilities, and what rests on them, are of the weights that asked: only ranks were predicted anew.
     let scores = summary.split("\nKnowing when it can't tell").next().unwrap_or(summary);
     text.push_str(scores);
     text.push_str("\nWeights, with their standard errors\n");

@@ -107,7 +107,7 @@ impl SlackChat {
             }
             // Everything we post has metadata. To say that nothing was found would be to post it twice.
             None => Err(ChatError::Refused(
-                "it gives the metadata of our messages not back, so that none can be found; the app needs the scope metadata.message:read"
+                "Slack does not give back the metadata of our messages, so that none can be found; the app needs the scope metadata.message:read"
                     .to_owned(),
             )),
         }
@@ -151,7 +151,7 @@ impl ChatPort for SlackChat {
             unfurl_media: false,
         };
         let answer: PostAnswer = self.calls.write("chat.postMessage", channel, &post, budget).await?;
-        let unclear = |_| ChatError::Unclear("it took the message and did not say which it is".to_owned());
+        let unclear = |_| ChatError::Unclear("Slack took the message and did not say which it is".to_owned());
         Ok(Posted { channel: to.channel().clone(), message: MessageId::new(answer.ts).map_err(unclear)? })
     }
 
@@ -208,8 +208,9 @@ impl ChatPort for SlackChat {
             let page: HistoryAnswer = self.calls.read(method, &form, left).await?;
             for found in &page.messages {
                 if self.matches(found, &message.key)? {
-                    let gone =
-                        |_| ChatError::Away("it names the message in a form that can't be read".to_owned());
+                    let gone = |_| {
+                        ChatError::Away("Slack names the message in a form that can't be read".to_owned())
+                    };
                     let message = MessageId::new(found.ts.clone()).map_err(gone)?;
                     return Ok(Some(Posted { channel: to.channel().clone(), message }));
                 }
@@ -219,7 +220,7 @@ impl ChatPort for SlackChat {
                 next if next.is_empty() => return Ok(None),
                 // A page that follows itself would be read until the budget is gone.
                 next if next == cursor => {
-                    return Err(ChatError::Away("it gives one page over and over".to_owned()));
+                    return Err(ChatError::Away("Slack gives one page over and over".to_owned()));
                 }
                 next => cursor = next,
             }

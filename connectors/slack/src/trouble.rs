@@ -47,10 +47,10 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => ChatError::Busy(USUAL_PAUSE),
         // "It's possible some aspect of the operation succeeded before the error was raised."
         "fatal_error" | "internal_error" if effect == Effect::Writes => {
-            ChatError::Unclear(format!("it answers {code}"))
+            ChatError::Unclear(format!("Slack answers {code}"))
         }
         "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org"
-        | "org_login_required" => ChatError::Away(format!("it answers {code}; ask again later")),
+        | "org_login_required" => ChatError::Away(format!("Slack answers {code}; ask again later")),
         "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => refused(format!(
             "the token is not accepted ({code}); set the one that stands on the app's page"
         )),
@@ -59,9 +59,9 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
                 .to_owned(),
         ),
         "missing_scope" | "no_permission" => {
-            let scope = needed.map_or_else(String::new, |scope| format!(" {}", name(scope)));
+            let scope = needed.map_or_else(|| "a scope".to_owned(), |scope| format!("the scope {}", name(scope)));
             refused(format!(
-                "the app lacks a scope{scope}; update it from connectors/slack/manifest.json and install it again"
+                "the app lacks {scope}; update it from connectors/slack/manifest.json and install it again"
             ))
         }
         "not_in_channel" => {
@@ -93,7 +93,7 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
         "accesslimited" | "access_denied" | "ekm_access_denied" | "team_access_not_granted" | "enterprise_is_restricted" => {
             refused(format!("the workspace does not let the app in ({code}); ask an admin to allow it"))
         }
-        other => refused(format!("it answers {}; look it up in Slack's documentation of the method", name(other))),
+        other => refused(format!("Slack answers {}; look it up in Slack's documentation of the method", name(other))),
     }
 }
 

@@ -171,7 +171,7 @@ impl ChatPort for SlackChat {
             parse: "none",
             link_names: false,
         };
-        self.calls.write("chat.update", channel, &update, budget).await.map(|_: PostAnswer| ())
+        self.calls.write("chat.update", "", &update, budget).await.map(|_: PostAnswer| ())
     }
 
     async fn find(

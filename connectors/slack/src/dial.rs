@@ -74,3 +74,32 @@ impl Dialer {
         Ok(socket)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn why_a_socket_did_not_open_is_told_without_its_ticket() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mute_at = mute.local_addr().unwrap();
+        let tls = Arc::new(hearback_http::client_config(&[]).unwrap());
+        for (address, plain, expect) in [
+            (
+                format!("ws://{closed}/?ticket=hunter22"),
+                true,
+                "127.0.0.1 can't be reached: connection refused",
+            ),
+            (format!("ws://{mute_at}/?ticket=hunter22"), true, "the WebSocket did not open in time"),
+            (format!("wss://{mute_at}/?ticket=hunter22"), true, "the WebSocket did not open in time"),
+            ("ws://slack.example/?ticket=hunter22".into(), false, "Slack gave an address that is not wss"),
+            ("https://slack.example/?ticket=hunter22".into(), true, "Slack gave an address that is not wss"),
+            ("wss://?ticket=hunter22".into(), true, "Slack gave an address that can't be read"),
+            ("ticket=hunter22".into(), true, "Slack gave an address that can't be read"),
+        ] {
+            let dialer = Dialer { tls: Arc::clone(&tls), plain, within: Duration::from_millis(300) };
+            assert_eq!(dialer.open(&address).await.err().as_deref(), Some(expect), "{address}");
+        }
+    }
+}

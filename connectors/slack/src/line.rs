@@ -15,7 +15,7 @@ use futures::{SinkExt as _, Stream};
 use hearback_core::chat::Heard;
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::time::{Sleep, timeout};
+use tokio::time::{MissedTickBehavior, Sleep, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
@@ -113,6 +113,7 @@ where
     let mut taking = pin!(Fuse::terminated());
     let mut taken: Option<String> = None;
     let mut pulse = tokio::time::interval(owner.pulse.every);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_heard = Instant::now();
     let mut leaving = pin!(Fuse::<Sleep>::terminated());
     // While this is none the socket is read.
@@ -157,6 +158,8 @@ where
                 match frame {
                     Frame::Envelope(envelope) => match sorted(*envelope, owner.ours) {
                         Sorted::Turn(turn) => waiting.push_back(turn),
+                        // Slack may warn first and ask again later.
+                        Sorted::Replace if !leaving.is_terminated() => {}
                         Sorted::Replace => {
                             owner.replace.notify_one();
                             leaving.set(tokio::time::sleep(REPLACED_WITHIN).fuse());

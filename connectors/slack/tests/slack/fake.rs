@@ -209,6 +209,7 @@ impl Line {
     }
 }
 
+#[expect(clippy::result_large_err, reason = "the form of tungstenite's callback")]
 async fn accept(stream: TcpStream, inside: &Shared) -> Option<Line> {
     let check = |request: &handshake::Request, response: handshake::Response| {
         let ticket = request.uri().query().unwrap_or_default().to_owned();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 mod contract;
+mod encrypted;
 mod fake;
 mod finding;
 mod intake;

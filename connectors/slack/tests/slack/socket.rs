@@ -204,6 +204,7 @@ async fn when_slack_asks_for_another_socket_there_is_no_moment_without_one() {
         old.send(&said(1)).await;
         assert_eq!(old.ack().await.as_deref(), Some("E1"));
         old.send(&disconnect(reason)).await;
+        old.send(&disconnect("refresh_requested")).await;
         let mut new = fake.line().await;
         // Both are read until Slack closes the old one.
         old.send(&said(2)).await;
@@ -274,6 +275,39 @@ async fn what_can_not_be_mended_by_trying_again_ends_it_with_a_sentence() {
         listener.end().await.unwrap_err(),
         "Socket Mode was switched off for the app; switch it on on the app's page and start again",
     );
+}
+
+#[tokio::test]
+async fn a_socket_that_does_not_say_hello_is_replaced() {
+    let fake = Fake::start().await;
+    fake.greet_with(disconnect("too_many_websockets"));
+    let listener = Listener::of(fake.socket_options());
+    fake.line().await.break_off();
+    let mut slack = fake.line().await;
+    slack.send(&said(1)).await;
+    assert_eq!(slack.ack().await.as_deref(), Some("E1"));
+    listener.stopped().await.unwrap();
+}
+
+#[tokio::test]
+async fn repeated_and_reordered_events_keep_their_own_ids_and_times() {
+    let fake = Fake::start().await;
+    let listener = Listener::of(fake.socket_options());
+    let mut slack = fake.line().await;
+    for (n, id) in [(3, "E1"), (1, "E2"), (3, "E3"), (2, "E4")] {
+        let mut envelope = said(n);
+        envelope["envelope_id"] = json!(id);
+        slack.send(&envelope).await;
+        assert_eq!(slack.ack().await.as_deref(), Some(id));
+    }
+    assert_eq!(listener.deliveries(), [3, 1, 3, 2].map(delivery));
+    let mut heard = listener.heard.lock().unwrap().clone();
+    heard.sort_by_key(|heard| heard.at);
+    heard.dedup_by_key(|heard| heard.delivery.clone());
+    let told: Vec<String> =
+        heard.iter().map(|heard| line(heard).split(": ").last().unwrap().to_owned()).collect();
+    assert_eq!(told, ["message 1", "message 2", "message 3"]);
+    listener.stopped().await.unwrap();
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ fn limits(budget: SignedDuration) -> Limits {
 fn read<T: DeserializeOwned>(body: &Body, effect: Effect) -> Result<T, ChatError> {
     let unread = |error: hearback_http::HttpError| match effect {
         Effect::Writes => ChatError::Unclear(error.to_string()),
-        Effect::Reads => ChatError::Refused(error.to_string()),
+        Effect::Reads => ChatError::Away(error.to_string()),
     };
     let answer: Answer = body.json().map_err(unread)?;
     if !answer.ok {

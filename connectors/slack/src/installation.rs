@@ -61,7 +61,6 @@ impl Installation {
     /// Somebody. A person of another workspace, in a channel that both share, is somebody of that workspace.
     pub(crate) fn user(&self, id: &str, team: Option<&str>) -> Option<ChatUserId> {
         let team = team.unwrap_or(&self.team);
-        let is_id = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
         if is_id(team) && is_id(id) { ChatUserId::new(format!("slack:{team}:{id}")).ok() } else { None }
     }
 
@@ -69,8 +68,12 @@ impl Installation {
     pub(crate) fn slack_id<'a>(&self, channel: &'a ChannelId) -> Option<&'a str> {
         let id =
             channel.as_str().strip_prefix("slack:")?.strip_prefix(self.team.as_str())?.strip_prefix(':')?;
-        id.bytes().all(|b| b.is_ascii_alphanumeric()).then_some(id)
+        is_id(id).then_some(id)
     }
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=40).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

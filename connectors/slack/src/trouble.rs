@@ -29,13 +29,16 @@ pub(crate) fn of_transport(error: HttpError, effect: Effect) -> ChatError {
             ChatError::Away(told)
         }
         HttpError::OutcomeUnknown { why, .. } => ChatError::Unclear(why),
-        HttpError::NotExpected { .. } if effect == Effect::Writes => ChatError::Unclear(told),
-        // These came instead of Slack's answer; Slack itself has seen nothing, or has answered no.
+        // A page where Slack's answer should be: the address may be wrong, or something before Slack has trouble.
+        HttpError::NotExpected { .. } => match effect {
+            Effect::Writes => ChatError::Unclear(told),
+            Effect::Reads => ChatError::Away(told),
+        },
+        // Slack has seen nothing, or has said no.
         HttpError::NotUsable(_)
         | HttpError::Denied { .. }
         | HttpError::Refused { .. }
         | HttpError::Redirected { .. }
-        | HttpError::NotExpected { .. }
         | HttpError::TooLarge { .. } => ChatError::Refused(told),
     }
 }

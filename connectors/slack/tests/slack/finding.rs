@@ -126,7 +126,7 @@ async fn what_can_not_be_told_is_never_called_absent() {
         (Trouble::Hangs, "the chat system is away: no answer from HOST in time"),
         (
             Trouble::NotJson,
-            "the chat system refused: HOST sent text/html where JSON was expected; check the address: a login page or another server may answer",
+            "the chat system is away: HOST sent text/html where JSON was expected; check the address: a login page or another server may answer",
         ),
         (Trouble::Busy(Some("60")), "the chat system asks to wait 60 s"),
     ] {

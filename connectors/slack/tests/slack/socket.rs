@@ -228,6 +228,8 @@ async fn slack_away_is_waited_for_and_its_pause_is_kept() {
     {
         fake.trouble("apps.connections.open", trouble);
     }
+    fake.trouble("apps.connections.open", Trouble::NotJson);
+    fake.trouble("apps.connections.open", Trouble::Answers(json!({"ok": true})));
     fake.trouble("apps.connections.open", Trouble::Busy(Some("1")));
     fake.trouble(
         "apps.connections.open",

@@ -23,4 +23,5 @@ pub use credentials::{Credentials, Secret};
 pub use deadline::{Deadline, Limits};
 pub use error::HttpError;
 pub use outside::{OutsideClient, OutsideUrl, RefusedUrl};
+pub use tls::client_config;
 pub use url::Url;

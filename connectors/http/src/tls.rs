@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use hearback_core::ports::ConnectorError;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -21,6 +22,14 @@ pub(crate) fn config(own_roots_pem: &[u8]) -> Result<ClientConfig, String> {
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS can't be set up: {error}"))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// What a connector trusts that speaks TLS by itself, over a WebSocket: the same roots as every other call.
+///
+/// # Errors
+/// [`ConnectorError::NotUsable`], if `own_roots_pem` holds something that is no certificate.
+pub fn client_config(own_roots_pem: &[u8]) -> Result<ClientConfig, ConnectorError> {
+    config(own_roots_pem).map_err(ConnectorError::NotUsable)
 }
 
 /// Read once: there are a hundred and more, in files.

@@ -1,0 +1,94 @@
+//! What Slack asks of a request: which token, which content type, which body, and which scopes the app must have.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+pub const TEAM: &str = "T024BE7LD";
+pub const APP: &str = "A0KRD7HC3";
+pub const BOT_USER: &str = "U0HEARBACK";
+pub const BOT_TOKEN: &str = "xoxb-17-correct-horse";
+pub const APP_TOKEN: &str = "xapp-1-battery-staple";
+
+/// A method that we call.
+pub struct Method {
+    pub name: &'static str,
+    pub token: &'static str,
+    pub content_type: &'static str,
+    /// Of the bot token; all of them.
+    pub scopes: &'static [&'static str],
+}
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+/// To read a channel, public or private, and the metadata in it.
+const READS: &[&str] = &["channels:history", "groups:history", "metadata.message:read"];
+
+pub const METHODS: &[Method] = &[
+    Method { name: "auth.test", token: BOT_TOKEN, content_type: FORM, scopes: &[] },
+    Method { name: "chat.postMessage", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
+    Method { name: "chat.update", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
+    Method { name: "conversations.history", token: BOT_TOKEN, content_type: FORM, scopes: READS },
+    Method { name: "conversations.replies", token: BOT_TOKEN, content_type: FORM, scopes: READS },
+    // The app token has connections:write, which no manifest grants.
+    Method { name: "apps.connections.open", token: APP_TOKEN, content_type: FORM, scopes: &[] },
+];
+
+/// The schema of this name.
+pub fn schema(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas");
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()).unwrap()
+    };
+    let mut schema = read(name);
+    schema["$defs"] = read("blocks");
+    schema
+}
+
+/// What is wrong with a body, by the schema of this name, and by what a schema can't say.
+pub fn faults(name: &str, body: &Value) -> Vec<String> {
+    let schema = schema(name);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let mut faults: Vec<String> = validator
+        .iter_errors(body)
+        .map(|fault| format!("{name}: {} {fault}", fault.instance_path()))
+        .collect();
+    for block in body["blocks"].as_array().into_iter().flatten().filter(|block| block["type"] == "actions") {
+        let mut ids: Vec<&Value> =
+            block["elements"].as_array().unwrap().iter().map(|b| &b["action_id"]).collect();
+        let all = ids.len();
+        ids.sort_by_key(|id| id.to_string());
+        ids.dedup();
+        if ids.len() != all {
+            faults.push(format!("{name}: an action_id twice in a block"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn the_contract_can_be_broken() {
+    let good = serde_json::json!({
+        "channel": "C1", "text": "x", "unfurl_links": false, "unfurl_media": false,
+        "metadata": {"event_type": "hearback", "event_payload": {"key": "k"}},
+        "blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "x"}]}]}],
+    });
+    assert_eq!(faults("chat.postMessage", &good), [""; 0]);
+    let broken = |change: fn(&mut Value)| {
+        let mut body = good.clone();
+        change(&mut body);
+        faults("chat.postMessage", &body).len()
+    };
+    assert_eq!(broken(|body| body["unfurl_links"] = true.into()), 1);
+    assert_eq!(broken(|body| body["text"] = "<!channel>".into()), 1);
+    assert_eq!(broken(|body| body["username"] = "root".into()), 1);
+    assert_eq!(
+        broken(|body| body["blocks"][0]["elements"][0]["elements"][0]["text"] = "x".repeat(3001).into()),
+        1
+    );
+    assert_eq!(
+        broken(|body| body["blocks"][0]["elements"][0]["elements"][0]["type"] = "broadcast".into()),
+        1
+    );
+    assert_eq!(broken(|body| body["blocks"] = vec![body["blocks"][0].clone(); 51].into()), 1);
+}

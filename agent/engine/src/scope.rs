@@ -106,7 +106,7 @@ impl Scope {
     /// channel does not make it so.
     pub fn is_about_tests(&self) -> bool {
         let counts = |word: &&str| self.words.get(*word).is_some_and(|word| word.weight >= 1.0);
-        ABOUT_TESTS.iter().any(|word| counts(&word))
+        ABOUT_TESTS.iter().any(counts)
     }
 
     fn add_services(&mut self, services: &[ServiceName]) {

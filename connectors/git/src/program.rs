@@ -1,0 +1,296 @@
+//! Runs the `git` program for what needs a network. Libgit2 could reach servers too, but only with keys, helpers and
+//! proxies that are set up anew for it, and it can't push on the condition that the branch is still where it was seen;
+//! git has the people's own setup and has `--force-with-lease`. (Jujutsu went the same way.)
+//!
+//! Never a shell, never a prompt, never a hook of the repository, never somebody's environment as a whole. The program
+//! and all it started end at the deadline, and when nobody waits any more. It must not know what is asked of git.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use hearback_core::ExternalText;
+use hearback_core::redaction::redact;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+/// What git and the programs it starts to log in may see of the environment.
+pub const PASSED_ON: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GNUPGHOME",
+    "KRB5CCNAME",
+    "SSH_AUTH_SOCK",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_SSL_CAINFO",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+];
+
+/// Set for every run, whatever the environment says.
+const ALWAYS: &[(&str, &str)] = &[
+    ("LC_ALL", "C"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GCM_INTERACTIVE", "never"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+];
+
+/// Configuration for every run: nothing of the repository's own is started, and nothing is done on the side.
+const CONFIGURED: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.askPass=",
+    "core.logAllRefUpdates=false",
+    "credential.interactive=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "fetch.writeCommitGraph=false",
+    "submodule.recurse=false",
+    "color.ui=false",
+];
+
+/// Ssh that asks nobody.
+const SSH: &str = "ssh -oBatchMode=yes";
+
+/// So much of what it prints is kept.
+const KEPT_BYTES: usize = 256 << 10;
+/// So long it is waited for the last words of a program that ended: what it started may hold its output open.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The `git` program.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    git: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// How it ended, and what it printed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ran {
+    /// Its exit code; none if it was killed.
+    pub(crate) code: Option<i32>,
+    /// Whether that was because the time was up.
+    pub(crate) is_late: bool,
+    pub(crate) out: Vec<u8>,
+    pub(crate) err: Vec<u8>,
+}
+
+/// It could not be started at all.
+#[derive(Debug, thiserror::Error)]
+#[error("git can't be started: {0}; install git, or say where it is")]
+pub(crate) struct NotStarted(String);
+
+impl Program {
+    /// A program that sees those of `environment` that are in [`PASSED_ON`].
+    pub(crate) fn new(git: &Path, environment: &[(OsString, OsString)]) -> Self {
+        let passed = |name: &OsString| PASSED_ON.iter().any(|passed| name == passed);
+        let environment = environment.iter().filter(|(name, _)| passed(name)).cloned().collect();
+        Program { git: git.to_owned(), environment }
+    }
+
+    /// Runs it on the repository at `git_dir`. `ssh` is the repository's own ssh command, if it has one.
+    pub(crate) async fn run(
+        &self,
+        git_dir: &Path,
+        ssh: Option<&str>,
+        configured: &[String],
+        arguments: &[String],
+        until: Instant,
+    ) -> Result<Ran, NotStarted> {
+        let mut command = Command::new(&self.git);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(ALWAYS.iter().copied());
+        if let Some(ssh) = self.ssh(ssh) {
+            command.env("GIT_SSH_COMMAND", ssh);
+        }
+        command.arg("--git-dir").arg(git_dir).current_dir(git_dir);
+        for setting in CONFIGURED.iter().copied().chain(configured.iter().map(String::as_str)) {
+            command.args(["-c", setting]);
+        }
+        command.args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| NotStarted(error.to_string()))?;
+        let mut group = Group::of(&child);
+        let mut pipes = Pipes::of(&mut child);
+        let ended = tokio::time::timeout_at(until.into(), pipes.read_until_end(&mut child)).await;
+        let (code, is_late) = match ended {
+            Ok(Ok(status)) => {
+                group.let_go();
+                (status.code(), false)
+            }
+            Ok(Err(_)) => (None, false),
+            Err(_) => (None, true),
+        };
+        if code.is_none() {
+            group.kill();
+            let _ = tokio::time::timeout(GRACE, child.wait()).await;
+            group.let_go();
+        }
+        let _ = tokio::time::timeout(GRACE, pipes.drain()).await;
+        Ok(Ran { code, is_late, out: pipes.out_bytes, err: pipes.err_bytes })
+    }
+
+    /// The ssh command to set; none leaves it to git. What somebody chose stays, and is told to ask nobody if it is
+    /// the usual ssh.
+    fn ssh(&self, configured: Option<&str>) -> Option<OsString> {
+        let set =
+            |name: &str| self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        let chosen = match (set("GIT_SSH_COMMAND"), configured, set("GIT_SSH")) {
+            (Some(chosen), _, _) => chosen.to_str().map_or_else(|| Err(chosen.clone()), Ok),
+            (None, Some(chosen), _) => Ok(chosen),
+            (None, None, Some(_)) => return None,
+            (None, None, None) => Ok("ssh"),
+        };
+        Some(match chosen {
+            Err(odd) => odd,
+            Ok(chosen) => {
+                let program = chosen.split_whitespace().next().unwrap_or_default();
+                let is_usual = program.rsplit('/').next() == Some("ssh");
+                let rest = chosen.trim().strip_prefix("ssh").filter(|_| program == "ssh");
+                match rest {
+                    Some(rest) => format!("{SSH}{rest}").into(),
+                    None if is_usual => format!("{} -oBatchMode=yes", chosen.trim()).into(),
+                    None => chosen.into(),
+                }
+            }
+        })
+    }
+}
+
+impl Ran {
+    pub(crate) fn is_success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// What it complained of, in one line for people.
+    pub(crate) fn complaint(&self) -> String {
+        if self.is_late {
+            return "the time was up".to_owned();
+        }
+        let text = String::from_utf8_lossy(&self.err);
+        let is_told =
+            |line: &&str| ["remote:", "fatal:", "error:", "ssh:"].iter().any(|word| line.starts_with(word));
+        let told: Vec<&str> = text.lines().map(str::trim).filter(is_told).take(4).collect();
+        let told = match told.is_empty() {
+            true => text.lines().map(str::trim).filter(|line| !line.is_empty()).take(2).collect(),
+            false => told,
+        };
+        match told.is_empty() {
+            true => "git said nothing".to_owned(),
+            false => for_people(&told.join("; ")),
+        }
+    }
+}
+
+/// What a server or git said: without secrets, and safe to print.
+pub(crate) fn for_people(said: &str) -> String {
+    ExternalText::new(redact(said).0).for_people(300)
+}
+
+/// The program with all that it started; ended when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Group(id.and_then(Pid::from_raw))
+    }
+
+    fn kill(&self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    /// It has ended: its number may be another's soon.
+    fn let_go(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What it prints, read as it comes, so that it never waits for us.
+struct Pipes {
+    out: Option<ChildStdout>,
+    err: Option<ChildStderr>,
+    out_bytes: Vec<u8>,
+    err_bytes: Vec<u8>,
+}
+
+impl Pipes {
+    fn of(child: &mut Child) -> Self {
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        Pipes { out, err, out_bytes: Vec::new(), err_bytes: Vec::new() }
+    }
+
+    async fn read_until_end(&mut self, child: &mut Child) -> std::io::Result<std::process::ExitStatus> {
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                () = self.drain(), if self.out.is_some() || self.err.is_some() => {}
+            }
+        }
+    }
+
+    /// Reads until both are closed. May be left and called again.
+    async fn drain(&mut self) {
+        let (mut out, mut err) = ([0; 8192], [0; 8192]);
+        while self.out.is_some() || self.err.is_some() {
+            tokio::select! {
+                read = read(&mut self.out, &mut out), if self.out.is_some() => keep(&mut self.out_bytes, out.get(..read)),
+                read = read(&mut self.err, &mut err), if self.err.is_some() => keep(&mut self.err_bytes, err.get(..read)),
+            }
+        }
+    }
+}
+
+/// Reads once; a pipe that is closed or broken is dropped.
+async fn read(pipe: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
+    let read = match pipe {
+        Some(pipe) => pipe.read(buffer).await.unwrap_or(0),
+        None => 0,
+    };
+    if read == 0 {
+        *pipe = None;
+    }
+    read
+}
+
+fn keep(kept: &mut Vec<u8>, read: Option<&[u8]>) {
+    let room = KEPT_BYTES.saturating_sub(kept.len());
+    let read = read.unwrap_or_default();
+    kept.extend_from_slice(read.get(..room).unwrap_or(read));
+}
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;

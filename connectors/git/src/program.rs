@@ -86,6 +86,18 @@ pub(crate) struct Program {
     environment: Vec<(OsString, OsString)>,
 }
 
+/// What it is run on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct On<'a> {
+    pub(crate) git_dir: &'a Path,
+    /// Where addresses that are relative paths begin.
+    pub(crate) folder: &'a Path,
+    /// The repository's own ssh command, if it has one.
+    pub(crate) ssh: Option<&'a str>,
+    /// More configuration.
+    pub(crate) settings: &'a [(String, String)],
+}
+
 /// How it ended, and what it printed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ran {
@@ -110,23 +122,27 @@ impl Program {
         Program { git: git.to_owned(), environment }
     }
 
-    /// Runs it on the repository at `git_dir`. `ssh` is the repository's own ssh command, if it has one.
+    /// Runs it.
     pub(crate) async fn run(
         &self,
-        git_dir: &Path,
-        ssh: Option<&str>,
-        configured: &[String],
+        on: &On<'_>,
         arguments: &[String],
         until: Instant,
     ) -> Result<Ran, NotStarted> {
         let mut command = Command::new(&self.git);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs(ALWAYS.iter().copied());
-        if let Some(ssh) = self.ssh(ssh) {
+        if let Some(ssh) = self.ssh(on.ssh) {
             command.env("GIT_SSH_COMMAND", ssh);
         }
-        command.arg("--git-dir").arg(git_dir).current_dir(git_dir);
-        for setting in CONFIGURED.iter().copied().chain(configured.iter().map(String::as_str)) {
+        // Unlike arguments, the environment of a process can't be read by everybody on the machine.
+        command.env("GIT_CONFIG_COUNT", on.settings.len().to_string());
+        for (number, (key, value)) in on.settings.iter().enumerate() {
+            command.env(format!("GIT_CONFIG_KEY_{number}"), key);
+            command.env(format!("GIT_CONFIG_VALUE_{number}"), value);
+        }
+        command.arg("--git-dir").arg(on.git_dir).current_dir(on.folder);
+        for setting in CONFIGURED {
             command.args(["-c", setting]);
         }
         command.args(arguments);

@@ -22,7 +22,13 @@ fn run(script: &str, environment: &[(&str, &str)], within: Duration) -> Ran {
     let program = Program::new(&path, &environment);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let until = Instant::now() + within;
-    runtime.block_on(program.run(folder.path(), None, &[], &["fetch".to_owned()], until)).unwrap()
+    let settings = [("remote.x.url".to_owned(), "y".to_owned())];
+    let on = On { settings: &settings, ..on(folder.path()) };
+    runtime.block_on(program.run(&on, &["fetch".to_owned()], until)).unwrap()
+}
+
+fn on(folder: &Path) -> On<'_> {
+    On { git_dir: folder, folder, ssh: None, settings: &[] }
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -36,6 +42,7 @@ fn the_environment_is_what_is_passed_on_and_no_more() {
     names.sort_unstable();
     let mut expect: Vec<&str> = ALWAYS.iter().map(|(name, _)| *name).collect();
     expect.extend(["GIT_SSH_COMMAND", "HOME", "PATH"]);
+    expect.extend(["GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0"]);
     expect.sort_unstable();
     assert_eq!(names, expect);
 }
@@ -89,7 +96,8 @@ fn nobody_who_waits_is_the_end_of_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let there = folder.path().join("there");
     runtime.block_on(async {
-        let running = program.run(folder.path(), None, &[], &[], Instant::now() + LONG);
+        let on = on(folder.path());
+        let running = program.run(&on, &[], Instant::now() + LONG);
         let seen = async {
             while !there.exists() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -128,6 +136,6 @@ fn what_is_told_is_the_complaint_without_secrets() {
 fn a_program_that_is_not_there_is_told() {
     let program = Program::new(Path::new("/no/such/git"), &[]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ran = runtime.block_on(program.run(Path::new("/"), None, &[], &[], Instant::now() + LONG));
+    let ran = runtime.block_on(program.run(&on(Path::new("/")), &[], Instant::now() + LONG));
     assert!(ran.unwrap_err().to_string().starts_with("git can't be started: "));
 }

@@ -20,7 +20,7 @@ use crate::stop::Stop;
 /// So many commits of a branch are searched for ours.
 const SEARCHED: usize = 200;
 /// So long it may take to work out how a thing that is done is taken back.
-const INVERSE_BUDGET: SignedDuration = SignedDuration::from_secs(10);
+const INVERSE_BUDGET: SignedDuration = SignedDuration::from_secs(5);
 
 /// Looks whether the action with this key was done.
 pub(crate) async fn look(
@@ -119,7 +119,10 @@ impl Fetched {
     pub(crate) fn read(&self, repository: &Repository) -> Result<Stand, ConnectorError> {
         let read = |name: &Option<String>| {
             let commit = name.as_deref().map(|name| repository.find_reference(name)?.peel_to_commit());
-            let failed = |error| revert::unreadable("what was fetched", &error);
+            // Another run of the same action takes the same refs away when it is over.
+            let failed = |error: git2::Error| {
+                ConnectorError::Failed(format!("what was fetched can't be read again: {}", error.message()))
+            };
             commit.transpose().map_err(failed).map(|commit| commit.map(|commit| commit.id()))
         };
         Ok(Stand { branch: read(&self.branch)?, pushed: read(&self.pushed)? })

@@ -97,8 +97,8 @@ fn on_paper(
         Some(tip) => tip,
         None => scene.site.tip(&repository)?,
     };
-    let title = revert_commit::title(&repository, scene.commit)?;
     let (attempt, later) = try_on(&repository, scene.commit, onto, stop)?;
+    let title = revert_commit::title(&repository, scene.commit)?;
     let (branch, remote) = (said(&revert.branch), said(&scene.remote));
     let mut says = vec![format!(
         "revert {} (\"{title}\") on {branch} of {}, which stands at {}",

@@ -1,22 +1,56 @@
 //! A remote, as the git program reaches it: which commits its branches stand at, fetching them into refs of our own,
-//! and pushing one commit on a condition. Refs of anybody else are never written, those that follow the remote neither.
-//! It must not know what is pushed, or why.
+//! and pushing one commit on a condition. It must not know what is pushed, or why.
+//!
+//! Git moves the refs that follow a remote whenever it fetches from it or pushes to it by name, and nothing tells it not
+//! to. So it gets the same remote under another name, for one run, without what is configured to be fetched and pushed.
 
-use std::path::Path;
 use std::time::Instant;
 
-use git2::Oid;
+use git2::{Oid, Repository};
 
-use crate::program::{NotStarted, Program, Ran, for_people};
+use crate::program::{NotStarted, On, Program, Ran, for_people};
 use crate::revert_site::full_name;
+
+/// The name of the remote in our runs.
+const NAME: &str = "hearback-for-one-run";
+/// What of a remote's configuration is left out: what it would do beyond what it is told to.
+const LEFT_OUT: &[&str] = &[
+    "fetch",
+    "push",
+    "mirror",
+    "prune",
+    "prunetags",
+    "tagopt",
+    "promisor",
+    "partialclonefilter",
+    "skipdefaultupdate",
+    "skipfetchall",
+    "followremotehead",
+];
 
 /// A remote of a repository.
 pub(crate) struct Remote<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) git_dir: &'a Path,
-    pub(crate) name: &'a str,
-    /// The repository's own ssh command.
-    pub(crate) ssh: Option<&'a str>,
+    pub(crate) on: On<'a>,
+}
+
+/// The configuration under which git knows a remote of the repository by our name for it.
+pub(crate) fn settings(repository: &Repository, remote: &str) -> Result<Vec<(String, String)>, git2::Error> {
+    let prefix = format!("remote.{remote}.");
+    let mut settings = Vec::new();
+    let config = repository.config()?;
+    let mut entries = config.entries(Some("^remote[.]"))?;
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let key =
+            entry.name()?.strip_prefix(&prefix).filter(|key| !LEFT_OUT.contains(key) && !key.contains('.'));
+        if let Some(key) = key {
+            // A key without a value is a yes.
+            let value = if entry.has_value() { entry.value()? } else { "true" };
+            settings.push((format!("remote.{NAME}.{key}"), value.to_owned()));
+        }
+    }
+    Ok(settings)
 }
 
 /// A remote could not be asked; nothing was changed there.
@@ -63,21 +97,16 @@ pub(crate) enum Pushed {
 }
 
 impl Remote<'_> {
-    async fn run(
-        &self,
-        configured: &[String],
-        arguments: Vec<String>,
-        until: Instant,
-    ) -> Result<Ran, NotStarted> {
-        self.program.run(self.git_dir, self.ssh, configured, &arguments, until).await
+    async fn run(&self, arguments: Vec<String>, until: Instant) -> Result<Ran, NotStarted> {
+        self.program.run(&self.on, &arguments, until).await
     }
 
     /// Where branches stand; none for one that is not there.
     pub(crate) async fn heads(&self, branches: &[&str], until: Instant) -> Result<Vec<Option<Oid>>, Trouble> {
         let names: Vec<String> = branches.iter().map(|branch| full_name(branch)).collect();
-        let mut arguments = vec!["ls-remote".into(), "--refs".into(), "--".into(), self.name.to_owned()];
+        let mut arguments = vec!["ls-remote".into(), "--refs".into(), "--".into(), NAME.to_owned()];
         arguments.extend(names.iter().cloned());
-        let ran = self.run(&[], arguments, until).await?;
+        let ran = self.run(arguments, until).await?;
         if !ran.is_success() {
             return Err(Trouble::of(&ran));
         }
@@ -99,22 +128,20 @@ impl Remote<'_> {
             "--no-prune",
             "--no-recurse-submodules",
             "--no-write-fetch-head",
-            // What is configured to be fetched is not.
-            "--refmap=",
             "--",
-            self.name,
+            NAME,
         ]
         .map(str::to_owned)
         .to_vec();
         arguments.extend(branches.iter().map(|(branch, into)| format!("+{}:{into}", full_name(branch))));
-        let ran = self.run(&[], arguments, until).await?;
+        let ran = self.run(arguments, until).await?;
         if ran.is_success() { Ok(()) } else { Err(Trouble::of(&ran)) }
     }
 
     /// Goes through a push up to the point where something would change: whether the server lets us, and whether the
     /// branch stands where it should.
     pub(crate) async fn push_dry(&self, push: Push<'_>, until: Instant) -> Result<(), Trouble> {
-        let ran = self.run(&self.push_settings(), self.push_arguments(push, true), until).await?;
+        let ran = self.run(self.push_arguments(push, true), until).await?;
         match read_push(&ran, push) {
             _ if ran.is_late => Err(Trouble::Late),
             Pushed::Taken if ran.is_success() => Ok(()),
@@ -125,16 +152,8 @@ impl Remote<'_> {
 
     /// Pushes.
     pub(crate) async fn push(&self, push: Push<'_>, until: Instant) -> Result<Pushed, NotStarted> {
-        let ran = self.run(&self.push_settings(), self.push_arguments(push, false), until).await?;
+        let ran = self.run(self.push_arguments(push, false), until).await?;
         Ok(read_push(&ran, push))
-    }
-
-    fn push_settings(&self) -> Vec<String> {
-        vec![
-            // A refspec that begins with ^ excludes: so no ref follows what is pushed.
-            format!("remote.{}.fetch=^refs/heads/*", self.name),
-            format!("remote.{}.mirror=false", self.name),
-        ]
     }
 
     fn push_arguments(&self, push: Push<'_>, is_dry: bool) -> Vec<String> {
@@ -154,7 +173,7 @@ impl Remote<'_> {
         if is_dry {
             arguments.push("--dry-run".to_owned());
         }
-        arguments.extend(["--".to_owned(), self.name.to_owned(), format!("{}:{branch}", push.commit)]);
+        arguments.extend(["--".to_owned(), NAME.to_owned(), format!("{}:{branch}", push.commit)]);
         arguments
     }
 }

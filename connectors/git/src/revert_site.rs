@@ -145,13 +145,6 @@ fn remote(repository: &Repository, wanted: Option<&str>) -> Result<Option<String
             return Err(ConnectorError::NotUsable(says.to_owned()));
         }
     };
-    // It becomes an argument of a program, and a key of its configuration.
-    if chosen.starts_with('-') || chosen.contains('=') || chosen.chars().any(char::is_control) {
-        return Err(ConnectorError::NotUsable(format!(
-            "the remote {} has a name that can't be used",
-            said(chosen)
-        )));
-    }
     Ok(Some(chosen.to_owned()))
 }
 

@@ -19,11 +19,11 @@ use hearback_core::ports::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::objects::Objects;
-use crate::program::Program;
+use crate::program::{On, Program};
 use crate::repositories::{self, Repositories};
 use crate::revert::{self, Attempt, Fit};
 use crate::revert_commit::CommitAuthor;
-use crate::revert_remote::Remote;
+use crate::revert_remote::{self, Remote};
 use crate::revert_site::{self, Site};
 use crate::source::blocking;
 use crate::stop::Stop;
@@ -69,6 +69,8 @@ pub(crate) struct Scene {
     pub(crate) remote: String,
     /// The repository's own ssh command.
     pub(crate) ssh: Option<String>,
+    /// The remote's own configuration, as the git program gets it.
+    pub(crate) settings: Vec<(String, String)>,
     /// The commit to undo.
     pub(crate) commit: Oid,
 }
@@ -166,16 +168,20 @@ impl Own {
         revert_site::check_push_to(&revert.push_to, &site.branch)?;
         let remote = site.pushed_to(&repository)?;
         let ssh = repository.config().and_then(|config| config.get_string("core.sshCommand")).ok();
-        Ok(Scene { site, remote, ssh, commit })
+        let settings = revert_remote::settings(&repository, &remote).map_err(|error| {
+            ConnectorError::Failed(format!("the remote can't be read: {}", error.message()))
+        })?;
+        Ok(Scene { site, remote, ssh, settings, commit })
     }
 
     pub(crate) fn remote<'a>(&'a self, scene: &'a Scene) -> Remote<'a> {
-        Remote {
-            program: &self.program,
+        let on = On {
             git_dir: self.repositories.common_dir(),
-            name: &scene.remote,
+            folder: self.repositories.root(),
             ssh: scene.ssh.as_deref(),
-        }
+            settings: &scene.settings,
+        };
+        Remote { program: &self.program, on }
     }
 
     fn trial(&self, commit: Oid, stop: &Stop) -> Result<Option<RevertTrial>, ConnectorError> {

@@ -25,6 +25,7 @@ mod link;
 mod memory;
 mod object;
 mod objects;
+mod pipes;
 mod program;
 mod question;
 mod repositories;

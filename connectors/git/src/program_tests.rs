@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::pipes::KEPT_BYTES;
 
 /// A stand-in for git: a script.
 fn stand_in(script: &str) -> (tempfile::TempDir, PathBuf) {

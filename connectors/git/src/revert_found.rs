@@ -2,6 +2,7 @@
 //! of our own, which are gone when the work is over. It must not push.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use git2::{Oid, Repository, Sort};
@@ -21,6 +22,9 @@ use crate::stop::Stop;
 const SEARCHED: usize = 200;
 /// So long it may take to work out how a thing that is done is taken back.
 const INVERSE_BUDGET: SignedDuration = SignedDuration::from_secs(5);
+
+/// How many runs there were.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
 /// Looks whether the action with this key was done.
 pub(crate) async fn look(
@@ -98,7 +102,9 @@ impl Fetched {
         let remote = own.remote(scene);
         let heads = remote.heads(&[&revert.branch, &revert.push_to], until).await;
         let heads = heads.map_err(|trouble| troubled(scene, &trouble))?;
-        let into = |part: &str| format!("refs/hearback/{purpose}/{}/{part}", key.as_str());
+        // Two runs at once, of this process or of another, don't share them.
+        let (process, run) = (std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
+        let into = |part: &str| format!("refs/hearback/{purpose}-{}-{process}-{run}-{part}", key.as_str());
         let mut fetched = Fetched { own: Arc::clone(own), branch: None, pushed: None };
         let mut wanted = Vec::new();
         if let Some(Some(_)) = heads.first() {
@@ -119,7 +125,6 @@ impl Fetched {
     pub(crate) fn read(&self, repository: &Repository) -> Result<Stand, ConnectorError> {
         let read = |name: &Option<String>| {
             let commit = name.as_deref().map(|name| repository.find_reference(name)?.peel_to_commit());
-            // Another run of the same action takes the same refs away when it is over.
             let failed = |error: git2::Error| {
                 ConnectorError::Failed(format!("what was fetched can't be read again: {}", error.message()))
             };
@@ -133,7 +138,7 @@ impl Drop for Fetched {
     fn drop(&mut self) {
         let Ok(repository) = self.own.repositories.open_apart() else { return };
         for name in [&self.branch, &self.pushed].into_iter().flatten() {
-            // What could not be taken away stands in nobody's way: the next fetch for this action writes over it.
+            // What could not be taken away stands in nobody's way.
             let _ = repository.find_reference(name).and_then(|mut reference| reference.delete());
         }
     }

@@ -248,3 +248,59 @@ fn a_later_change_of_the_same_file_loses_nothing() {
     world.change("a", "gone\n", "four");
     assert!(why(world.execute(&stale)).contains("changed on main since it was proposed"));
 }
+
+#[test]
+fn ssh_goes_the_way_that_the_repository_or_the_operator_says() {
+    // A stand-in for ssh that runs what it is told here, and notes how it was called.
+    let stand_in = |world: &World| {
+        let path = world.outside("stand-in-for-ssh");
+        let called = world.outside("called");
+        let script = format!(
+            "#!/bin/sh\necho \"$@\" >> '{}'\nfor last; do :; done\nexec sh -c \"$last\"\n",
+            called.display()
+        );
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    for is_configured in [true, false] {
+        let (world, bad) = bad(World::new());
+        let action = world.action(&bad, "main");
+        let ssh = stand_in(&world);
+        let url = format!("ssh://somewhere{}", world.server.display());
+        world.git(&world.mine, &["remote", "set-url", "origin", &url]);
+        let mut options = world.options();
+        options.environment.push(("GIT_SSH_VARIANT".into(), "simple".into()));
+        match is_configured {
+            true => drop(world.git(&world.mine, &["config", "core.sshCommand", &ssh])),
+            false => options.environment.push(("GIT_SSH_COMMAND".into(), ssh.into())),
+        }
+        let reverts = hearback_git::GitReverts::open(&world.mine, Some("shop"), options).unwrap();
+        done(block_on(reverts.execute(approved(&action), at(1000), LONG)));
+        let called = std::fs::read_to_string(world.outside("called")).unwrap();
+        assert!(called.contains("somewhere git-receive-pack"), "{called}");
+    }
+}
+
+#[test]
+fn a_server_that_wants_a_password_is_told_none_and_asks_nobody() {
+    let (world, bad) = bad(World::new());
+    let action = world.action(&bad, "main");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/shop.git", listener.local_addr().unwrap());
+    world.git(&world.mine, &["remote", "set-url", "origin", &url]);
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let _ = connection.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\
+                          Connection: close\r\n\r\n";
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    });
+    let told = failed(world.execute(&action));
+    // Versions of git have different words for it.
+    let words = ["terminal prompts disabled", "unable to get password from user"];
+    assert!(words.iter().any(|words| told.contains(words)), "{told}");
+}

@@ -360,3 +360,15 @@ impl ApprovalDesk<'_> {
 fn draft(now: Timestamp, by: Actor, what: Happening) -> Draft {
     Draft { happened_at: now, known_at: now, recorded_at: now, by, what }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_a_policy_can_be_read() {
+        let policy: ApprovalPolicy =
+            toml::from_str(include_str!("../../../config/policy.example.toml")).unwrap();
+        assert_eq!((policy.people.len(), policy.rules.len()), (2, 1));
+    }
+}

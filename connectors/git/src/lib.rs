@@ -5,6 +5,9 @@
 //! (`walk`, which remembers in `checkpoint` where it stood), works out when commits reached the main line (`landing`), counts their files on all cores (`crew`,
 //! `files`, `tree`, `lines`) or takes them from `memory` or the [`CommitCache`], and links reverts (`revert_message`,
 //! `revert_links`). Nothing from the window's end on is seen in any of it.
+//!
+//! [`GitReverts`] undoes commits: it tries (`revert`, `revert_later`), says what it would do (`revert_rehearsal`), and
+//! pushes (`revert_push`) a commit (`revert_commit`) to a remote (`revert_site`, `revert_remote`, over `program`).
 
 mod authors;
 mod bots;
@@ -22,10 +25,21 @@ mod link;
 mod memory;
 mod object;
 mod objects;
+mod pipes;
+mod program;
 mod question;
 mod repositories;
+mod revert;
+mod revert_commit;
+mod revert_found;
+mod revert_later;
 mod revert_links;
 mod revert_message;
+mod revert_push;
+mod revert_rehearsal;
+mod revert_remote;
+mod revert_site;
+mod reverts;
 mod source;
 mod stop;
 mod tag_refs;
@@ -36,5 +50,8 @@ mod walk;
 pub use cache::CommitCache;
 pub use diffs::DiffCaps;
 pub use head::Listing;
+pub use program::PASSED_ON;
+pub use revert_commit::CommitAuthor;
+pub use reverts::{GitReverts, RevertOptions};
 pub use source::{GitChangeSource, GitOptions, OnProgress, Progress};
 pub use walk::WalkMode;

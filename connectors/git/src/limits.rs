@@ -17,7 +17,8 @@ pub(crate) fn apply() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Git does not hash what it reads from a pack again, and SHA-1 with collision detection would take a third
-        // of the time of an enumeration. Reading is all that is done here, so a damaged object can't spread.
+        // of the time of an enumeration. Bits that flipped on the disk are told by zlib's own checksum, so a damaged
+        // object can't spread into a commit that is made here either.
         git2::opts::strict_hash_verification(false);
         set_globals();
     });

@@ -13,6 +13,7 @@ use crate::link::Forge;
 /// One repository, opened as often as threads need it at once.
 pub(crate) struct Repositories {
     git_dir: PathBuf,
+    common_dir: PathBuf,
     root: PathBuf,
     idle: Mutex<Vec<Repository>>,
 }
@@ -33,7 +34,23 @@ impl Repositories {
             Repository::open_ext(path, RepositoryOpenFlags::empty(), std::iter::empty::<&Path>())
                 .map_err(|error| refused(path, &error))?;
         let root = root(&repository);
-        Ok(Repositories { git_dir: repository.path().to_owned(), root, idle: Mutex::new(vec![repository]) })
+        let (git_dir, common_dir) = (repository.path().to_owned(), repository.commondir().to_owned());
+        Ok(Repositories { git_dir, common_dir, root, idle: Mutex::new(vec![repository]) })
+    }
+
+    /// Where branches, remotes and objects are: the same for all work trees of one repository.
+    pub(crate) fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// Opens it once more, without work tree and index: whatever is done through it can't touch either.
+    pub(crate) fn open_apart(&self) -> Result<Repository, ConnectorError> {
+        let opened = Repository::open_bare(&self.common_dir).and_then(|repository| {
+            // Attributes are read from the index where there is no work tree, and the index is somebody's own.
+            repository.set_index(&mut git2::Index::new()?)?;
+            Ok(repository)
+        });
+        opened.map_err(|error| refused(&self.common_dir, &error))
     }
 
     /// Where its objects are; see [`crate::GitChangeSource::root`].
@@ -137,6 +154,11 @@ pub(crate) fn shallow_commits(repository: &Repository) -> HashSet<Oid> {
 
 /// The forge behind the `origin` remote.
 pub(crate) fn forge(repository: &Repository) -> Option<Forge> {
-    let origin = repository.find_remote("origin").ok()?;
-    Forge::of_remote(origin.url().ok()?)
+    forge_of(repository, "origin")
+}
+
+/// The forge behind a remote.
+pub(crate) fn forge_of(repository: &Repository, remote: &str) -> Option<Forge> {
+    let remote = repository.find_remote(remote).ok()?;
+    Forge::of_remote(remote.url().ok()?)
 }

@@ -146,7 +146,8 @@ impl ChangeSource for GitChangeSource {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs blocking work that ends when its time is up, or when nobody waits for it any more.
+pub(crate) async fn blocking<T: Send + 'static>(
     budget: SignedDuration,
     work: impl FnOnce(&Stop) -> Result<T, ConnectorError> + Send + 'static,
 ) -> Result<T, ConnectorError> {

@@ -28,6 +28,11 @@ impl File {
     pub(crate) fn is_submodule(self) -> bool {
         self.mode & KIND_MASK == SUBMODULE
     }
+
+    /// A folder.
+    pub(crate) fn is_directory(self) -> bool {
+        self.mode & KIND_MASK == DIRECTORY
+    }
 }
 
 /// A path that differs between two trees. At least one side is there.
@@ -62,6 +67,62 @@ pub(crate) fn root_file(objects: &Objects<'_>, tree: Oid, name: &[u8]) -> Option
         }
     }
     None
+}
+
+/// What stands at a path of a tree, a directory included.
+pub(crate) fn find(objects: &Objects<'_>, tree: Oid, path: &[u8]) -> Result<Option<File>, Unreadable> {
+    let (name, rest) = split(path);
+    match (child(objects, Some(tree), name)?, rest) {
+        (found, None) => Ok(found),
+        (Some(folder), Some(rest)) if folder.is_directory() => find(objects, folder.oid, rest),
+        _ => Ok(None),
+    }
+}
+
+/// Whether two trees differ in one of these files; only the folders that hold them are read.
+pub(crate) fn differ_at(
+    objects: &Objects<'_>,
+    old: Option<Oid>,
+    new: Option<Oid>,
+    paths: &[&[u8]],
+) -> Result<bool, Unreadable> {
+    if old == new {
+        return Ok(false);
+    }
+    for same_name in paths.chunk_by(|a, b| split(a).0 == split(b).0) {
+        let Some((name, _)) = same_name.first().map(|path| split(path)) else { continue };
+        let (old, new) = (child(objects, old, name)?, child(objects, new, name)?);
+        let is_wanted = same_name.iter().any(|path| split(path).1.is_none());
+        let file = |found: Option<File>| found.filter(|file| !file.is_directory());
+        if is_wanted && file(old) != file(new) {
+            return Ok(true);
+        }
+        let inside: Vec<&[u8]> = same_name.iter().filter_map(|path| split(path).1).collect();
+        let folder = |found: Option<File>| found.filter(|file| file.is_directory()).map(|file| file.oid);
+        if !inside.is_empty() && differ_at(objects, folder(old), folder(new), &inside)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The first part of a path and the rest of it.
+fn split(path: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = path.splitn(2, |&b| b == b'/');
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+/// What a tree has under a name.
+fn child(objects: &Objects<'_>, tree: Option<Oid>, name: &[u8]) -> Result<Option<File>, Unreadable> {
+    let Some(tree) = tree else { return Ok(None) };
+    let raw = objects.content(tree, ObjectType::Tree)?;
+    let mut entries = Entries::new(&raw);
+    while let Some(entry) = entries.next_entry()? {
+        if entry.name == name {
+            return Ok(Some(entry.file));
+        }
+    }
+    Ok(None)
 }
 
 struct Differ<'a, 'r> {
@@ -141,7 +202,7 @@ struct Entry<'t> {
 
 impl Entry<'_> {
     fn is_directory(&self) -> bool {
-        self.file.mode & KIND_MASK == DIRECTORY
+        self.file.is_directory()
     }
 
     /// Git's order of names: a directory sorts as if its name ended in a slash, so a file and a directory of the

@@ -40,6 +40,11 @@ impl Digest {
         push_hex(&self.0, text);
     }
 
+    /// Its 32 bytes, for those who compare in constant time.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The first eight hexadecimal digits, for people.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()

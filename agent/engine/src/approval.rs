@@ -342,9 +342,7 @@ impl ApprovalDesk<'_> {
 
     async fn fold(&self, id: &IncidentId) -> Result<(Incident, Head), RecordError> {
         let (entries, head) = load(self.record, id).await?;
-        let mut incident = Incident::new(id.clone());
-        entries.iter().for_each(|entry| incident.apply(entry));
-        Ok((incident, head))
+        Ok((Incident::as_of(id.clone(), &entries, Timestamp::MAX), head))
     }
 
     async fn append(&self, id: &IncidentId, head: Head, drafts: Vec<Draft>) -> Result<(), RecordError> {

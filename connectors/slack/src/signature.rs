@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use hearback_core::Digest;
 use hmac::{Hmac, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
@@ -69,24 +70,15 @@ pub(crate) fn check(
     mac.update(timestamp.as_bytes());
     mac.update(b":");
     mac.update(body);
-    mac.verify_slice(&expected).map_err(|_| SignatureProblem::Wrong)?;
+    mac.verify_slice(expected.as_bytes()).map_err(|_| SignatureProblem::Wrong)?;
     if now.duration_since(at).abs() > FRESH {
         return Err(SignatureProblem::Stale);
     }
     Ok(at)
 }
 
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |at: usize| char::from(*pair.get(at)?).to_digit(16);
-        *byte = u8::try_from(digit(0)? * 16 + digit(1)?).ok()?;
-    }
-    Some(bytes)
+fn parse_hex(text: &str) -> Option<Digest> {
+    text.to_ascii_lowercase().parse().ok()
 }
 
 #[cfg(test)]

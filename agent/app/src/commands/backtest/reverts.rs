@@ -211,8 +211,8 @@ fn last_line(arguments: &Reverts, measured: &Measured, fitted: Option<&Fitted>) 
         );
     };
     let found = format!(
-        "on {cases} failures the temperature is best multiplied by {temperature}, ECE {ece:.3} on these same cases in place of {ece_before:.3}; \
-         chance alone leaves {ece_perfect:.3}"
+        "on {cases} failures the temperature is best multiplied by {temperature}, ECE {ece:.3} on these \
+         same cases in place of {ece_before:.3}; chance alone leaves {ece_perfect:.3}"
     );
     match (saved, measured.stopped) {
         (true, _) => format!("Calibration saved: {found}. `hearback ask` says percentages here from now on."),

@@ -293,6 +293,7 @@ async fn answers(source: Arc<dyn ChangeSource>, cases: &[Case]) -> String {
             services: Vec::new(),
             window: window(case),
             onset: None,
+            message: None,
         };
         let context = Context {
             ranker: &asked.ranker,

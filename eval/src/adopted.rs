@@ -153,7 +153,7 @@ impl AdoptedCase {
         culprits: Vec<ChangeId>,
         reviewed: Reviewed,
     ) -> AdoptedCase {
-        let Question { text, symptom, services, window, onset } = replay.question.clone();
+        let Question { text, symptom, services, window, onset, .. } = replay.question.clone();
         let rank_at_most = rank(&replay.answer, &replay.ranked, &culprits);
         let strong_at_most = rank_at_most.is_none().then(|| strong(&replay.answer, &culprits));
         AdoptedCase {
@@ -228,6 +228,7 @@ impl AdoptedCase {
             services: services.clone(),
             window: Window { from: *since, until: *as_of },
             onset: *onset,
+            message: None,
         }
     }
 

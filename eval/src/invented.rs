@@ -30,6 +30,7 @@ pub(crate) fn commit(n: u32, hours: i64, title: &str, body: &str) -> Change {
         services: Vec::new(),
         environment: None,
         delivers: Vec::new(),
+        rollout: None,
         committed_at: at(hours),
         effective_at: at(hours),
         landed: Landed::Yes,

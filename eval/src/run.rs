@@ -123,6 +123,7 @@ pub(crate) async fn ask(bench: &Bench, case: &Case, read: Read) -> Result<Ran, N
         services: Vec::new(),
         window,
         onset: None,
+        message: None,
     };
     let context = Context {
         ranker: &bench.ranker,

@@ -20,13 +20,15 @@ pub enum Right {
     Respond,
     /// Send changes, alerts, logs and traces.
     Send,
+    /// Approve and reject what is proposed, as far as the policy lets its holder.
+    Approve,
     /// Make and revoke tokens.
     Administer,
 }
 
 impl Right {
     /// All of them.
-    pub const ALL: [Right; 4] = [Right::Read, Right::Respond, Right::Send, Right::Administer];
+    pub const ALL: [Right; 5] = [Right::Read, Right::Respond, Right::Send, Right::Approve, Right::Administer];
 
     /// Its name on the command line and in JSON.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Right {
             Right::Read => "read",
             Right::Respond => "respond",
             Right::Send => "send",
+            Right::Approve => "approve",
             Right::Administer => "administer",
         }
     }
@@ -47,7 +50,7 @@ impl std::fmt::Display for Right {
 
 /// The text names no right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a right; use read, respond, send or administer")]
+#[error("\"{0}\" is not a right; use read, respond, send, approve or administer")]
 pub struct BadRight(String);
 
 impl std::str::FromStr for Right {

@@ -1,6 +1,8 @@
 //! Actions: the closed set of what the copilot may propose, proposals that bind one action exactly, and what became of
 //! them. Who may approve is [`crate::approval`]'s business, how an action is done an executor's.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,10 @@ pub enum Action {
     RevertCommit(RevertCommit),
     /// Tells a program of yours to bring a service from one version to another.
     CallHook(CallHook),
+    /// Opens a pull request for a branch that was pushed.
+    OpenPullRequest(OpenPullRequest),
+    /// Deploys an earlier commit again, through GitHub.
+    Redeploy(Redeploy),
 }
 
 /// Undoes a commit by another one, which is pushed to a branch.
@@ -53,6 +59,58 @@ pub struct CallHook {
     pub to: String,
 }
 
+/// Opens a pull request for a branch that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenPullRequest {
+    /// The repository, as it is called here.
+    pub repository: String,
+    /// The branch that holds the commits.
+    pub head: String,
+    /// The full sha that it stands at; if it stands anywhere else, no pull request is opened.
+    pub commit: String,
+    /// The branch they shall go to.
+    pub base: String,
+    /// Its title.
+    pub title: String,
+    /// Its description.
+    pub body: String,
+}
+
+/// Deploys an earlier commit again, through GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redeploy {
+    /// The repository, as it is called here.
+    pub repository: String,
+    /// Where.
+    pub environment: String,
+    /// The full sha that runs; if another one does, nothing is deployed.
+    pub from: String,
+    /// The full sha that shall run.
+    pub to: String,
+    /// By which of GitHub's ways.
+    pub by: RedeployBy,
+}
+
+/// How GitHub is told to deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "way")]
+pub enum RedeployBy {
+    /// By a deployment, which a program of yours listens for.
+    Deployment {
+        /// What the deployment is to do; `deploy` unless the repository has others.
+        task: String,
+    },
+    /// By starting a workflow.
+    Workflow {
+        /// The name of its file.
+        file: String,
+        /// The branch whose workflow it is.
+        branch: String,
+        /// Its inputs, with the commit and the environment where it wants them.
+        inputs: BTreeMap<String, String>,
+    },
+}
+
 /// The kind of an action, for policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,17 +119,24 @@ pub enum ActionKind {
     RevertCommit,
     /// [`Action::CallHook`].
     CallHook,
+    /// [`Action::OpenPullRequest`].
+    OpenPullRequest,
+    /// [`Action::Redeploy`].
+    Redeploy,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 2] = [ActionKind::RevertCommit, ActionKind::CallHook];
+    pub const ALL: [ActionKind; 4] =
+        [ActionKind::RevertCommit, ActionKind::CallHook, ActionKind::OpenPullRequest, ActionKind::Redeploy];
 
     /// Its name in policies.
     pub fn name(self) -> &'static str {
         match self {
             ActionKind::RevertCommit => "revert_commit",
             ActionKind::CallHook => "call_hook",
+            ActionKind::OpenPullRequest => "open_pull_request",
+            ActionKind::Redeploy => "redeploy",
         }
     }
 }
@@ -88,6 +153,8 @@ impl Action {
         match self {
             Action::RevertCommit(_) => ActionKind::RevertCommit,
             Action::CallHook(_) => ActionKind::CallHook,
+            Action::OpenPullRequest(_) => ActionKind::OpenPullRequest,
+            Action::Redeploy(_) => ActionKind::Redeploy,
         }
     }
 
@@ -96,16 +163,18 @@ impl Action {
         Target::nearest(&match self {
             Action::RevertCommit(revert) => format!("git:{}:{}", revert.repository, revert.push_to),
             Action::CallHook(call) => format!("hook:{}:{}:{}", call.hook, call.service, call.environment),
+            Action::OpenPullRequest(open) => format!("pull:{}:{}", open.repository, open.head),
+            Action::Redeploy(redeploy) => format!("deploy:{}:{}", redeploy.repository, redeploy.environment),
         })
     }
 
     /// What it does, in one line for people.
     pub fn says(&self) -> String {
         let word = |text: &str| ExternalText::new(text).for_people(80);
+        let short = |sha: &str| word(sha.get(..10).unwrap_or(sha));
         match self {
             Action::RevertCommit(RevertCommit { repository, commit, branch, push_to, .. }) => {
-                let short = commit.get(..10).unwrap_or(commit);
-                let undo = format!("revert {} on {} of {}", word(short), word(branch), word(repository));
+                let undo = format!("revert {} on {} of {}", short(commit), word(branch), word(repository));
                 match push_to == branch {
                     true => format!("{undo} and push it there"),
                     false => format!("{undo} and push it as {}", word(push_to)),
@@ -117,6 +186,16 @@ impl Action {
                 word(from),
                 word(to),
                 word(hook)
+            ),
+            Action::OpenPullRequest(OpenPullRequest { repository, head, base, .. }) => {
+                format!("open a pull request for {} into {} of {}", word(head), word(base), word(repository))
+            }
+            Action::Redeploy(Redeploy { repository, environment, from, to, .. }) => format!(
+                "bring {} in {} from {} back to {}",
+                word(repository),
+                word(environment),
+                short(from),
+                short(to)
             ),
         }
     }
@@ -251,7 +330,10 @@ pub struct Receipt {
     /// Where a person can see it.
     pub link: Option<String>,
     /// What takes it back.
-    pub inverse: Option<Action>,
+    pub inverse: Option<Box<Action>>,
+    /// The target's own name of what was made: the full sha of a commit, the number of a deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<String>,
 }
 
 /// How an action ended.
@@ -325,6 +407,31 @@ mod tests {
             Action::CallHook(call),
             "bring cart in production from v12 back to v11 (hook deploys)",
             "hook:deploys:cart:production",
+        );
+        let open = OpenPullRequest {
+            repository: "checkout".into(),
+            head: "hearback/INC-3".into(),
+            commit: "a".repeat(40),
+            base: "main".into(),
+            title: "Revert".into(),
+            body: String::new(),
+        };
+        check(
+            Action::OpenPullRequest(open),
+            "open a pull request for hearback/INC-3 into main of checkout",
+            "pull:checkout:hearback/INC-3",
+        );
+        let redeploy = Redeploy {
+            repository: "checkout".into(),
+            environment: "production".into(),
+            from: "b".repeat(40),
+            to: "a".repeat(40),
+            by: RedeployBy::Deployment { task: "deploy".into() },
+        };
+        check(
+            Action::Redeploy(redeploy),
+            "bring checkout in production from bbbbbbbbbb back to aaaaaaaaaa",
+            "deploy:checkout:production",
         );
     }
 

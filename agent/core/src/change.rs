@@ -235,6 +235,16 @@ impl Review {
     }
 }
 
+/// What a rollout brought to the place it went to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// The version that it brought, as its system calls it: a sha, a tag, a build.
+    pub version: String,
+    /// The version that ran there before, if the source knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+}
+
 /// Anything that made production different from what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
@@ -253,6 +263,9 @@ pub struct Change {
     /// The commits a deploy or a merge brings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delivers: Vec<ChangeId>,
+    /// What a deploy brought, where the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// When it was written: the committer date of a commit.
     pub committed_at: Timestamp,
     /// When it took effect, as far as the source can tell: the merge of a branch, the end of a rollout.

@@ -12,7 +12,8 @@ use crate::action::{IdempotencyKey, Outcome, Proposal, Recovery};
 use crate::answer::{Answer, Claim};
 use crate::approval::Decision;
 use crate::change::Change;
-use crate::ids::{ChannelId, EvidenceId, ProposalId, ServiceName, SourceName};
+use crate::hash::Digest;
+use crate::ids::{ChangeId, ChannelId, EvidenceId, MessageId, ProposalId, ServiceName, SourceName};
 use crate::text::ExternalText;
 use crate::time::Window;
 
@@ -138,6 +139,9 @@ pub struct Question {
     /// When it began, by the asker's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onset: Option<Timestamp>,
+    /// The message of the channel that it was asked with; the answer goes into its thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
 }
 
 /// What happened. Written as `{"kind": …, "body": …}`.
@@ -177,6 +181,23 @@ pub enum Happening {
         channel: String,
         /// The words.
         text: ExternalText,
+        /// The channel's own id of it; a message with the same id is the same message.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<MessageId>,
+    },
+    /// The copilot said something in the channel, or put other words in the place of what it had said.
+    Spoke {
+        /// Which of its messages; said again with the same key it is the same message.
+        key: String,
+        /// The channel's own id of it.
+        message: MessageId,
+        /// The digest of what it says now.
+        digest: Digest,
+    },
+    /// Somebody said that a suspect is none.
+    Dismissed {
+        /// The change.
+        change: ChangeId,
     },
     /// An alert began.
     AlertFired(Alert),
@@ -291,8 +312,12 @@ mod tests {
 
     #[test]
     fn the_form_on_disk_is_kind_and_body() {
-        let json =
-            serde_json::to_value(Happening::Message { channel: "cli".into(), text: "hi".into() }).unwrap();
+        let json = serde_json::to_value(Happening::Message {
+            channel: "cli".into(),
+            text: "hi".into(),
+            message: None,
+        })
+        .unwrap();
         assert_eq!(json, serde_json::json!({"kind": "message", "body": {"channel": "cli", "text": "hi"}}));
     }
 }

@@ -1,18 +1,19 @@
 //! The incident: the fold of its entries. It holds nothing that the entries do not say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::action::{Outcome, Proposal, Recovery};
-use crate::answer::Claim;
+use crate::answer::{Answer, Claim};
 use crate::approval::{MadeDecision, Progress};
 use crate::change::Change;
 use crate::chat::BoundChannel;
-use crate::entry::Entry;
+use crate::entry::{Actor, Entry};
 use crate::evidence::Known;
-use crate::happening::{Alert, Happening, Role, Severity};
-use crate::ids::{EvidenceId, IncidentId, ProposalId, ServiceName};
+use crate::happening::{Alert, Happening, Question, Role, Severity};
+use crate::hash::Digest;
+use crate::ids::{ChangeId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName};
 use crate::text::ExternalText;
 
 /// An alert that began longer than this before its incident was declared is of another problem.
@@ -56,8 +57,12 @@ pub struct SeenProposal {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<MadeDecision>,
+    /// The decisions that did not let it be done: the entry's number, who made it, and why it did not.
+    pub denied: Vec<(u64, Actor, String)>,
     /// When its action was started.
     pub started_at: Option<Timestamp>,
+    /// Who approved it then.
+    pub approved_by: Vec<String>,
     /// How its action ended, and when.
     pub outcome: Option<(Timestamp, Outcome)>,
     /// Whether it helped, as last looked at.
@@ -69,6 +74,26 @@ impl SeenProposal {
     pub fn is_under_way(&self) -> bool {
         self.started_at.is_some() && self.outcome.is_none()
     }
+}
+
+/// A question that was asked in this incident, and its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenQuestion {
+    /// The number of the entry that holds it.
+    pub seq: u64,
+    /// The question.
+    pub question: Question,
+    /// The answer, with the number of its entry.
+    pub answer: Option<(u64, Answer)>,
+}
+
+/// What the copilot said in the channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoken {
+    /// The channel's own id of it.
+    pub message: MessageId,
+    /// The digest of what it says now.
+    pub digest: Digest,
 }
 
 /// The kinds of entry that tell how far a proposal has come.
@@ -116,6 +141,14 @@ pub struct Incident {
     pub unreadable_proposals: u64,
     /// Its channel: the only place the copilot can speak of it.
     pub channel: Option<BoundChannel>,
+    /// What the copilot said in its channel, by key.
+    pub spoken: BTreeMap<String, Spoken>,
+    /// The messages of its channel that are in the record.
+    pub heard: BTreeSet<MessageId>,
+    /// The suspects that somebody said are none, and who.
+    pub dismissed: BTreeMap<ChangeId, Actor>,
+    /// What was asked, in order.
+    pub questions: Vec<SeenQuestion>,
     /// When the copilot first answered, and the entry that holds the answer.
     pub first_answer: Option<(Timestamp, EvidenceId)>,
     /// When the latest thing in it happened.
@@ -145,6 +178,10 @@ impl Incident {
             proposals: BTreeMap::new(),
             unreadable_proposals: 0,
             channel: None,
+            spoken: BTreeMap::new(),
+            heard: BTreeSet::new(),
+            dismissed: BTreeMap::new(),
+            questions: Vec::new(),
             first_answer: None,
             last_at: None,
             state: State::Open,
@@ -186,7 +223,8 @@ impl Incident {
             Happening::RoleAssigned { role, to } => {
                 self.roles.insert(role, to);
             }
-            Happening::Message { text, .. } => {
+            Happening::Message { text, message, .. } => {
+                self.heard.extend(message);
                 self.messages.push(SeenMessage { evidence, at: entry.happened_at, text });
             }
             Happening::AlertFired(alert) => self.fire(alert, evidence),
@@ -201,15 +239,25 @@ impl Incident {
                 self.changes.push(SeenChange { evidence, change });
             }
             Happening::Proposed(proposal) => self.propose(proposal),
-            Happening::Decided { decision, .. } => {
+            Happening::Spoke { key, message, digest } => {
+                self.spoken.insert(key, Spoken { message, digest });
+            }
+            Happening::Dismissed { change } => {
+                self.dismissed.entry(change).or_insert_with(|| entry.by.clone());
+            }
+            Happening::Decided { decision, denied } => {
                 if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
                     let (by, at) = (entry.by.clone(), entry.happened_at);
+                    seen.denied.extend(denied.map(|why| (entry.seq, by.clone(), why)));
                     seen.decisions.push(MadeDecision { decision, by, at });
                 }
             }
-            Happening::ActionStarted { proposal, .. } => {
-                if let Some(seen) = self.proposals.get_mut(&proposal) {
-                    seen.started_at.get_or_insert(entry.happened_at);
+            Happening::ActionStarted { proposal, by, .. } => {
+                if let Some(seen) = self.proposals.get_mut(&proposal)
+                    && seen.started_at.is_none()
+                {
+                    seen.started_at = Some(entry.happened_at);
+                    seen.approved_by = by;
                 }
             }
             Happening::ActionFinished { proposal, outcome } => {
@@ -226,10 +274,17 @@ impl Incident {
                 self.channel = Some(BoundChannel::new(self.id.clone(), channel));
             }
             Happening::Resolved { .. } => self.state = State::Resolved { at: entry.happened_at },
-            Happening::Answered(_) => {
-                self.first_answer.get_or_insert((entry.happened_at, evidence));
+            Happening::Asked(question) => {
+                self.questions.push(SeenQuestion { seq: entry.seq, question, answer: None });
             }
-            Happening::EvidenceGathered { .. } | Happening::Asked(_) | Happening::Redacted { .. } => {}
+            // A question and its answer are written as one unit: nothing of another question stands between them.
+            Happening::Answered(answer) => {
+                self.first_answer.get_or_insert((entry.happened_at, evidence));
+                if let Some(asked) = self.questions.last_mut() {
+                    asked.answer = Some((entry.seq, answer));
+                }
+            }
+            Happening::EvidenceGathered { .. } | Happening::Redacted { .. } => {}
         }
     }
 
@@ -260,7 +315,9 @@ impl Incident {
         self.proposals.entry(proposal.id.clone()).or_insert(SeenProposal {
             proposal,
             decisions: Vec::new(),
+            denied: Vec::new(),
             started_at: None,
+            approved_by: Vec::new(),
             outcome: None,
             recovery: None,
         });

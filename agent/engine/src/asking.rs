@@ -78,6 +78,7 @@ pub fn question_of_incident(incident: &Incident, now: Timestamp, length: SignedD
         services: Vec::new(),
         window: window(now, length, None, Some(incident)),
         onset: None,
+        message: None,
     }
 }
 
@@ -90,5 +91,6 @@ pub fn question_of_alert(alert: &Alert, now: Timestamp, length: SignedDuration) 
         services: alert.service.iter().cloned().collect(),
         window: window(now, length, Some(alert.started_at), None),
         onset: None,
+        message: None,
     }
 }

@@ -93,6 +93,7 @@ mod tests {
             services: vec![],
             environment: None,
             delivers: vec![],
+            rollout: None,
             committed_at: at,
             effective_at: at,
             landed: Landed::Yes,

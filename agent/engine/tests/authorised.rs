@@ -40,6 +40,7 @@ fn change(id: &str, kind: ChangeKind, when: &str) -> Change {
         services: vec![],
         environment: None,
         delivers: vec![],
+        rollout: None,
         committed_at: at(when),
         effective_at: at(when),
         landed: Landed::Yes,

@@ -46,6 +46,7 @@ fn commit(name: &str, time: &str, title: &str, path: &str) -> Change {
         services: vec![],
         environment: None,
         delivers: vec![],
+        rollout: None,
         committed_at: at(time),
         effective_at: at(time),
         landed: Landed::Yes,

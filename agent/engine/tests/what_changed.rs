@@ -43,6 +43,7 @@ fn commit(name: &str, minutes: i64, title: &str, paths: &[&str]) -> Change {
         services: vec![],
         environment: None,
         delivers: vec![],
+        rollout: None,
         committed_at: before(minutes),
         effective_at: before(minutes),
         landed: Landed::Yes,

@@ -192,6 +192,7 @@ fn change(event: CdEvent) -> Result<Option<Change>, String> {
         },
         environment,
         delivers,
+        rollout: None,
         committed_at: at,
         effective_at: at,
         landed: Landed::Yes,

@@ -134,6 +134,7 @@ pub fn change(value: Value) -> Result<Change, String> {
             .map(|name| line("environment", &name, MAX_NAME_BYTES).map(str::to_owned))
             .transpose()?,
         delivers: named_changes("delivers", &plain.delivers)?,
+        rollout: None,
         committed_at,
         effective_at,
         landed: Landed::Yes,

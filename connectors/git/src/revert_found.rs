@@ -190,14 +190,19 @@ pub(crate) fn receipt(
         let branch = said(&revert.push_to);
         let says =
             format!("{undone}, and pushed it to {remote} as {branch}; to take it back, delete that branch");
-        return Receipt { says, link, inverse: None };
+        return Receipt { says, link, inverse: None, made: Some(made.to_string()) };
     }
-    let inverse = tip.and_then(|tip| inverse(own, revert, made, tip));
+    let inverse = tip.and_then(|tip| inverse(own, revert, made, tip)).map(Box::new);
     let by_hand = match inverse {
         Some(_) => String::new(),
         None => format!("; to take it back, revert {} by hand", short(made)),
     };
-    Receipt { says: format!("{undone}, and pushed it to {remote}{by_hand}"), link, inverse }
+    Receipt {
+        says: format!("{undone}, and pushed it to {remote}{by_hand}"),
+        link,
+        inverse,
+        made: Some(made.to_string()),
+    }
 }
 
 /// What takes a revert back: another one, of it.

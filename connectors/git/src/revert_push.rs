@@ -202,6 +202,7 @@ impl Round<'_> {
             says: format!("reverted {} with {}", short(self.scene.commit), short(self.made)),
             link: None,
             inverse: None,
+            made: Some(made.to_string()),
         });
         Ended::As(Outcome::Done(receipt))
     }

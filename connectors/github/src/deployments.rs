@@ -335,6 +335,7 @@ fn change(question: &Question<'_>, one: &Known, id: ChangeId, range: Range, mut 
         services: Vec::new(),
         environment: environment(&deployment.environment),
         delivers: range.delivers,
+        rollout: None,
         committed_at: deployment.created_at.min(effective_at),
         effective_at,
         landed: if is_over { Landed::Yes } else { Landed::NotYet },

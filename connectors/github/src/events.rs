@@ -52,6 +52,7 @@ impl Place {
             services: Vec::new(),
             environment: None,
             delivers: Vec::new(),
+            rollout: None,
             committed_at: at,
             effective_at: at,
             landed: Landed::Yes,
@@ -157,6 +158,7 @@ pub(crate) fn deployment_status(event: DeploymentStatusEvent, rules: &WebhookRul
         Some(Change {
             environment: environment(&deployment.environment),
             delivers: if landed == Landed::Yes { vec![commit] } else { Vec::new() },
+            rollout: None,
             committed_at: deployment.created_at.min(status.created_at),
             landed,
             title: title(&subject(&deployment)),

@@ -230,6 +230,7 @@ impl Frame<'_> {
             services: Vec::new(),
             environment: None,
             delivers: Vec::new(),
+            rollout: None,
             committed_at: committed_at.unwrap_or(merged_at).min(merged_at),
             effective_at: merged_at,
             landed: Landed::Yes,

@@ -53,6 +53,7 @@ pub(crate) fn change(
         services: Vec::new(),
         environment: None,
         delivers: Vec::new(),
+        rollout: None,
         committed_at: at,
         effective_at: at,
         landed: Landed::Yes,

@@ -144,5 +144,6 @@ fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question
         services: times::services(&arguments.services)?,
         window: Window { from, until },
         onset: arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?,
+        message: None,
     })
 }

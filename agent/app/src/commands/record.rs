@@ -203,6 +203,12 @@ pub fn describe(what: &Happening) -> String {
             format!("{proposal} {word}: {}", because.says())
         }
         Happening::ChannelBound { name, .. } => format!("channel: {}", name.for_people(60)),
+        Happening::Spoke { key, .. } => {
+            format!("said in the channel: {}", ExternalText::new(key.as_str()).for_people(80))
+        }
+        Happening::Dismissed { change } => {
+            format!("not it: {}", ExternalText::new(change.as_str()).for_people(WIDTH))
+        }
         Happening::Redacted { seq, why } => format!("redacted entry {seq}: {}", why.for_people(WIDTH)),
         Happening::Resolved { how } => format!("resolved: {}", how.for_people(WIDTH)),
     }

@@ -19,6 +19,7 @@ fn change(id: &str, effective_at: Timestamp, known_at: Timestamp) -> Known<Chang
         services: vec![],
         environment: None,
         delivers: vec![],
+        rollout: None,
         committed_at: effective_at,
         effective_at,
         landed: Landed::Yes,

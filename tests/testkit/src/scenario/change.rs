@@ -199,6 +199,7 @@ impl ChangeSpec {
             services: self.services.into_iter().map(|s| ServiceName::new(s).expect("a service")).collect(),
             environment: self.environment.map(str::to_owned),
             delivers: self.delivers,
+            rollout: None,
             committed_at,
             effective_at,
             landed: Landed::Yes,

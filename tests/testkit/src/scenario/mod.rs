@@ -150,7 +150,7 @@ impl Story {
 
     /// Somebody writes in the channel.
     pub fn says(&mut self, at: &str, who: Person, text: &str) {
-        let what = Happening::Message { channel: self.channel.clone(), text: text.into() };
+        let what = Happening::Message { channel: self.channel.clone(), text: text.into(), message: None };
         self.tell_now(at, who.actor(), what);
     }
 
@@ -168,6 +168,7 @@ impl Story {
             services: services(asked.services),
             window,
             onset: None,
+            message: None,
         });
         self.tell_now(at, who.actor(), what);
     }

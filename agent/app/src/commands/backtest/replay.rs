@@ -80,6 +80,7 @@ pub fn asked(
         services: times::services(&arguments.services)?,
         window,
         onset,
+        message: None,
     };
     Ok((at, Ask::Anew(question)))
 }

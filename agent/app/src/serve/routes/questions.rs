@@ -109,5 +109,6 @@ fn question(
         services: times::services(&ask.services)?,
         window,
         onset,
+        message: None,
     })
 }

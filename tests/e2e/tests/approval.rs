@@ -29,7 +29,7 @@ struct Counts {
 }
 
 fn done() -> Outcome {
-    Outcome::Done(Receipt { says: "cart runs v11 again".into(), link: None, inverse: None })
+    Outcome::Done(Receipt { says: "cart runs v11 again".into(), link: None, inverse: None, made: None })
 }
 
 fn not_found() -> Trace {
@@ -249,7 +249,7 @@ async fn an_unknown_end_is_told_to_a_person_and_stops_the_target() {
 async fn what_was_started_before_a_crash_is_looked_for_and_never_done_again() {
     for (found, expect) in [
         (not_found as fn() -> Trace, "unknown"),
-        (|| Trace::Done(Receipt { says: "found".into(), link: None, inverse: None }), "done"),
+        (|| Trace::Done(Receipt { says: "found".into(), link: None, inverse: None, made: None }), "done"),
     ] {
         let room = Room::new(done, found).await;
         let desk = room.desk(&room.record, "a");

@@ -285,7 +285,7 @@ impl Book {
     }
 
     fn says(&mut self, time: &str, text: &str) {
-        self.happens(time, Happening::Message { channel: "cli".into(), text: text.into() });
+        self.happens(time, Happening::Message { channel: "cli".into(), text: text.into(), message: None });
     }
 
     /// Asks, and answers two seconds later.
@@ -333,6 +333,7 @@ fn question(time: &str, symptom: &str) -> Question {
         services: vec![],
         window: Window::before(at(time), SignedDuration::from_hours(24)),
         onset: None,
+        message: None,
     }
 }
 

@@ -151,6 +151,7 @@ impl Asked<'_> {
             services: self.services.iter().map(|name| ServiceName::new(*name).unwrap()).collect(),
             window: Window::before(before(0), SignedDuration::from_hours(24)),
             onset: self.onset,
+            message: None,
         };
         let ranker = Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap();
         let signals = Signals::parse(include_str!("../../../config/signals.toml")).unwrap();

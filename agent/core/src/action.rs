@@ -241,19 +241,42 @@ pub enum RiskKind {
     Unknown,
 }
 
-/// From which signal it is told whether an action helped: the one that showed the onset.
+/// How it is told whether an action helped: by what showed the onset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecoveryCheck {
-    /// The service.
-    pub service: ServiceName,
-    /// The signal.
-    pub signal: SignalKind,
-    /// Its level before the onset, in the signal's unit.
-    pub usual: f64,
-    /// Its level since.
-    pub now: f64,
-    /// How long after the action at most it should be back.
+    /// What is looked at.
+    pub sign: RecoverySign,
+    /// How long after the action at most it should be well again.
     pub within: SignedDuration,
+}
+
+/// What shows whether it is well again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "look_at")]
+pub enum RecoverySign {
+    /// A golden signal that left its usual course.
+    Signal {
+        /// The service.
+        service: ServiceName,
+        /// The signal.
+        signal: SignalKind,
+        /// What tells the series from its sisters.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        labels: BTreeMap<String, ExternalText>,
+        /// Its level before the onset, in the signal's unit.
+        usual: f64,
+        /// Its standard deviation then, measured robustly.
+        spread: f64,
+        /// Its level since.
+        now: f64,
+    },
+    /// An alert that fires.
+    Alert {
+        /// Which.
+        fingerprint: String,
+        /// What it is called.
+        name: ExternalText,
+    },
 }
 
 /// A piece of evidence that a proposal rests on.

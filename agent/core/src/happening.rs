@@ -233,6 +233,11 @@ pub enum Happening {
     },
     /// An action was proposed.
     Proposed(Proposal),
+    /// It was looked whether the first suspect could be undone, and nothing was proposed.
+    NotProposed {
+        /// Why, in one sentence.
+        why: String,
+    },
     /// Somebody decided about a proposal.
     Decided {
         /// What they decided.

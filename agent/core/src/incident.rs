@@ -136,6 +136,8 @@ pub struct Incident {
     pub messages: Vec<SeenMessage>,
     /// What was proposed, by id.
     pub proposals: BTreeMap<ProposalId, SeenProposal>,
+    /// Why nothing was proposed, as last looked at, with the number of the entry that says so.
+    pub not_proposed: Option<(u64, String)>,
     /// How many entries about proposals can't be read. If there is one, no proposal of this incident can be trusted to
     /// wait still.
     pub unreadable_proposals: u64,
@@ -176,6 +178,7 @@ impl Incident {
             changes: Vec::new(),
             messages: Vec::new(),
             proposals: BTreeMap::new(),
+            not_proposed: None,
             unreadable_proposals: 0,
             channel: None,
             spoken: BTreeMap::new(),
@@ -239,6 +242,7 @@ impl Incident {
                 self.changes.push(SeenChange { evidence, change });
             }
             Happening::Proposed(proposal) => self.propose(proposal),
+            Happening::NotProposed { why } => self.not_proposed = Some((entry.seq, why)),
             Happening::Spoke { key, message, digest } => {
                 self.spoken.insert(key, Spoken { message, digest });
             }

@@ -8,6 +8,8 @@ use hearback_core::{Draft, Evidence, ExternalText, Happening, Incident, Incident
 use jiff::{SignedDuration, Timestamp};
 
 use crate::driver::Answered;
+use crate::incidents::load;
+use crate::proposing::Weighed;
 
 /// The words of every question the copilot asks by itself.
 pub const WHAT_CHANGED: &str = "what changed?";
@@ -56,6 +58,40 @@ pub async fn write_down(
         record.keep(snapshot).await?;
     }
     record.append(id, expect, drafts).await.map(drop)
+}
+
+/// Keeps the snapshots, then appends the entries of a question and, in the same unit, what is proposed or why nothing is.
+///
+/// # Errors
+/// The record could not take them; then no entry was written.
+pub async fn write_answer(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    answered: &Answered,
+    drafts: Vec<Draft>,
+    weighed: &Weighed,
+    now: Timestamp,
+) -> Result<(), RecordError> {
+    if *weighed == Weighed::Nothing {
+        return write_down(record, id, Expect::Any, &answered.snapshots, drafts).await;
+    }
+    loop {
+        let (entries, head) = load(record, id).await?;
+        let incident = Incident::as_of(id.clone(), &entries, Timestamp::MAX);
+        let mut drafts = drafts.clone();
+        drafts.extend(weighed.happening(&incident, now).map(|what| Draft {
+            happened_at: now,
+            known_at: now,
+            recorded_at: now,
+            by: Actor::hearback(),
+            what,
+        }));
+        match write_down(record, id, Expect::Head(Some(head)), &answered.snapshots, drafts).await {
+            // Somebody wrote in between, maybe a proposal: then the next has another number.
+            Err(RecordError::Conflict { .. }) => {}
+            written => return written,
+        }
+    }
 }
 
 /// The window of a question asked at `now` in `incident` when the asker names none: it reaches back from the onset, not

@@ -16,8 +16,9 @@ use tracing::Instrument as _;
 use crate::analysts::authorised::{self, AuthorisationPolicy, SightedFreeze, flagged, judge};
 use crate::analysts::findings::findings;
 use crate::analysts::measured::{measured_series, surges};
-use crate::analysts::onset::{Measured, Stated, onset};
+use crate::analysts::onset::{Measured, MeasuredSeries, Stated, onset};
 use crate::analysts::suspects::{Inputs, Lineup, Ranking, Standing};
+use crate::analysts::undoing::{Lead, leads};
 use crate::calibration::{Calibration, digest_of};
 use crate::gather;
 use crate::observe::{Observe, Observed};
@@ -81,6 +82,10 @@ pub struct Answered {
     pub standings: Vec<Standing>,
     /// The probability that it is none of them, 0 to 1.
     pub none_of_these: f64,
+    /// What hangs on each suspect, in the answer's order.
+    pub leads: Vec<Lead>,
+    /// The series that left their usual course.
+    pub moved: Vec<MeasuredSeries>,
 }
 
 /// Answers "what changed?".
@@ -189,8 +194,9 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         gaps,
         searched: gathered.searched.into_iter().chain(observed.searched).collect(),
     };
+    let leads = leads(&answer.suspects, &changes, catalog);
     let snapshots = gathered.snapshots.into_iter().chain(observed.snapshots).collect();
-    Ok(Answered { answer, snapshots, standings, none_of_these })
+    Ok(Answered { answer, snapshots, standings, none_of_these, leads, moved: series })
 }
 
 fn share(budget: SignedDuration, share: f64) -> SignedDuration {

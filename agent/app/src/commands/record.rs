@@ -206,6 +206,9 @@ pub fn describe(what: &Happening) -> String {
         Happening::Spoke { key, .. } => {
             format!("said in the channel: {}", ExternalText::new(key.as_str()).for_people(80))
         }
+        Happening::NotProposed { why } => {
+            format!("nothing proposed: {}", ExternalText::new(why.as_str()).for_people(WIDTH))
+        }
         Happening::Dismissed { change } => {
             format!("not it: {}", ExternalText::new(change.as_str()).for_people(WIDTH))
         }

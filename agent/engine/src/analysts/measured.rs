@@ -29,7 +29,12 @@ pub fn measured_series(observed: &Observed, as_of: Timestamp, rules: &Signals) -
         if longer.is_some_and(|longer| is_of_season(&longer.item, signature.onset.latest, as_of, rules)) {
             return None;
         }
-        Some(MeasuredSeries { service: seen.item.service.clone(), signature, evidence: seen.evidence })
+        Some(MeasuredSeries {
+            service: seen.item.service.clone(),
+            labels: seen.item.labels.clone(),
+            signature,
+            evidence: seen.evidence,
+        })
     });
     measured.collect()
 }

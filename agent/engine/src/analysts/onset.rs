@@ -2,6 +2,7 @@
 //! suspect must never move the onset.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use hearback_core::answer::{Claim, Onset};
 use hearback_core::evidence::Citation;
@@ -29,6 +30,8 @@ pub struct Stated {
 pub struct MeasuredSeries {
     /// Whose.
     pub service: ServiceName,
+    /// What tells the series from its sisters.
+    pub labels: BTreeMap<String, ExternalText>,
     /// When, how far and in which shape.
     pub signature: Signature,
     /// The snapshot.
@@ -237,7 +240,12 @@ mod tests {
         };
         let signature =
             Signature { kind, onset, shape: Shape::Plateau, ratio: Some(70.0), as_of: at("15:00") };
-        MeasuredSeries { service: service(name), signature, evidence: evidence(latest) }
+        MeasuredSeries {
+            service: service(name),
+            labels: BTreeMap::new(),
+            signature,
+            evidence: evidence(latest),
+        }
     }
 
     fn alerted(started_at: &str) -> Incident {

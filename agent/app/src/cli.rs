@@ -1,9 +1,11 @@
 //! The command line: words, defaults and help. It must not do anything.
 
+mod actions;
 mod backtest;
 
 use std::path::PathBuf;
 
+pub use actions::{Approve, Audit, Key, Proposals, Reject, ShowProposal, Target};
 pub use backtest::{Adopt, Adopted, AskedThen, Backtest, Cases, HalfOf, Measuring, Replay, Reverts, Train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -38,6 +40,19 @@ pub enum Command {
     /// Show, verify, redact, export and import records
     #[command(subcommand)]
     Record(Record),
+    /// List what is proposed: the actions that wait for approval
+    Proposals(Proposals),
+    /// Show a proposal in full
+    Show(ShowProposal),
+    /// Approve exactly what was shown
+    Approve(Approve),
+    /// Reject a proposal, with a reason
+    Reject(Reject),
+    /// Tell everything that was proposed, decided and done, and verify it
+    Audit(Audit),
+    /// Show what actions change, and let them go on after a person has looked
+    #[command(subcommand)]
+    Target(Target),
     /// Ask about what is over: your own reverts, cases from a file, incidents from their records
     #[command(subcommand)]
     Backtest(Backtest),
@@ -295,7 +310,7 @@ pub struct Serve {
 pub enum Token {
     /// Make a token and print it; it is not shown again
     #[command(after_help = "Examples:
-  hearback token add ana --right read,respond
+  hearback token add ana --right read,respond,approve
   hearback token add prometheus --program --right send --expires 365d
   hearback token add vendor --right read --incident INC-3")]
     Add {
@@ -304,7 +319,7 @@ pub enum Token {
         /// A program's, not a person's
         #[arg(long)]
         program: bool,
-        /// What it may do: read, respond, send, administer
+        /// What it may do: read, respond, send, approve, administer
         #[arg(long = "right", value_name = "RIGHT", value_delimiter = ',', default_value = "read")]
         rights: Vec<hearback_core::access::Right>,
         /// An incident it may see; may be given several times [default: all]

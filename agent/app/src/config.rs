@@ -1,6 +1,7 @@
 //! The user's configuration: where it is found, how it is read, and what a mistake in it is called. Only the
 //! program reads files and the environment; the libraries get values.
 
+pub mod actions;
 pub mod serve;
 
 use std::env;
@@ -16,6 +17,7 @@ use hearback_engine::signals::Signals;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use self::actions::{ActionsConfig, ApprovalSection, ProposalsSection, RevertsSection};
 use self::serve::{
     AlertsSection, GithubSection, LeadershipSection, PrometheusSection, Sections, ServeConfig, ServeSection,
     TelemetrySection,
@@ -41,6 +43,8 @@ pub struct Repository {
     /// Which commits to look at.
     #[serde(default)]
     pub walk: Walk,
+    /// That its commits may be undone, and how; without it none is.
+    pub reverts: Option<RevertsSection>,
 }
 
 /// Which commits to look at.
@@ -91,6 +95,8 @@ pub struct Config {
     pub repositories: Vec<Repository>,
     /// The services.
     pub catalog: Catalog,
+    /// What is proposed, and who may approve.
+    pub actions: ActionsConfig,
     /// What only the service needs.
     pub serve: ServeConfig,
     /// Thresholds for series.
@@ -123,6 +129,8 @@ struct File {
     github: Vec<GithubSection>,
     leadership: LeadershipSection,
     authorisation: AuthorisationPolicy,
+    approval: ApprovalSection,
+    proposals: ProposalsSection,
     freeze: Vec<FreezeEntry>,
 }
 
@@ -222,6 +230,12 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         repositories,
         catalog,
         catalog_files,
+        actions: ActionsConfig::read(
+            user.approval,
+            user.proposals,
+            (defaults.approval, defaults.proposals),
+            base,
+        )?,
         serve: serve.over(default_serve, base)?,
         signals: shipped_signals()?,
         policy: user.authorisation,

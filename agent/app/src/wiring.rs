@@ -1,5 +1,6 @@
 //! Puts the parts together: the only file that names concrete connectors and stores.
 
+mod actions;
 pub mod backtest;
 pub mod catalog;
 pub mod intake;
@@ -11,7 +12,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use self::live::{Heard, Notifier};
+pub use self::actions::{Actions, actions};
+pub use self::live::{Heard, Notifier, signal_sources};
 use anyhow::Result;
 pub use hearback_calendar::FreezeEntry;
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
@@ -86,7 +88,8 @@ pub async fn service(config: Config) -> Result<Parts> {
     };
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
-    Ok(Parts { config, record, sources, calibration, telemetry, intake, notifier })
+    let actions = actions(&config)?;
+    Ok(Parts { config, record, sources, calibration, telemetry, intake, notifier, actions })
 }
 
 /// Asks a configured Prometheus for its version.
@@ -176,8 +179,13 @@ pub fn is_calibrated(config: &Config) -> bool {
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else
 /// (outside an incident) this folder.
 fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<SourcesRead> {
-    let named =
-        |path: &Path| Repository { path: path.to_owned(), name: None, revision: None, walk: Walk::All };
+    let named = |path: &Path| Repository {
+        path: path.to_owned(),
+        name: None,
+        revision: None,
+        walk: Walk::All,
+        reverts: None,
+    };
     let mut repositories: Vec<Repository> = arguments.repositories.iter().map(|path| named(path)).collect();
     if repositories.is_empty() {
         repositories.clone_from(&config.repositories);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::action::{Outcome, Proposal, Recovery};
-use crate::answer::{Answer, Claim};
-use crate::approval::{MadeDecision, Progress};
+use crate::answer::{Answer, Claim, Verdict};
+use crate::approval::{Decided, MadeDecision, Progress};
 use crate::change::Change;
 use crate::chat::BoundChannel;
 use crate::entry::{Actor, Entry};
@@ -59,6 +59,8 @@ pub struct SeenProposal {
     pub decisions: Vec<MadeDecision>,
     /// The decisions that did not let it be done: the entry's number, who made it, and why it did not.
     pub denied: Vec<(u64, Actor, String)>,
+    /// Whether somebody who may rejected it.
+    pub rejected: bool,
     /// When its action was started.
     pub started_at: Option<Timestamp>,
     /// Who approved it then.
@@ -252,6 +254,7 @@ impl Incident {
             Happening::Decided { decision, denied } => {
                 if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
                     let (by, at) = (entry.by.clone(), entry.happened_at);
+                    seen.rejected |= decision.verdict == Decided::Reject && denied.is_none();
                     seen.denied.extend(denied.map(|why| (entry.seq, by.clone(), why)));
                     seen.decisions.push(MadeDecision { decision, by, at });
                 }
@@ -320,11 +323,24 @@ impl Incident {
             proposal,
             decisions: Vec::new(),
             denied: Vec::new(),
+            rejected: false,
             started_at: None,
             approved_by: Vec::new(),
             outcome: None,
             recovery: None,
         });
+    }
+
+    /// Whether it has an answer, and it was looked what can be undone if that names a strong suspect.
+    pub fn is_weighed(&self) -> bool {
+        let answer = self.questions.iter().rev().find_map(|asked| asked.answer.as_ref());
+        let is_strong = |answer: &Answer| answer.verdict == Verdict::LookHere;
+        match answer {
+            None => self.first_answer.is_some(),
+            Some((_, answer)) => {
+                !is_strong(answer) || !self.proposals.is_empty() || self.not_proposed.is_some()
+            }
+        }
     }
 
     /// How far a proposal has come.

@@ -56,6 +56,18 @@ pub enum End {
     Unknown,
 }
 
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            End::Done => "done",
+            End::Helped => "done, and it helped",
+            End::DidNotHelp => "done, and it did not help",
+            End::Failed => "failed",
+            End::Unknown => "unknown",
+        })
+    }
+}
+
 /// An action that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {

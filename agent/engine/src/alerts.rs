@@ -32,7 +32,8 @@ pub struct AlertDesk<'a> {
 /// Something the copilot has to find out by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inquiry {
-    /// What changed, in an incident that has no answer yet.
+    /// What changed, in an incident that has no answer yet, or one that was found before it was declared: then it was not
+    /// looked what can be undone.
     Incident(IncidentId),
     /// What changed, for an alert that waits, unless that was found out before.
     Waiting(Known<Alert>),
@@ -59,8 +60,7 @@ impl AlertDesk<'_> {
                 inquiries.push(Inquiry::Waiting(waiting.alert));
             }
         }
-        let unanswered =
-            |incident: &&Incident| incident.first_answer.is_none() && !incident.alerts.is_empty();
+        let unanswered = |incident: &&Incident| !incident.is_weighed() && !incident.alerts.is_empty();
         inquiries.extend(
             incidents.open().filter(unanswered).map(|incident| Inquiry::Incident(incident.id.clone())),
         );

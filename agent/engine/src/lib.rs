@@ -15,6 +15,7 @@ pub mod incidents;
 pub mod logged;
 pub mod observe;
 pub mod placing;
+pub mod proposed;
 pub mod proposing;
 pub mod ranker;
 pub mod recorded;

@@ -122,7 +122,14 @@ impl Proposer<'_> {
     /// # Errors
     /// The store of targets is away.
     pub async fn weigh(&self, incident: &Incident, answered: &Answered) -> Result<Weighed, RecordError> {
-        let Some((suspect, lead)) = self.first(incident, answered) else { return Ok(Weighed::Nothing) };
+        let Some((suspect, lead)) = self.first(incident, answered) else {
+            return Ok(match answered.answer.verdict {
+                Verdict::LookHere => {
+                    Weighed::Cannot("no strong suspect is left that can be undone".to_owned())
+                }
+                Verdict::CantTell | Verdict::NothingFits => Weighed::Nothing,
+            });
+        };
         let how = match self.roll_back(lead) {
             Some(how) => how,
             None => match self.revert(lead).await {
@@ -140,7 +147,7 @@ impl Proposer<'_> {
             )));
         }
         let Some(why) = why(suspect, lead, answered.answer.onset.as_ref()) else {
-            return Ok(Weighed::Nothing);
+            return Ok(Weighed::Cannot("nothing that was seen speaks for undoing it".to_owned()));
         };
         Ok(Weighed::Undo(Box::new(Undo {
             risks: risks(lead, &how, &answered.answer),
@@ -320,7 +327,8 @@ fn why(suspect: &Suspect, lead: &Lead, onset: Option<&Onset>) -> Option<Claim> {
         Some(onset) => {
             citations.extend(onset.because.citations().iter().cloned());
             let since = onset.latest.duration_since(suspect.change.effective_at);
-            format!("{}, {} after {name} \"{title}\" took effect", onset.because.says(), format_length(since))
+            let since = format_length(since);
+            format!("{name} \"{title}\" took effect {since} before the onset ({})", onset.because.says())
         }
         None => format!("{name} \"{title}\" is the likeliest change"),
     };

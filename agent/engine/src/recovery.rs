@@ -49,10 +49,9 @@ struct Read {
 }
 
 impl RecoveryDesk<'_> {
-    /// Whether it must be looked at an action of this incident.
-    pub fn is_due(seen: &SeenProposal) -> bool {
-        let is_done = matches!(seen.outcome, Some((_, Outcome::Done(_))));
-        is_done && seen.recovery.is_none() && seen.proposal.check.is_some()
+    /// Whether there is something to look at, or to tell the target.
+    pub fn concerns(seen: &SeenProposal) -> bool {
+        matches!(seen.outcome, Some((_, Outcome::Done(_)))) && seen.proposal.check.is_some()
     }
 
     /// Looks at every action of an incident that is due. Says which ones are told now.
@@ -67,7 +66,7 @@ impl RecoveryDesk<'_> {
         for seen in incident.proposals.values() {
             if let Some((_, recovery, _)) = &seen.recovery {
                 self.tell_target(seen, *recovery, now).await?;
-            } else if Self::is_due(seen) && self.look_at(incident, seen, now).await? {
+            } else if Self::concerns(seen) && self.look_at(incident, seen, now).await? {
                 told.push(seen.proposal.id.clone());
             }
         }

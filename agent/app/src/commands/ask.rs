@@ -7,17 +7,19 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use hearback_core::happening::Question;
-use hearback_core::ports::Expect;
-use hearback_core::{Answer, ExternalText, Incident, Window};
+use hearback_core::{Answer, ExternalText, Incident, IncidentId, Window};
 use hearback_engine::asking;
 use hearback_engine::driver;
 use hearback_engine::incidents::load;
 use hearback_engine::logged::LoggedChanges;
+use hearback_engine::proposed::Stage;
+use hearback_engine::proposing::Weighed;
 use hearback_engine::render::{self, Cost};
+use hearback_record::Record;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::times;
+use super::{actions, times};
 use crate::cli::{Ask, Format};
 use crate::config::Config;
 use crate::output::{self, Usage};
@@ -77,12 +79,38 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
     // Shown first: an answer is never lost because it can't be written down.
     if let Some((id, record)) = asked_in {
         let by = times::person(&arguments.who.by);
-        let drafts = asking::drafts(question, by, (now, Timestamp::now()), &answered);
-        asking::write_down(record.as_ref(), &id, Expect::Any, &answered.snapshots, drafts)
+        let weighed = match (&incident, &arguments.as_of) {
+            (Some(incident), None) => {
+                wiring::actions(config)?.proposer(record.as_ref()).weigh(incident, &answered).await?
+            }
+            // What is asked of the past proposes nothing for now.
+            _ => Weighed::Nothing,
+        };
+        let answered_at = Timestamp::now();
+        let drafts = asking::drafts(question, by, (now, answered_at), &answered);
+        asking::write_answer(record.as_ref(), &id, &answered, drafts, &weighed, answered_at)
             .await
             .context("the answer above was not recorded")?;
+        if !arguments.json && arguments.format == Format::Text {
+            tell_proposals(record.as_ref(), &id, &weighed).await?;
+        }
     }
     Ok(if answered.answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Says what is proposed, or why nothing is, under the answer.
+async fn tell_proposals(record: &dyn Record, id: &IncidentId, weighed: &Weighed) -> Result<()> {
+    match weighed {
+        Weighed::Nothing => Ok(()),
+        Weighed::Cannot(why) => output::line(format!("Nothing is proposed: {why}")),
+        Weighed::Undo(_) => {
+            let waiting = actions::views(record, Some(id), Timestamp::now()).await?;
+            for view in waiting.iter().filter(|view| view.stage == Stage::Waiting) {
+                output::line(format!("Proposed: {}. See: hearback show {}", view.says, view.id))?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Asks a running service: its repositories, its record, its words.

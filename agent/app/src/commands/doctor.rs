@@ -57,6 +57,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
             checks.push(calibration(&config));
             checks.push(catalog(&config));
             checks.extend(repositories(&config));
+            checks.push(approval(&config));
             checks.extend(live(&config).await);
         }
     }
@@ -96,6 +97,34 @@ async fn record(config: &Config) -> Check {
         }
         Err(error) => Check::new("record", Health::Broken, format!("{error:#}"))
             .fix("Set [record] url, or --record, to a file you can write or a server that answers"),
+    }
+}
+
+/// Whether anything can be done, and by whom.
+fn approval(config: &Config) -> Check {
+    let executors = match wiring::actions(config) {
+        Ok(actions) => actions.count(),
+        Err(error) => {
+            return Check::new("approval", Health::Broken, format!("{error:#}"))
+                .fix("Mend the section it names; without it nothing can be done");
+        }
+    };
+    let (policy, file) = (&config.actions.policy, &config.actions.policy_file);
+    let nobody = "nobody may approve; proposals are made, and nothing is done";
+    match (file, policy.rules.len(), executors) {
+        (None, _, _) => Check::new("approval", Health::Off, nobody)
+            .fix("Set [approval] policy to a file as config/policy.example.toml shows"),
+        (Some(file), 0, _) => Check::new("approval", Health::Off, format!("{nobody}: {}", file.display()))
+            .fix("It has no [[rule]]; config/policy.example.toml shows one"),
+        (Some(file), rules, executors) => {
+            let people = policy.people.len();
+            let says = format!("{people} people, {rules} rules in {}; {executors} can act", file.display());
+            match executors {
+                0 => Check::new("approval", Health::Off, says)
+                    .fix("Give a [[repository]] a [repository.reverts] table, or add a [[hook]]"),
+                _ => Check::new("approval", Health::Ok, says),
+            }
+        }
     }
 }
 

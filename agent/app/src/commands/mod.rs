@@ -1,5 +1,6 @@
 //! One file a command. A command turns arguments into values, calls the libraries and prints; it decides nothing.
 
+pub mod actions;
 mod ask;
 mod backtest;
 mod catalog;
@@ -25,6 +26,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Note(arguments) => incident::note(arguments, &load()?).await,
         Command::Incident(command) => incident::run(command, &load()?).await,
         Command::Record(command) => record::run(command, &load()?).await,
+        Command::Proposals(arguments) => actions::proposals(arguments, &load()?).await,
+        Command::Show(arguments) => actions::show(arguments, &load()?).await,
+        Command::Approve(arguments) => actions::approve(arguments, &load()?).await,
+        Command::Reject(arguments) => actions::reject(arguments, &load()?).await,
+        Command::Audit(arguments) => actions::audit(arguments, &load()?).await,
+        Command::Target(command) => actions::target(command, &load()?).await,
         Command::Backtest(command) => backtest::run(command, &load()?).await,
         Command::Serve(arguments) => serve::run(arguments, load()?).await,
         Command::Token(command) => token::run(command, &load()?).await,

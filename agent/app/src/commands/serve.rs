@@ -17,7 +17,7 @@ use super::token::{Wanted, listed, make};
 use crate::cli::Serve;
 use crate::config::Config;
 use crate::output::{self, Usage};
-use crate::serve::{Service, api, notify, serve_connections, warm_up, work};
+use crate::serve::{Service, act, api, follow_actions, notify, serve_connections, warm_up, work};
 use crate::wiring;
 
 pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
@@ -35,10 +35,13 @@ pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
     }
     first_token(parts.record.as_ref()).await?;
     let stop = CancellationToken::new();
-    let service = Arc::new(Service::new(parts, stop.clone()));
+    let (service, to_do) = Service::new(parts, stop.clone());
+    let service = Arc::new(service);
     let mut tasks = JoinSet::new();
     tasks.spawn(work(Arc::clone(&service)));
     tasks.spawn(notify(Arc::clone(&service)));
+    tasks.spawn(act(Arc::clone(&service), to_do));
+    tasks.spawn(follow_actions(Arc::clone(&service)));
     tasks.spawn(warm_up(Arc::clone(&service)));
     tasks.spawn(serve_connections(listener, api::router(Arc::clone(&service)), stop.clone()));
     output::line(format!("hearback listens on http://{at} (what it takes: /openapi.json). Ctrl-C ends it."))?;

@@ -19,7 +19,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::doors::SCHEME;
 use super::metrics::Request as Counted;
 use super::problem::Problem;
-use super::routes::{changes, entries, health, inbox, incidents, questions, telemetry, webhooks};
+use super::routes::{changes, entries, health, inbox, incidents, proposals, questions, telemetry, webhooks};
 use super::service::Service;
 
 /// The longest a request may take, its body included. Event streams answer at once and go on.
@@ -89,6 +89,23 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
         .api_route(
             "/v1/incidents/{id}/resolve",
             post_with(incidents::resolve, says("Say that an incident is over")),
+        )
+        .api_route(
+            "/v1/incidents/{id}/proposals",
+            get_with(proposals::of_incident, says("What was proposed in an incident")),
+        )
+        .api_route("/v1/proposals", get_with(proposals::list, says("Everything that was proposed")))
+        .api_route("/v1/proposals/{proposal}", get_with(proposals::show, says("A proposal in full")))
+        .api_route(
+            "/v1/proposals/{proposal}/decision",
+            post_with(proposals::decision, says("Approve or reject exactly what was shown")),
+        )
+        .api_route(
+            "/v1/audit",
+            get_with(
+                proposals::audit,
+                says("Everything that was proposed, decided and done; verified if wanted"),
+            ),
         )
         .api_route("/v1/ask", post_with(questions::ask, says("Ask outside any incident; nothing is written")))
         .api_route("/v1/inbox", get_with(inbox::list, says("Alerts that wait for an incident")))

@@ -37,7 +37,7 @@ macro_rules! needs {
         })*
     };
 }
-needs!(Read, Respond, Send);
+needs!(Read, Respond, Send, Approve);
 
 /// The name of the security scheme in the OpenAPI description.
 pub const SCHEME: &str = "token";

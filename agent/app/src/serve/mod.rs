@@ -5,12 +5,15 @@
 //! doors      who may come in        problem   what a refusal looks like
 //! connections the accept loop       service   what all routes share
 //! routes/    one file a resource    worker    alerts, notices, incidents, by itself
+//! deciding   decisions and actions  following whether actions helped
 //! metrics    counts for Prometheus  api       the routes and their OpenAPI description
 //! ```
 
 pub mod api;
 mod connections;
+mod deciding;
 mod doors;
+mod following;
 mod metrics;
 mod problem;
 mod routes;
@@ -18,6 +21,8 @@ mod service;
 mod worker;
 
 pub use self::connections::serve_connections;
+pub use self::deciding::act;
+pub use self::following::follow_actions;
 pub use self::problem::Problem;
 pub use self::service::{Parts, Service, Telemetry};
 pub use self::worker::{notify, warm_up, work};

@@ -56,6 +56,14 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, says)
     }
 
+    /// What is asked for is not there, or could not be read.
+    pub fn gone(error: anyhow::Error) -> Self {
+        match error.downcast_ref::<Usage>() {
+            Some(usage) => Problem::missing(usage.to_string()),
+            None => error.into(),
+        }
+    }
+
     /// Too much at once.
     pub fn busy(says: impl Into<String>) -> Self {
         Problem { retry_after_s: Some(1), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, says) }

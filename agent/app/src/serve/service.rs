@@ -5,22 +5,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use hearback_core::entry::Actor;
 use hearback_core::happening::Question;
 use hearback_core::ports::{LogSource, TelemetrySink, TraceSource};
 use hearback_core::{Incident, IncidentId};
 use hearback_engine::alerts::AlertDesk;
+use hearback_engine::asking;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::incidents::Incidents;
+use hearback_engine::proposing::Weighed;
 use hearback_record::Record;
-use tokio::sync::{Mutex, Notify, Semaphore};
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::deciding::Deed;
 use super::metrics::{Asked, Metrics, OfSource};
 use super::problem::Problem;
 use crate::config::Config;
-use crate::wiring::Notifier;
 use crate::wiring::intake::Intake;
+use crate::wiring::{Actions, Notifier};
 
 /// How many questions of people are worked on at once, and how many of each kind that the copilot asks by itself.
 /// Each kind has its own places: a storm of alerts must not keep a person waiting, nor an incident.
@@ -72,6 +77,8 @@ pub struct Parts {
     pub intake: Intake,
     /// How leadership hears.
     pub notifier: Notifier,
+    /// What can be done, and who may say so.
+    pub actions: Actions,
 }
 
 /// What all routes share.
@@ -86,6 +93,8 @@ pub struct Service {
     pub news: tokio::sync::watch::Sender<u64>,
     /// Places for followers.
     pub followers: Arc<Semaphore>,
+    /// Takes what was approved, to be carried out.
+    pub deeds: mpsc::UnboundedSender<Deed>,
     /// Ends everything.
     pub stop: CancellationToken,
     incidents: Mutex<Incidents>,
@@ -95,20 +104,23 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service of these parts, which ends with `stop`.
-    pub fn new(parts: Parts, stop: CancellationToken) -> Self {
-        Service {
+    /// A service of these parts, which ends with `stop`, and what it wants carried out.
+    pub fn new(parts: Parts, stop: CancellationToken) -> (Self, mpsc::UnboundedReceiver<Deed>) {
+        let (deeds, to_do) = mpsc::unbounded_channel();
+        let service = Service {
             parts,
             metrics: Metrics::new(),
             work: Notify::new(),
             news: tokio::sync::watch::Sender::new(0),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            deeds,
             stop,
             incidents: Mutex::default(),
             of_people: Semaphore::new(OF_PEOPLE_AT_ONCE),
             of_incidents: Semaphore::new(OF_INCIDENTS_AT_ONCE),
             of_inbox: Semaphore::new(OF_INBOX_AT_ONCE),
-        }
+        };
+        (service, to_do)
     }
 
     /// Says that something was written: followers look, and the worker too.
@@ -188,6 +200,32 @@ impl Service {
         for gap in &answered.answer.gaps {
             self.metrics.gaps.get_or_create(&OfSource { source: gap.source.to_string() }).inc();
         }
+        Ok(answered)
+    }
+
+    /// Asks inside an incident, and writes down question and answer with what is proposed.
+    ///
+    /// # Errors
+    /// As [`Service::ask`]; or the record could not take it.
+    pub async fn ask_inside(
+        &self,
+        question: Question,
+        incident: &Incident,
+        asker: Asker,
+        by: Actor,
+        asked_at: Timestamp,
+    ) -> Result<Answered, Problem> {
+        let record = self.parts.record.as_ref();
+        let answered = self.ask(&question, Some(incident), asker).await?;
+        // What is asked of the past proposes nothing for now.
+        let weighed = match question.window.until >= asked_at {
+            true => self.parts.actions.proposer(record).weigh(incident, &answered).await?,
+            false => Weighed::Nothing,
+        };
+        let now = Timestamp::now();
+        let drafts = asking::drafts(question, by, (asked_at, now), &answered);
+        asking::write_answer(record, &incident.id, &answered, drafts, &weighed, now).await?;
+        self.wrote();
         Ok(answered)
     }
 }

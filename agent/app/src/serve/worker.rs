@@ -11,7 +11,7 @@ use hearback_core::entry::{Actor, Draft};
 use hearback_core::evidence::Known;
 use hearback_core::happening::Alert;
 use hearback_core::hash::{NotCanonical, canonical_json};
-use hearback_core::ports::{ChangeQuery, Expect, Notice};
+use hearback_core::ports::{ChangeQuery, Notice};
 use hearback_core::{Change, Digest, EvidenceId, ExternalText, Window};
 use hearback_engine::alerts::Inquiry;
 use hearback_engine::analysts::authorised::{Inputs, SightedFreeze, flagged, judge};
@@ -135,15 +135,12 @@ async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
     match inquiry {
         Inquiry::Incident(id) => {
             let incident = service.incident(&id).await?;
-            if incident.first_answer.is_some() {
+            if incident.is_weighed() {
                 return Ok(());
             }
             let question = asking::question_of_incident(&incident, now, length);
-            let answered = service.ask(&question, Some(&incident), Asker::Incident).await?;
-            // Somebody may have asked meanwhile; their answer is the first then, and one more does no harm.
-            let drafts = asking::drafts(question, Actor::hearback(), (now, Timestamp::now()), &answered);
-            let record = service.parts.record.as_ref();
-            asking::write_down(record, &id, Expect::Any, &answered.snapshots, drafts).await?;
+            // Somebody may ask meanwhile; their answer is the first then, and one more does no harm.
+            service.ask_inside(question, &incident, Asker::Incident, Actor::hearback(), now).await?;
         }
         Inquiry::Waiting(alert) => {
             if !service.parts.record.prepared(&alert).await?.is_empty() {

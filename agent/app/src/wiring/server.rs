@@ -1,13 +1,20 @@
 //! A running `hearback serve`, asked by the command line in place of repositories and record here.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
-use hearback_core::{Answer, Entry};
+use hearback_core::approval::Decided as Verdict;
+use hearback_core::{Answer, Digest, Entry, IncidentId, ProposalId};
+use hearback_engine::proposed::ProposalView;
 use hearback_http::{Credentials, HttpClient, HttpError, HttpOptions, Limits, Secret};
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::cli::Server;
+use crate::commands::actions::Audited;
 use crate::output::Usage;
 
 /// How long a service has to answer: its own budget, and the way there and back.
@@ -27,17 +34,10 @@ impl ServerClient {
     /// [`Usage`]: the address or the token can't be used.
     pub fn named(server: &Server) -> Result<Option<Self>> {
         let Some(url) = &server.server else { return Ok(None) };
-        let token = match &server.token_file {
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| Usage(format!("--token-file: {} can't be read: {error}", path.display())))?,
-            None => std::env::var("HEARBACK_TOKEN").unwrap_or_default(),
-        };
-        let token = token.trim();
-        if token.is_empty() {
-            let says = "--server needs a token: set HEARBACK_TOKEN, or name a file with --token-file";
-            return Err(Usage(says.into()).into());
-        }
-        let credentials = Credentials::Bearer(Secret::new(token));
+        let token = token_text(server.token_file.as_deref())?.ok_or_else(|| {
+            Usage("--server needs a token: set HEARBACK_TOKEN, or name a file with --token-file".into())
+        })?;
+        let credentials = Credentials::Bearer(Secret::new(&token));
         let http = HttpClient::new(HttpOptions { credentials, ..HttpOptions::new(url) });
         let http = http.map_err(|error| Usage(format!("--server: {error}")))?;
         Ok(Some(ServerClient { http }))
@@ -62,6 +62,56 @@ impl ServerClient {
         self.post("v1/incidents", declaration).await
     }
 
+    /// What was proposed, in one incident or in all.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn proposals(&self, incident: Option<&IncidentId>) -> Result<Vec<ProposalView>> {
+        match incident {
+            Some(id) => self.get(&format!("v1/incidents/{id}/proposals")).await,
+            None => self.get("v1/proposals").await,
+        }
+    }
+
+    /// One proposal.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn proposal(&self, id: &ProposalId) -> Result<ProposalView> {
+        self.get(&format!("v1/proposals/{id}")).await
+    }
+
+    /// Decides about a proposal.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn decide(
+        &self,
+        id: &ProposalId,
+        digest: Digest,
+        verdict: Verdict,
+        why: &str,
+    ) -> Result<Decided> {
+        let body = fields([("digest", json!(digest)), ("verdict", json!(verdict)), ("why", json!(why))]);
+        self.post(&format!("v1/proposals/{id}/decision"), body).await
+    }
+
+    /// Everything that was proposed, decided and done.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn audit(&self, verify: bool) -> Result<Audited> {
+        self.get(if verify { "v1/audit?verify=true" } else { "v1/audit" }).await
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let url = self.http.at(path);
+        match self.http.get(&url, Limits::new(WITHIN, MAX_BYTES)).await {
+            Ok(body) => Ok(body.json()?),
+            Err(error) => Err(in_its_words(error)),
+        }
+    }
+
     async fn post<T: DeserializeOwned>(&self, path: &str, body: Map<String, Value>) -> Result<T> {
         let url = self.http.at(path);
         match self.http.post_json(&url, &Value::Object(body), Limits::new(WITHIN, MAX_BYTES)).await {
@@ -69,16 +119,49 @@ impl ServerClient {
                 let answer = written.answer.context("the service did it, but its answer can't be read")?;
                 Ok(answer.json()?)
             }
-            // The service's own sentence says more than ours.
-            Err(HttpError::Refused { status, body, .. } | HttpError::Busy { status, body, .. })
-                if detail(&body).is_some() =>
-            {
-                let says = detail(&body).unwrap_or_default();
-                let wrong_usage = (400..500).contains(&status) && status != 408 && status != 409;
-                Err(if wrong_usage { Usage(says).into() } else { anyhow::anyhow!(says) })
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(in_its_words(error)),
         }
+    }
+}
+
+/// What came of a decision, as the service tells it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Decided {
+    /// In one sentence.
+    pub says: String,
+    /// Whether what was decided came to be: the action is done, or the proposal is rejected.
+    pub took_effect: bool,
+    /// The proposal as it stands now.
+    pub proposal: ProposalView,
+}
+
+/// The token in `file`, else in the environment; none if there is none.
+///
+/// # Errors
+/// [`Usage`]: the file can't be read.
+pub fn token_text(file: Option<&Path>) -> Result<Option<String>> {
+    let text = match file {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Usage(format!("--token-file: {} can't be read: {error}", path.display())))?,
+        None => std::env::var("HEARBACK_TOKEN").unwrap_or_default(),
+    };
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// The service's own sentence says more than ours.
+fn in_its_words(error: HttpError) -> anyhow::Error {
+    match &error {
+        HttpError::Refused { status, body, .. } | HttpError::Busy { status, body, .. } => {
+            match detail(body) {
+                Some(says) => {
+                    let wrong_usage = (400..500).contains(status) && *status != 408 && *status != 409;
+                    if wrong_usage { Usage(says).into() } else { anyhow::anyhow!(says) }
+                }
+                None => error.into(),
+            }
+        }
+        _ => error.into(),
     }
 }
 

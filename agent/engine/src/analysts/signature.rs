@@ -224,7 +224,7 @@ pub fn says(signature: &Signature) -> String {
 }
 
 /// A number with the digits that a person needs: three significant ones at most, none after the point from 100 on.
-pub(super) fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let size = value.abs();
     let places = match size {
         _ if size >= 100.0 || size == 0.0 => 0,

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use hearback_core::access::{Reach, Right};
 use hearback_core::happening::Question;
-use hearback_core::ports::Expect;
 use hearback_core::time::parse_time;
 use hearback_core::{Answer, ExternalText, Incident};
 use hearback_engine::asking;
@@ -79,11 +78,7 @@ pub async fn ask_inside(
         let says = "this token reaches named incidents only: leave out since, and name services of this one";
         return Err(Problem::forbidden(says));
     }
-    let answered = service.ask(&question, Some(&incident), Asker::Person).await?;
-    let drafts = asking::drafts(question, caller.token.holder, (now, Timestamp::now()), &answered);
-    let record = service.parts.record.as_ref();
-    asking::write_down(record, &caller.id, Expect::Any, &answered.snapshots, drafts).await?;
-    service.wrote();
+    let answered = service.ask_inside(question, &incident, Asker::Person, caller.token.holder, now).await?;
     Ok(Json(answered.answer))
 }
 

@@ -112,13 +112,40 @@ pub struct ChatMessage {
     pub buttons: Vec<Press>,
 }
 
-/// A message that stands in a channel.
+/// Somebody who spoke to the copilot, where they did: the only address outside the channel of an incident, and it reaches
+/// nobody who was not there. [`Heard::from`] alone makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardFrom {
+    channel: ChannelId,
+    user: ChatUserId,
+    message: Option<MessageId>,
+}
+
+impl HeardFrom {
+    /// Where they spoke.
+    pub fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    /// Who they are.
+    pub fn user(&self) -> &ChatUserId {
+        &self.user
+    }
+
+    /// The message they spoke with; a command and a press have none. With it they are answered in its thread, where
+    /// others can read it; without it they alone are.
+    pub fn message(&self) -> Option<&MessageId> {
+        self.message.as_ref()
+    }
+}
+
+/// An answer to somebody who spoke to the copilot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posted {
-    /// Where.
-    pub channel: ChannelId,
-    /// Which.
-    pub message: MessageId,
+pub struct Reply {
+    /// The same for every attempt to say the same.
+    pub key: String,
+    /// The lines, the verdict first.
+    pub lines: Vec<Vec<Span>>,
 }
 
 /// A message could not be brought to the channel.
@@ -141,18 +168,19 @@ pub enum ChatError {
 /// A chat system, as something to speak to.
 #[async_trait]
 pub trait ChatPort: Send + Sync {
-    /// Posts a message.
+    /// Posts a message. Says which one it is.
     async fn post(
         &self,
         to: &BoundChannel,
         message: &ChatMessage,
         budget: SignedDuration,
-    ) -> Result<Posted, ChatError>;
+    ) -> Result<MessageId, ChatError>;
 
     /// Puts another text in the place of one that was posted.
     async fn update(
         &self,
-        posted: &Posted,
+        at: &BoundChannel,
+        posted: &MessageId,
         message: &ChatMessage,
         budget: SignedDuration,
     ) -> Result<(), ChatError>;
@@ -164,7 +192,10 @@ pub trait ChatPort: Send + Sync {
         message: &ChatMessage,
         since: Timestamp,
         budget: SignedDuration,
-    ) -> Result<Option<Posted>, ChatError>;
+    ) -> Result<Option<MessageId>, ChatError>;
+
+    /// Answers somebody who spoke to the copilot.
+    async fn reply(&self, to: &HeardFrom, reply: &Reply, budget: SignedDuration) -> Result<(), ChatError>;
 }
 
 /// Something that was heard from a chat system, its sender verified.
@@ -214,4 +245,16 @@ pub enum HeardWhat {
     },
     /// The copilot was invited to the channel.
     Joined,
+}
+
+impl Heard {
+    /// Whom to answer.
+    pub fn from(&self) -> HeardFrom {
+        let message = match &self.what {
+            // A question in a thread is answered there: a thread has one first message.
+            HeardWhat::Said { message, thread, .. } => Some(thread.as_ref().unwrap_or(message).clone()),
+            HeardWhat::Command { .. } | HeardWhat::Pressed { .. } | HeardWhat::Joined => None,
+        };
+        HeardFrom { channel: self.channel.clone(), user: self.by.clone(), message }
+    }
 }

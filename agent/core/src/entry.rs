@@ -352,7 +352,7 @@ mod tests {
         let mut entries: Vec<Entry> = Vec::new();
         for text in texts {
             let at = Timestamp::from_second(1_700_000_000 + entries.len() as i64).unwrap();
-            let what = Happening::Message { channel: "cli".into(), text: (*text).into(), message: None };
+            let what = Happening::note("cli", *text);
             let by = Actor::Person("ana".into());
             let draft = Draft { happened_at: at, known_at: at, recorded_at: at, by, what };
             let prev = entries.last().map(Entry::head);

@@ -123,7 +123,7 @@ mod tests {
     fn example() -> Export {
         let incident = IncidentId::numbered(4);
         let at = "2026-11-23T14:05:00Z".parse().unwrap();
-        let what = Happening::Message { channel: "cli".into(), text: "one\ntwo".into(), message: None };
+        let what = Happening::note("cli", "one\ntwo");
         let draft = Draft { happened_at: at, known_at: at, recorded_at: at, by: Actor::hearback(), what };
         let first = Entry::seal(&draft, &incident, None, [1; 16]).unwrap();
         let second = Entry::seal(&draft, &incident, Some(first.head()), [2; 16]).unwrap();

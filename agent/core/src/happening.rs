@@ -144,6 +144,23 @@ pub struct Question {
     pub message: Option<MessageId>,
 }
 
+/// To whom something was said in the channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Addressee {
+    /// To everybody who reads it.
+    #[default]
+    Everybody,
+    /// To the copilot, which answers.
+    Copilot,
+}
+
+impl Addressee {
+    fn is_everybody(&self) -> bool {
+        *self == Addressee::Everybody
+    }
+}
+
 /// What happened. Written as `{"kind": …, "body": …}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "snake_case")]
@@ -184,6 +201,9 @@ pub enum Happening {
         /// The channel's own id of it; a message with the same id is the same message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<MessageId>,
+        /// To whom it was said.
+        #[serde(default, skip_serializing_if = "Addressee::is_everybody")]
+        to: Addressee,
     },
     /// The copilot said something in the channel, or put other words in the place of what it had said.
     Spoke {
@@ -288,6 +308,12 @@ pub enum Happening {
 }
 
 impl Happening {
+    /// Something that somebody wrote to everybody, not in a chat system's channel.
+    pub fn note(channel: impl Into<String>, text: impl Into<ExternalText>) -> Self {
+        let (channel, text) = (channel.into(), text.into());
+        Happening::Message { channel, text, message: None, to: Addressee::Everybody }
+    }
+
     /// The name of the kind, and the body's JSON.
     pub(crate) fn to_kind_and_body(&self) -> Result<(String, Value), serde_json::Error> {
         let mut what = serde_json::to_value(self)?;
@@ -317,12 +343,7 @@ mod tests {
 
     #[test]
     fn the_form_on_disk_is_kind_and_body() {
-        let json = serde_json::to_value(Happening::Message {
-            channel: "cli".into(),
-            text: "hi".into(),
-            message: None,
-        })
-        .unwrap();
+        let json = serde_json::to_value(Happening::note("cli", "hi")).unwrap();
         assert_eq!(json, serde_json::json!({"kind": "message", "body": {"channel": "cli", "text": "hi"}}));
     }
 }

@@ -11,7 +11,7 @@ use crate::change::Change;
 use crate::chat::BoundChannel;
 use crate::entry::{Actor, Entry};
 use crate::evidence::Known;
-use crate::happening::{Alert, Happening, Question, Role, Severity};
+use crate::happening::{Addressee, Alert, Happening, Question, Role, Severity};
 use crate::hash::Digest;
 use crate::ids::{ChangeId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName};
 use crate::text::ExternalText;
@@ -46,8 +46,14 @@ pub struct SeenMessage {
     pub evidence: EvidenceId,
     /// When it was said.
     pub at: Timestamp,
+    /// Who said it.
+    pub by: Actor,
     /// What was said.
     pub text: ExternalText,
+    /// The channel's own id of it.
+    pub message: Option<MessageId>,
+    /// To whom it was said.
+    pub to: Addressee,
 }
 
 /// A proposal, and what became of it.
@@ -228,9 +234,10 @@ impl Incident {
             Happening::RoleAssigned { role, to } => {
                 self.roles.insert(role, to);
             }
-            Happening::Message { text, message, .. } => {
-                self.heard.extend(message);
-                self.messages.push(SeenMessage { evidence, at: entry.happened_at, text });
+            Happening::Message { text, message, to, .. } => {
+                self.heard.extend(message.clone());
+                let (at, by) = (entry.happened_at, entry.by.clone());
+                self.messages.push(SeenMessage { evidence, at, by, text, message, to });
             }
             Happening::AlertFired(alert) => self.fire(alert, evidence),
             Happening::AlertResolved { fingerprint } => {
@@ -329,6 +336,17 @@ impl Incident {
             outcome: None,
             recovery: None,
         });
+    }
+
+    /// What was said to the copilot and has no answer yet.
+    pub fn unanswered(&self) -> impl Iterator<Item = &SeenMessage> {
+        let is_asked =
+            |id: &MessageId| self.questions.iter().any(|asked| asked.question.message.as_ref() == Some(id));
+        let to_us = |seen: &&SeenMessage| seen.to == Addressee::Copilot;
+        self.messages
+            .iter()
+            .filter(to_us)
+            .filter(move |seen| seen.message.as_ref().is_some_and(|id| !is_asked(id)))
     }
 
     /// Whether it has an answer, and it was looked what can be undone if that names a strong suspect.

@@ -220,7 +220,7 @@ mod tests {
             seq in prop_oneof![1u64..1000, 1u64..1 << 60],
         ) {
             let incident = IncidentId::numbered(7);
-            let what = Happening::Message { channel, text: text.as_str().into(), message: None };
+            let what = Happening::note(channel, text.as_str());
             let [happened_at, known_at, recorded_at] = times;
             let draft = Draft { happened_at, known_at, recorded_at, by, what };
             let prev = Head { seq, hash: Digest::of(text.as_bytes()) };

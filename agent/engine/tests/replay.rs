@@ -285,7 +285,7 @@ impl Book {
     }
 
     fn says(&mut self, time: &str, text: &str) {
-        self.happens(time, Happening::Message { channel: "cli".into(), text: text.into(), message: None });
+        self.happens(time, Happening::note("cli", text));
     }
 
     /// Asks, and answers two seconds later.

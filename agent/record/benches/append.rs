@@ -51,8 +51,7 @@ impl<S: tracing::Subscriber> Layer<S> for Groups {
 fn draft(number: usize) -> Draft {
     let at = Timestamp::from_second(1_700_000_000 + number as i64).unwrap();
     let text = format!("checkout answers 502 for one request in nine since the deploy, attempt {number}");
-    let what =
-        Happening::Message { channel: "inc-checkout".into(), text: text.as_str().into(), message: None };
+    let what = Happening::note("inc-checkout", text.as_str());
     Draft { happened_at: at, known_at: at, recorded_at: at, by: Actor::Person("ana".into()), what }
 }
 

@@ -23,11 +23,7 @@ async fn a_full_database_writes_nothing_of_what_does_not_fit_and_all_that_does()
     let one = IncidentId::numbered(1);
     let note = |bytes: usize| {
         let at = Timestamp::UNIX_EPOCH;
-        let what = Happening::Message {
-            channel: "cli".into(),
-            text: "x".repeat(bytes).as_str().into(),
-            message: None,
-        };
+        let what = Happening::note("cli", "x".repeat(bytes).as_str());
         Draft { happened_at: at, known_at: at, recorded_at: at, by: Actor::hearback(), what }
     };
     // One that fits, one that never does, one that fits: waiting together, they share a transaction at first.

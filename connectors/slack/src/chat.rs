@@ -2,7 +2,7 @@
 //! it would be said elsewhere: an address is a channel of an incident.
 
 use async_trait::async_trait;
-use hearback_core::chat::{BoundChannel, ChatError, ChatMessage, ChatPort, Posted};
+use hearback_core::chat::{BoundChannel, ChatError, ChatMessage, ChatPort, HeardFrom, Press, Reply, Span};
 use hearback_core::{ChannelId, MessageId};
 use hearback_http::{Deadline, HttpOptions, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +11,8 @@ use crate::calls::Calls;
 use crate::installation::Installation;
 use crate::render::{self, Rendered};
 use crate::wire::{
-    AuthAnswer, EVENT_TYPE, HistoryAnswer, HistoryMessage, OwnMetadata, OwnPayload, Post, PostAnswer, Update,
+    AuthAnswer, EVENT_TYPE, HistoryAnswer, HistoryMessage, OwnMetadata, OwnPayload, Post, PostAnswer, Taken,
+    Update, Whisper,
 };
 
 /// Where Slack's methods are.
@@ -91,6 +92,32 @@ impl SlackChat {
         })
     }
 
+    async fn post_to(
+        &self,
+        channel: &ChannelId,
+        thread: Option<&MessageId>,
+        key: &str,
+        Rendered { text, blocks }: &Rendered,
+        budget: SignedDuration,
+    ) -> Result<MessageId, ChatError> {
+        let channel = self.slack_id(channel)?;
+        let post = Post {
+            channel,
+            text,
+            blocks,
+            thread_ts: thread.map(MessageId::as_str),
+            metadata: OwnMetadata { event_type: EVENT_TYPE, event_payload: OwnPayload { key } },
+            mrkdwn: false,
+            parse: "none",
+            link_names: false,
+            unfurl_links: false,
+            unfurl_media: false,
+        };
+        let answer: PostAnswer = self.calls.write("chat.postMessage", channel, &post, budget).await?;
+        let unclear = |_| ChatError::Unclear("Slack took the message and did not say which it is".to_owned());
+        MessageId::new(answer.ts).map_err(unclear)
+    }
+
     /// Whether it is the message with this key; an error if that can't be told.
     fn matches(&self, found: &HistoryMessage, key: &str) -> Result<bool, ChatError> {
         let by_us = found.app_id.as_deref().map_or_else(
@@ -135,37 +162,23 @@ impl ChatPort for SlackChat {
         to: &BoundChannel,
         message: &ChatMessage,
         budget: SignedDuration,
-    ) -> Result<Posted, ChatError> {
-        let channel = self.slack_id(to.channel())?;
-        let Rendered { text, blocks } = rendered(message)?;
-        let post = Post {
-            channel,
-            text: &text,
-            blocks: &blocks,
-            thread_ts: message.thread.as_ref().map(MessageId::as_str),
-            metadata: OwnMetadata { event_type: EVENT_TYPE, event_payload: OwnPayload { key: &message.key } },
-            mrkdwn: false,
-            parse: "none",
-            link_names: false,
-            unfurl_links: false,
-            unfurl_media: false,
-        };
-        let answer: PostAnswer = self.calls.write("chat.postMessage", channel, &post, budget).await?;
-        let unclear = |_| ChatError::Unclear("Slack took the message and did not say which it is".to_owned());
-        Ok(Posted { channel: to.channel().clone(), message: MessageId::new(answer.ts).map_err(unclear)? })
+    ) -> Result<MessageId, ChatError> {
+        let rendered = rendered(&message.key, &message.lines, &message.buttons)?;
+        self.post_to(to.channel(), message.thread.as_ref(), &message.key, &rendered, budget).await
     }
 
     async fn update(
         &self,
-        posted: &Posted,
+        at: &BoundChannel,
+        posted: &MessageId,
         message: &ChatMessage,
         budget: SignedDuration,
     ) -> Result<(), ChatError> {
-        let channel = self.slack_id(&posted.channel)?;
-        let Rendered { text, blocks } = rendered(message)?;
+        let channel = self.slack_id(at.channel())?;
+        let Rendered { text, blocks } = rendered(&message.key, &message.lines, &message.buttons)?;
         let update = Update {
             channel,
-            ts: posted.message.as_str(),
+            ts: posted.as_str(),
             text: &text,
             blocks: &blocks,
             parse: "none",
@@ -174,13 +187,27 @@ impl ChatPort for SlackChat {
         self.calls.write("chat.update", "", &update, budget).await.map(|_: PostAnswer| ())
     }
 
+    async fn reply(&self, to: &HeardFrom, reply: &Reply, budget: SignedDuration) -> Result<(), ChatError> {
+        let rendered = rendered(&reply.key, &reply.lines, &[])?;
+        if let Some(message) = to.message() {
+            let posted = self.post_to(to.channel(), Some(message), &reply.key, &rendered, budget);
+            return posted.await.map(drop);
+        }
+        let nobody = || ChatError::Refused(format!("{} is nobody in Slack", to.user()));
+        let user = self.ours.slack_user(to.user()).ok_or_else(nobody)?;
+        let Rendered { text, blocks } = &rendered;
+        let channel = self.slack_id(to.channel())?;
+        let whisper = Whisper { channel, user, text, blocks, parse: "none", link_names: false };
+        self.calls.write("chat.postEphemeral", channel, &whisper, budget).await.map(|_: Taken| ())
+    }
+
     async fn find(
         &self,
         to: &BoundChannel,
         message: &ChatMessage,
         since: Timestamp,
         budget: SignedDuration,
-    ) -> Result<Option<Posted>, ChatError> {
+    ) -> Result<Option<MessageId>, ChatError> {
         let channel = self.slack_id(to.channel())?;
         let oldest = since.checked_sub(SKEW).unwrap_or(since);
         let oldest = format!("{}.{:06}", oldest.as_second().max(0), oldest.subsec_microsecond().max(0));
@@ -211,8 +238,7 @@ impl ChatPort for SlackChat {
                     let gone = |_| {
                         ChatError::Away("Slack names the message in a form that can't be read".to_owned())
                     };
-                    let message = MessageId::new(found.ts.clone()).map_err(gone)?;
-                    return Ok(Some(Posted { channel: to.channel().clone(), message }));
+                    return MessageId::new(found.ts.clone()).map(Some).map_err(gone);
                 }
             }
             let next = page.response_metadata.map(|told| told.next_cursor).unwrap_or_default();
@@ -228,13 +254,13 @@ impl ChatPort for SlackChat {
     }
 }
 
-fn rendered(message: &ChatMessage) -> Result<Rendered, ChatError> {
-    if message.key.is_empty() || message.key.len() > LONGEST_KEY {
+fn rendered(key: &str, lines: &[Vec<Span>], buttons: &[Press]) -> Result<Rendered, ChatError> {
+    if key.is_empty() || key.len() > LONGEST_KEY {
         return Err(ChatError::Refused(
             "the message has no key, or one that is too long; report it as a fault of Hearback".to_owned(),
         ));
     }
-    render::render(message).map_err(|why| ChatError::Refused(why.to_string()))
+    render::render(lines, buttons).map_err(|why| ChatError::Refused(why.to_string()))
 }
 
 fn name(id: &str) -> String {

@@ -70,6 +70,12 @@ impl Installation {
             channel.as_str().strip_prefix("slack:")?.strip_prefix(self.team.as_str())?.strip_prefix(':')?;
         is_id(id).then_some(id)
     }
+
+    /// Slack's id of somebody, guests of another workspace too.
+    pub(crate) fn slack_user<'a>(&self, user: &'a ChatUserId) -> Option<&'a str> {
+        let (_, id) = user.as_str().strip_prefix("slack:")?.split_once(':')?;
+        is_id(id).then_some(id)
+    }
 }
 
 fn is_id(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hearback_core::chat::{ChatMessage, Press, Span};
+use hearback_core::chat::{Press, Span};
 use url::Url;
 
 use crate::blocks::{
@@ -41,14 +41,14 @@ pub(crate) enum Unsayable {
 ///
 /// # Errors
 /// [`Unsayable`] if nothing is left of it, or if a button would have to be cut: half of what it carries is nothing.
-pub(crate) fn render(message: &ChatMessage) -> Result<Rendered, Unsayable> {
-    let lines: Vec<Vec<Piece>> = message.lines.iter().map(|line| pieces(line)).collect();
+pub(crate) fn render(lines: &[Vec<Span>], buttons_under: &[Press]) -> Result<Rendered, Unsayable> {
+    let lines: Vec<Vec<Piece>> = lines.iter().map(|line| pieces(line)).collect();
     if lines.iter().all(Vec::is_empty) {
         return Err(Unsayable::Empty);
     }
     let text = fallback(&lines);
     let mut blocks = pack(lines);
-    let buttons = buttons(&message.buttons)?;
+    let buttons = buttons(buttons_under)?;
     let room = MOST_BLOCKS.saturating_sub(blocks.len());
     let rows = buttons.chunks(MOST_BUTTONS).take(room);
     blocks.extend(rows.map(|row| Block::Actions { elements: row.to_vec() }));
@@ -196,10 +196,6 @@ mod tests {
 
     use super::*;
 
-    fn message(lines: Vec<Vec<Span>>) -> ChatMessage {
-        ChatMessage { key: "k".into(), thread: None, lines, buttons: Vec::new() }
-    }
-
     fn sections(rendered: &Rendered) -> Vec<&[Piece]> {
         let mut found = Vec::new();
         for block in &rendered.blocks {
@@ -218,7 +214,7 @@ mod tests {
     fn a_link_that_leads_nowhere_safe_is_words() {
         for to in ["javascript:alert(1)", "ftp://example.org", "", "/runbook", "slack://open"] {
             let line = vec![Span::Link { says: "runbook".into(), to: to.into() }];
-            let rendered = render(&message(vec![line])).unwrap();
+            let rendered = render(&[line], &[]).unwrap();
             assert_eq!(sections(&rendered), [[Piece::Text { text: "runbook".into(), style: None }]], "{to}");
         }
     }
@@ -226,14 +222,14 @@ mod tests {
     #[test]
     fn a_message_of_nothing_is_not_sent() {
         for lines in [vec![], vec![vec![]], vec![vec![Span::Plain(String::new())], vec![]]] {
-            assert_eq!(render(&message(lines)), Err(Unsayable::Empty));
+            assert_eq!(render(&lines, &[]), Err(Unsayable::Empty));
         }
     }
 
     #[test]
     fn what_does_not_fit_is_cut_with_a_sign_and_the_first_lines_stay() {
         let line = |n: usize| vec![Span::Strong(format!("line {n} ")), Span::Plain("x".repeat(500))];
-        let rendered = render(&message((0..100).map(line).collect())).unwrap();
+        let rendered = render(&(0..100).map(line).collect::<Vec<_>>(), &[]).unwrap();
         assert_eq!(rendered.blocks.len(), MOST_TEXT_BLOCKS);
         for section in sections(&rendered) {
             assert!(section.iter().map(|piece| length(text_of(piece))).sum::<usize>() <= LONGEST_TEXT);
@@ -256,11 +252,8 @@ mod tests {
             told,
             [("press.why", "Why?"), ("press.not_it.1", "Not it (1)"), ("press.not_it.2", "Not it (2)")]
         );
-        let many = ChatMessage {
-            buttons: (0..60).map(press).collect(),
-            ..message(vec![vec![Span::Plain("x".into())]])
-        };
-        assert_eq!(render(&many).unwrap().blocks.len(), 4);
+        let many: Vec<Press> = (0..60).map(press).collect();
+        assert_eq!(render(&[vec![Span::Plain("x".into())]], &many).unwrap().blocks.len(), 4);
     }
 
     #[test]
@@ -274,7 +267,7 @@ mod tests {
         #[test]
         fn nothing_outside_words_hold_leaves_the_limits(text in "\\PC{0,400}", times in 1..40_usize) {
             let line = vec![Span::Quoted(ExternalText::new(text.repeat(times))), Span::Plain(" by ".into())];
-            let rendered = render(&message(vec![line; 9])).unwrap();
+            let rendered = render(&vec![line; 9], &[]).unwrap();
             prop_assert!(length(&rendered.text) <= LONGEST_FALLBACK);
             prop_assert!(!rendered.text.contains(['<', '>']));
             for section in sections(&rendered) {

@@ -36,6 +36,17 @@ pub(crate) struct OwnPayload<'a> {
     pub(crate) key: &'a str,
 }
 
+/// `chat.postEphemeral`: seen by one person, and gone when they reload.
+#[derive(Debug, Serialize)]
+pub(crate) struct Whisper<'a> {
+    pub(crate) channel: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) blocks: &'a [Block],
+    pub(crate) parse: &'static str,
+    pub(crate) link_names: bool,
+}
+
 /// `chat.update`. Metadata that is not named stays as it is: the message keeps the key it was posted with.
 #[derive(Debug, Serialize)]
 pub(crate) struct Update<'a> {
@@ -61,6 +72,10 @@ pub(crate) struct Answer {
 pub(crate) struct PostAnswer {
     pub(crate) ts: String,
 }
+
+/// The answer of a method of which only the success matters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Taken {}
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct AuthAnswer {

@@ -66,8 +66,7 @@ pub async fn note(arguments: Note, config: &Config) -> Result<ExitCode> {
     let now = Timestamp::now();
     let id = times::incident(&arguments.incident)?;
     let at = arguments.at.as_deref().map(|text| times::past("--at", text, now)).transpose()?;
-    let what =
-        Happening::Message { channel: "cli".into(), text: ExternalText::new(arguments.text), message: None };
+    let what = Happening::note("cli", ExternalText::new(arguments.text));
     let by = times::person(&arguments.who.by);
     let draft = Draft { happened_at: at.unwrap_or(now), known_at: now, recorded_at: now, by, what };
     let record = wiring::record(config).await?;

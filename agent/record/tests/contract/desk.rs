@@ -91,7 +91,7 @@ pub async fn what_was_found_out_waits_for_the_incident(place: Place) {
     };
     let (alert, later) = (Known { known_at: at(1), value: value.clone() }, Known { known_at: at(9), value });
     let found = |text: &str| {
-        let what = Happening::Message { channel: "cli".into(), text: text.into(), message: None };
+        let what = Happening::note("cli", text);
         let by = Actor::hearback();
         vec![Draft { happened_at: at(1), known_at: at(1), recorded_at: at(1), by, what }]
     };

@@ -73,7 +73,7 @@ pub fn draft(second: i64, what: Happening) -> Draft {
 }
 
 pub fn note(second: i64, text: &str) -> Draft {
-    draft(second, Happening::Message { channel: "cli".into(), text: text.into(), message: None })
+    draft(second, Happening::note("cli", text))
 }
 
 pub fn gathered(second: i64, snapshot: &Evidence) -> Draft {

@@ -150,7 +150,7 @@ impl Story {
 
     /// Somebody writes in the channel.
     pub fn says(&mut self, at: &str, who: Person, text: &str) {
-        let what = Happening::Message { channel: self.channel.clone(), text: text.into(), message: None };
+        let what = Happening::note(self.channel.clone(), text);
         self.tell_now(at, who.actor(), what);
     }
 

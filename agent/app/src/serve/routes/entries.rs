@@ -198,8 +198,7 @@ pub async fn note(
     let happened_at = note.at.as_deref().map_or(Ok(now), |text| times::past("at", text, now))?;
     let exists = service.parts.record.head(&caller.id).await?;
     exists.ok_or_else(|| RecordError::NoSuchIncident(caller.id.clone()))?;
-    let what =
-        Happening::Message { channel: "api".into(), text: ExternalText::new(note.text), message: None };
+    let what = Happening::note("api", ExternalText::new(note.text));
     let draft = Draft { happened_at, known_at: now, recorded_at: now, by: caller.token.holder, what };
     let entries = service.parts.record.append(&caller.id, Expect::Any, vec![draft]).await?;
     service.wrote();

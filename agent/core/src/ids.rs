@@ -166,6 +166,23 @@ impl Target {
     }
 }
 
+/// What stands before the ids of commands.
+const COMMAND: &str = "command.";
+
+impl MessageId {
+    /// The id that stands for a command, which is no message and has no thread.
+    pub fn of_command(delivery: &str) -> Self {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let name: String = delivery.chars().take(90).map(|c| if fits(c) { c } else { '_' }).collect();
+        MessageId(format!("{COMMAND}{name}"))
+    }
+
+    /// Whether it is one that stands for a command.
+    pub fn is_of_command(&self) -> bool {
+        self.0.starts_with(COMMAND)
+    }
+}
+
 impl ProposalId {
     /// The proposal with this number, from 1, of an incident.
     pub fn numbered(incident: &IncidentId, number: u32) -> Self {

@@ -8,6 +8,7 @@ pub mod analysts;
 pub mod approval;
 pub mod asking;
 pub mod calibration;
+pub mod channel;
 pub mod driver;
 pub mod features;
 pub mod gather;

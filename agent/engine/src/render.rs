@@ -87,7 +87,7 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     text
 }
 
-fn verdict_line(answer: &Answer) -> String {
+pub(crate) fn verdict_line(answer: &Answer) -> String {
     let length = format_length(answer.as_of.duration_since(answer.since));
     let span = format!("in the {length} before {}", format_time(answer.as_of));
     let window = match answer.considered {
@@ -116,7 +116,7 @@ fn verdict_line(answer: &Answer) -> String {
     }
 }
 
-fn onset_line(answer: &Answer) -> Option<String> {
+pub(crate) fn onset_line(answer: &Answer) -> Option<String> {
     let onset = answer.onset.as_ref()?;
     let time = format_time(onset.latest);
     let span = onset.latest.duration_since(onset.earliest);
@@ -140,7 +140,7 @@ fn columns(answer: &Answer, suspect: &Suspect) -> [String; 5] {
 }
 
 /// In words, and as a percentage where a backtest has shown what one is worth.
-fn strength(suspect: &Suspect) -> String {
+pub(crate) fn strength(suspect: &Suspect) -> String {
     let percent = match suspect.confidence.map(|confidence| confidence * 100.0) {
         None => return suspect.strength.to_string(),
         Some(percent) if percent < 0.5 => "<1".to_owned(),
@@ -151,12 +151,12 @@ fn strength(suspect: &Suspect) -> String {
     format!("{} {percent} %", suspect.strength)
 }
 
-fn age(answer: &Answer, change: &ChangeSummary) -> String {
+pub(crate) fn age(answer: &Answer, change: &ChangeSummary) -> String {
     let reference = answer.onset.as_ref().map_or(answer.as_of, |onset| onset.latest);
     format_length(reference.duration_since(change.effective_at))
 }
 
-fn short_id(change: &ChangeSummary) -> String {
+pub(crate) fn short_id(change: &ChangeSummary) -> String {
     match &change.sha {
         Some(sha) => sha.chars().take(10).collect(),
         None => ExternalText::from(change.id.as_str()).for_people(40),
@@ -164,12 +164,12 @@ fn short_id(change: &ChangeSummary) -> String {
 }
 
 /// The two strongest reasons, of those that set it apart or weigh much; the age has its own column.
-fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
+pub(crate) fn telling(suspect: &Suspect) -> impl Iterator<Item = &Reason> {
     let tells = |reason: &&Reason| reason.stands_out > 0.1 || reason.points >= 1.0;
     suspect.reasons.iter().filter(|reason| reason.feature != "recency").filter(tells).take(2)
 }
 
-fn unauthorised_line(answer: &Answer) -> Option<String> {
+pub(crate) fn unauthorised_line(answer: &Answer) -> Option<String> {
     let say = |flagged: &Flagged| format!("{} {}", short_id(&flagged.change), flagged.because.says());
     let said: Vec<String> = answer.unauthorised.iter().take(2).map(say).collect();
     let more = match answer.unauthorised.len().saturating_sub(said.len()) {
@@ -179,7 +179,7 @@ fn unauthorised_line(answer: &Answer) -> Option<String> {
     if said.is_empty() { None } else { Some(format!("Not authorised: {}{more}", said.join("; "))) }
 }
 
-fn ruled_out_line(answer: &Answer) -> Option<String> {
+pub(crate) fn ruled_out_line(answer: &Answer) -> Option<String> {
     let mut by_rule: BTreeMap<&str, Vec<&RuledOut>> = BTreeMap::new();
     answer.ruled_out.iter().for_each(|out| by_rule.entry(&out.rule).or_default().push(out));
     let group = |(rule, out): (&str, Vec<&RuledOut>)| {
@@ -208,27 +208,27 @@ fn found(answer: &Answer, wanted: &[FindingKind]) -> Option<String> {
     if says.is_empty() { None } else { Some(says.join("; ")) }
 }
 
-fn signals_line(answer: &Answer) -> Option<String> {
+pub(crate) fn signals_line(answer: &Answer) -> Option<String> {
     found(answer, &[FindingKind::Signal, FindingKind::Usual]).map(|says| format!("Signals: {says}"))
 }
 
-fn errors_line(answer: &Answer) -> Option<String> {
+pub(crate) fn errors_line(answer: &Answer) -> Option<String> {
     found(answer, &[FindingKind::ErrorLog, FindingKind::FailedCall, FindingKind::SlowCall])
         .map(|says| format!("Errors: {says}"))
 }
 
-fn runbook_line(answer: &Answer) -> Option<String> {
+pub(crate) fn runbook_line(answer: &Answer) -> Option<String> {
     let runbook = answer.runbook.as_ref()?;
     let of = runbook.service.as_ref().map_or(String::new(), |service| format!(" of {service}"));
     Some(format!("Runbook{of}: {}", ExternalText::from(runbook.link.as_str()).for_people(200)))
 }
 
-fn gaps_line(answer: &Answer) -> Option<String> {
+pub(crate) fn gaps_line(answer: &Answer) -> Option<String> {
     let gaps: Vec<String> = answer.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)).collect();
     if gaps.is_empty() { None } else { Some(format!("Gaps: {}", gaps.join("; "))) }
 }
 
-fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
+pub(crate) fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
     // A source is named once, however often it was asked.
     let mut by_source: Vec<(&SourceName, Vec<&str>)> = Vec::new();
     for coverage in &answer.searched {

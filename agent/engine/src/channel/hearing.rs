@@ -1,0 +1,274 @@
+//! What is heard from a chat system, as entries and as things to do. A person is whom the policy says they are; what they are
+//! called in the chat is for people and decides nothing. It must not know how what is to be done is done.
+
+use hearback_core::approval::{ApprovalPolicy, Decided, Decision};
+use hearback_core::chat::{Heard, HeardWhat, Press};
+use hearback_core::entry::{Actor, Draft};
+use hearback_core::happening::Addressee;
+use hearback_core::ids::{MessageId, SourceName};
+use hearback_core::incident::State;
+use hearback_core::ports::{DeliveryLog, Expect, RecordError, RecordStore, Recorded};
+use hearback_core::{ChannelId, ExternalText, Happening, Incident, IncidentId};
+use jiff::{SignedDuration, Timestamp};
+
+use super::commands::{Meant, meant};
+use super::speeches::NOTICE;
+use super::words::{self, Line};
+use crate::alerts::open_incident;
+use crate::incidents::{Incidents, load};
+
+/// For how long it is remembered what was heard. Slack repeats a delivery for an hour at most.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// The longest title, in characters.
+const TITLE: usize = 300;
+
+/// Hears.
+#[derive(Clone, Copy)]
+pub struct HearingDesk<'a> {
+    /// Where incidents are written.
+    pub record: &'a dyn RecordStore,
+    /// What was heard before.
+    pub deliveries: &'a dyn DeliveryLog,
+    /// Who is who.
+    pub policy: &'a ApprovalPolicy,
+}
+
+/// What is to be done about what was heard. What is written down is done already.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heeded {
+    /// Nothing more.
+    Nothing,
+    /// Something was written down: whoever works from the record has something to do.
+    Written(IncidentId),
+    /// Somebody decided about a proposal.
+    Decide(Decision, Actor),
+    /// Somebody asked outside the channel of an incident: this, and who.
+    Ask(String, Actor),
+    /// Whoever spoke is to be told this.
+    Reply(Vec<Line>),
+}
+
+impl HearingDesk<'_> {
+    /// Takes what was heard. A delivery that was taken before has no effect.
+    ///
+    /// # Errors
+    /// The record is away; then the delivery may be sent again.
+    pub async fn hear(
+        &self,
+        heard: &Heard,
+        incidents: &Incidents,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        let here = bound(incidents, &heard.channel);
+        match &heard.what {
+            HeardWhat::Said { text, to_us, message, .. } => match here {
+                // The message's own id makes it one entry, however often it is delivered.
+                Some(incident) => {
+                    let to = if *to_us { Addressee::Copilot } else { Addressee::Everybody };
+                    // Nobody's words are written down before everybody was told that they are.
+                    let is_announced = incident.spoken.contains_key(NOTICE);
+                    if !is_announced && !to_us {
+                        return Ok(Heeded::Nothing);
+                    }
+                    let what = Happening::Message {
+                        channel: heard.channel.to_string(),
+                        text: text.clone(),
+                        message: Some(message.clone()),
+                        to,
+                    };
+                    let is_known = |incident: &Incident| incident.heard.contains(message);
+                    self.write(&incident.id, is_known, what, heard, now).await
+                }
+                None if *to_us && self.is_new(heard, now).await? => {
+                    Ok(Heeded::Ask(text.as_untrusted().to_owned(), self.identity(heard)))
+                }
+                None => Ok(Heeded::Nothing),
+            },
+            // What follows is never repeated by the chat system, but by people who saw nothing happen.
+            _ if !self.is_new(heard, now).await? => Ok(Heeded::Nothing),
+            HeardWhat::Command { name, text } => {
+                self.command(meant(name, text.as_untrusted()), heard, here, now).await
+            }
+            HeardWhat::Pressed { press, .. } => self.pressed(press, heard, incidents, now).await,
+            HeardWhat::Joined => Ok(match here {
+                Some(_) => Heeded::Nothing,
+                None => Heeded::Reply(vec![
+                    words::line(
+                        "I'm here. This channel is of no incident, so I write down nothing and say nothing in it.",
+                    ),
+                    words::line(
+                        "/incident declare SEV-2 what fails makes it one; /whatchanged SERVICE asks without.",
+                    ),
+                ]),
+            }),
+        }
+    }
+
+    async fn command(
+        &self,
+        meant: Meant,
+        heard: &Heard,
+        here: Option<&Incident>,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        Ok(match (meant, here) {
+            (Meant::Help(says), _) => Heeded::Reply(vec![words::line(says)]),
+            (Meant::WhatChanged(text), None) => Heeded::Ask(text, self.identity(heard)),
+            (Meant::WhatChanged(text), Some(incident)) => {
+                // A command is no message; its own id stands for one.
+                let says = if text.is_empty() { crate::asking::WHAT_CHANGED.to_owned() } else { text };
+                let what = Happening::Message {
+                    channel: heard.channel.to_string(),
+                    text: ExternalText::new(says),
+                    message: Some(MessageId::of_command(&heard.delivery)),
+                    to: Addressee::Copilot,
+                };
+                self.write(&incident.id, |_| false, what, heard, now).await?
+            }
+            (Meant::Declare { .. }, Some(incident)) => Heeded::Reply(vec![words::line(format!(
+                "This channel is of {} already; /incident status tells how it stands.",
+                incident.id
+            ))]),
+            (Meant::Declare { severity, title }, None) => {
+                let by = self.identity(heard);
+                let declared = Happening::Declared {
+                    title: ExternalText::new(title.chars().take(TITLE).collect::<String>()),
+                    severity,
+                    services: Vec::new(),
+                    impact_since: None,
+                };
+                let name = ExternalText::new(heard.channel.as_str());
+                let bound = Happening::ChannelBound { channel: heard.channel.clone(), name };
+                let drafts = vec![draft(declared, by.clone(), now), draft(bound, by, now)];
+                Heeded::Written(open_incident(self.record, drafts).await?.incident)
+            }
+            (Meant::Status, Some(incident)) => Heeded::Reply(words::status(incident, now)),
+            (Meant::Resolve(how), Some(incident)) => {
+                let what = Happening::Resolved { how: ExternalText::new(how) };
+                self.write(&incident.id, |incident| incident.state != State::Open, what, heard, now).await?
+            }
+            (Meant::Status | Meant::Resolve(_), None) => Heeded::Reply(vec![words::line(
+                "This channel is of no incident. /incident declare SEV-2 what fails makes it one.",
+            )]),
+        })
+    }
+
+    async fn pressed(
+        &self,
+        press: &Press,
+        heard: &Heard,
+        incidents: &Incidents,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        // What a button names must be of the channel it stands in: nothing is told or done across channels.
+        let of_here = |id: &IncidentId| {
+            incidents.get(id).filter(|incident| {
+                incident.channel.as_ref().is_some_and(|bound| *bound.channel() == heard.channel)
+            })
+        };
+        let elsewhere = || {
+            Heeded::Reply(vec![words::line(
+                "That button is of another channel's incident; nothing was done.",
+            )])
+        };
+        Ok(match press {
+            Press::Approve { proposal, digest } | Press::Reject { proposal, digest } => {
+                if proposal.incident().and_then(|id| of_here(&id)).is_none() {
+                    return Ok(elsewhere());
+                }
+                let (verdict, why) = match press {
+                    Press::Approve { .. } => (Decided::Approve, ExternalText::default()),
+                    _ => (Decided::Reject, "with the button in the channel".into()),
+                };
+                let decision = Decision { proposal: proposal.clone(), digest: *digest, verdict, why };
+                Heeded::Decide(decision, self.decider(heard))
+            }
+            Press::Why { incident, answer } => {
+                let Some(incident) = of_here(incident) else { return Ok(elsewhere()) };
+                let mut answers = incident.questions.iter().filter_map(|asked| asked.answer.as_ref());
+                match answers.find(|(seq, _)| seq == answer) {
+                    Some((_, found)) => Heeded::Reply(words::evidence(found)),
+                    None => Heeded::Reply(vec![words::line("That answer can't be read any more.")]),
+                }
+            }
+            Press::NotIt { incident, change } => {
+                let Some(incident) = of_here(incident) else { return Ok(elsewhere()) };
+                let is_suspect =
+                    incident.questions.iter().filter_map(|asked| asked.answer.as_ref()).any(|(_, answer)| {
+                        answer.suspects.iter().any(|suspect| suspect.change.id == *change)
+                    });
+                if !is_suspect {
+                    return Ok(Heeded::Reply(vec![words::line(
+                        "That change is no suspect here; nothing was noted.",
+                    )]));
+                }
+                let what = Happening::Dismissed { change: change.clone() };
+                let is_known = |incident: &Incident| incident.dismissed.contains_key(change);
+                self.write(&incident.id, is_known, what, heard, now).await?
+            }
+        })
+    }
+
+    /// Writes it down, unless it is there.
+    async fn write(
+        &self,
+        id: &IncidentId,
+        is_known: impl Fn(&Incident) -> bool,
+        what: Happening,
+        heard: &Heard,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        loop {
+            let (entries, head) = load(self.record, id).await?;
+            if is_known(&Incident::as_of(id.clone(), &entries, Timestamp::MAX)) {
+                return Ok(Heeded::Nothing);
+            }
+            let at = heard.at.min(now);
+            let by = self.identity(heard);
+            let draft = Draft { happened_at: at, known_at: now, recorded_at: now, by, what: what.clone() };
+            match self.record.append(id, Expect::Head(Some(head)), vec![draft]).await {
+                Ok(_) => return Ok(Heeded::Written(id.clone())),
+                Err(RecordError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether this delivery was not taken before; from now on it was.
+    async fn is_new(&self, heard: &Heard, now: Timestamp) -> Result<bool, RecordError> {
+        let system = heard.channel.as_str().split(':').next().unwrap_or_default();
+        let sender = SourceName::new(format!("chat:{system}"))
+            .map_err(|error| RecordError::Refused(error.to_string()))?;
+        let forget = now.checked_sub(REMEMBERED).unwrap_or(now);
+        let marked = self.deliveries.mark_delivered(&sender, &heard.delivery, now, forget).await?;
+        Ok(marked == Recorded::New)
+    }
+
+    /// Who spoke, for the record: the name that the policy has, else what they are called with their id, so that nobody can
+    /// be taken for another by what they call themselves.
+    fn identity(&self, heard: &Heard) -> Actor {
+        Actor::Person(match self.policy.in_chat(&heard.by) {
+            Some(person) => ExternalText::new(person.name.as_str()),
+            None => ExternalText::new(format!("{} ({})", heard.name.for_people(60), heard.by)),
+        })
+    }
+
+    /// Who decides: whom the policy does not know is an id and nothing else.
+    fn decider(&self, heard: &Heard) -> Actor {
+        Actor::Person(match self.policy.in_chat(&heard.by) {
+            Some(person) => ExternalText::new(person.name.as_str()),
+            None => ExternalText::new(heard.by.as_str()),
+        })
+    }
+}
+
+/// The open incident that this channel is of.
+pub fn bound<'i>(incidents: &'i Incidents, channel: &ChannelId) -> Option<&'i Incident> {
+    let is_here =
+        |incident: &&Incident| incident.channel.as_ref().is_some_and(|bound| bound.channel() == channel);
+    incidents.open().filter(is_here).last()
+}
+
+fn draft(what: Happening, by: Actor, now: Timestamp) -> Draft {
+    Draft { happened_at: now, known_at: now, recorded_at: now, by, what }
+}

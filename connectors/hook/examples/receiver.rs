@@ -136,7 +136,7 @@ async fn receive(
 }
 
 fn with_status(answer: Value) -> (StatusCode, Json<Value>) {
-    let status = match answer["state"].as_str() {
+    let status = match answer.get("state").and_then(Value::as_str) {
         Some("done") => StatusCode::OK,
         Some("under_way") => StatusCode::ACCEPTED,
         Some("not_as_expected") => StatusCode::CONFLICT,
@@ -227,8 +227,10 @@ impl Receiver {
     fn settle(&self) -> std::io::Result<()> {
         for entry in std::fs::read_dir(&self.config.outcomes)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let under_way = |key: &&str| self.read(key).is_some_and(|kept| kept["state"] == "under_way");
-            if let Some(key) = name.strip_suffix(".json").filter(under_way) {
+            let under_way = json!({ "state": "under_way" });
+            if let Some(key) = name.strip_suffix(".json")
+                && self.read(key) == Some(under_way)
+            {
                 self.keep(key, &unclear("the receiver ended in the middle of it"))?;
             }
         }

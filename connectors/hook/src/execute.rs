@@ -76,6 +76,12 @@ fn first_answer(call: &CallHook, host: &str, sent: Result<Written, HttpError>) -
             Err(_) if written.status == 202 => Heard::UnderWay,
             Err(error) => Heard::Unclear(error.to_string()),
         },
+        Err(HttpError::Refused { status, body, .. }) if let Ok(told) = body.json::<Told>() => {
+            match told.state {
+                State::NotAsExpected | State::Failed => Heard::End(of_state(call, host, &told)),
+                _ => Heard::Unclear(format!("it answered {status} and another state")),
+            }
+        }
         Err(HttpError::Refused { status: 409, body, .. }) => {
             let refusal = refusal(&body);
             Heard::End(not_as_expected(call, host, refusal.running.as_ref(), refusal.why.as_ref()))

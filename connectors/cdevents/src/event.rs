@@ -3,15 +3,17 @@
 //!
 //! | event                                   | change                                                        |
 //! |-----------------------------------------|---------------------------------------------------------------|
-//! | service deployed, upgraded              | deploy to `environment`; its `artifactId` may name the commit |
-//! | service rolledback                      | deploy that reverts                                           |
+//! | service deployed, upgraded              | deploy to `environment`; its `artifactId` names the version,  |
+//! |                                         | and may name the commit                                       |
+//! | service rolledback                      | deploy that reverts; its `artifactId` names the version       |
 //! | service removed, published              | deploy                                                        |
 //! | environment created, modified, deleted  | infra                                                         |
 //! | change merged                           | commit                                                        |
 //!
 //! All others (pipelines, tasks, tests, builds, tickets, incidents, artifacts that lie in a registry) change nothing
 //! that runs. What CDEvents has no field for may stand in `customData.hearback`: `title`, `body`, `author`, `link`,
-//! `delivers`, `reverts`, `approved`, as in the plain form.
+//! `delivers`, `reverts`, `approved`, `version`, `before`, as in the plain form. The `version` of a service that was
+//! deployed, upgraded or rolled back is that of its `artifactId`, if it has none there.
 
 use hearback_core::change::Landed;
 use hearback_core::{Change, ChangeId, ChangeKind, ExternalText, ServiceName, SourceName};
@@ -19,7 +21,7 @@ use serde_json::Value;
 
 use crate::fields::{
     MAX_BODY_TEXT_BYTES, MAX_ID_BYTES, MAX_NAME_BYTES, MAX_TITLE_BYTES, author, change_id, is_full_sha, line,
-    link, named_changes, paths, revert, review, text, time,
+    link, named_changes, paths, revert, review, rollout, text, time,
 };
 use crate::plain::refusal;
 use crate::purl;
@@ -176,6 +178,11 @@ fn change(event: CdEvent) -> Result<Option<Change>, String> {
     {
         delivers.push(commit);
     }
+    let version = match does {
+        _ if addition.version.is_some() => addition.version,
+        Does::Deploys | Does::RollsBack => subject.content.artifact_id.as_deref().and_then(purl::version),
+        _ => None,
+    };
     let author = match addition.author {
         Some(author) => author.read()?,
         None => author_of(&context)?,
@@ -192,7 +199,7 @@ fn change(event: CdEvent) -> Result<Option<Change>, String> {
         },
         environment,
         delivers,
-        rollout: None,
+        rollout: rollout(kind, version.as_deref(), addition.before.as_deref())?,
         committed_at: at,
         effective_at: at,
         landed: Landed::Yes,

@@ -1,7 +1,7 @@
 //! The parts that both forms share: ids, times, links and the limits on their size. Every refusal is one phrase
 //! that names the field.
 
-use hearback_core::change::{Author, Nature, Paths, Revert, Review, Says};
+use hearback_core::change::{Author, Nature, Paths, Revert, Review, Rollout, Says};
 use hearback_core::{ChangeId, ChangeKind, Digest, ExternalText};
 use jiff::Timestamp;
 
@@ -12,6 +12,7 @@ pub const MAX_BODY_TEXT_BYTES: usize = 20_000;
 pub const MAX_LINK_BYTES: usize = 2000;
 pub const MAX_NAME_BYTES: usize = 200;
 pub const MAX_SERVICES: usize = 100;
+pub const MAX_VERSION_BYTES: usize = 300;
 pub const MAX_DELIVERED: usize = 5000;
 
 /// 2000-01-01: earlier is a clock that was never set.
@@ -117,6 +118,28 @@ pub fn is_full_sha(text: &str) -> bool {
 pub fn revert(reverts: Vec<ChangeId>, goes_back: bool) -> Revert {
     let says = if goes_back || !reverts.is_empty() { Says::Reverts } else { Says::Nothing };
     Revert { reverts, says, ..Revert::default() }
+}
+
+/// What a deploy brought, as its sender says.
+pub fn rollout(
+    kind: ChangeKind,
+    version: Option<&str>,
+    before: Option<&str>,
+) -> Result<Option<Rollout>, String> {
+    let given =
+        |text: Option<&'_ str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let (version, before) = (given(version), given(before));
+    for (field, given) in [("version", &version), ("before", &before)] {
+        let Some(given) = given else { continue };
+        if kind != ChangeKind::Deploy {
+            return Err(format!("{field} is for deploys; leave it out of a change of another kind"));
+        }
+        line(field, given, MAX_VERSION_BYTES)?;
+    }
+    match (version, before) {
+        (None, Some(_)) => Err("before is given and version is not; give both, or version alone".into()),
+        (version, before) => Ok(version.map(|version| Rollout { version, before })),
+    }
 }
 
 /// What a sender's word on approval means; no word is no knowledge.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::fields::{
     MAX_BODY_TEXT_BYTES, MAX_ID_BYTES, MAX_NAME_BYTES, MAX_SERVICES, MAX_TITLE_BYTES, author, change_id,
-    line, link, named_changes, paths, revert, review, text, time,
+    line, link, named_changes, paths, revert, review, rollout, text, time,
 };
 
 /// The source of a change whose sender does not say.
@@ -71,6 +71,15 @@ pub struct PlainChange {
     #[serde(default)]
     #[schemars(length(max = 5000))]
     pub delivers: Vec<String>,
+    /// For a deploy: the version that it brought, as its system calls it: a tag, a build, a sha. With `before` it says
+    /// what to go back to.
+    #[serde(default)]
+    #[schemars(length(max = 300))]
+    pub version: Option<String>,
+    /// For a deploy with a `version`: the version that ran there before.
+    #[serde(default)]
+    #[schemars(length(max = 300))]
+    pub before: Option<String>,
     /// The changes it takes back, named as in `delivers`.
     #[serde(default)]
     #[schemars(length(max = 5000))]
@@ -134,7 +143,7 @@ pub fn change(value: Value) -> Result<Change, String> {
             .map(|name| line("environment", &name, MAX_NAME_BYTES).map(str::to_owned))
             .transpose()?,
         delivers: named_changes("delivers", &plain.delivers)?,
-        rollout: None,
+        rollout: rollout(plain.kind, plain.version.as_deref(), plain.before.as_deref())?,
         committed_at,
         effective_at,
         landed: Landed::Yes,

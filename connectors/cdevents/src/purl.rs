@@ -1,9 +1,9 @@
-//! The commit behind an artifact, where its package URL says so (package-url specification, type and qualifiers). Must
-//! guess nothing: a version that is not a full sha names no commit.
+//! The version of an artifact and the commit behind it, where its package URL says so (package-url specification, type,
+//! version and qualifiers). Must guess nothing: a version that is not a full sha names no commit.
 
 use hearback_core::ChangeId;
 
-use crate::fields::is_full_sha;
+use crate::fields::{MAX_VERSION_BYTES, is_full_sha, line};
 
 /// Types whose name is a repository and whose version may be a commit.
 const OF_REPOSITORIES: &[&str] = &["github", "gitlab", "bitbucket", "golang"];
@@ -20,6 +20,21 @@ pub fn commit(artifact: &str) -> Option<ChangeId> {
     let (kind, name) = package.split_once('/')?;
     let of_repository = OF_REPOSITORIES.iter().any(|known| known.eq_ignore_ascii_case(kind));
     if of_repository { at_sha(&decoded(name)?) } else { None }
+}
+
+/// The version of `artifact`: that of a package URL, or all of an id of another form. One that is too long, or holds
+/// control characters, is none: cut, it would be another version.
+pub fn version(artifact: &str) -> Option<String> {
+    let version = match artifact.strip_prefix("pkg:") {
+        None => artifact.to_owned(),
+        Some(rest) => {
+            let package = rest.split(['#', '?']).next()?;
+            // A scope of npm may begin with an @ that was not encoded; a version holds no slash.
+            let (_, version) = package.rsplit_once('@').filter(|(_, version)| !version.contains('/'))?;
+            decoded(version)?
+        }
+    };
+    line("version", &version, MAX_VERSION_BYTES).ok().map(str::to_owned)
 }
 
 /// `…/repository@sha`.
@@ -52,6 +67,28 @@ fn decoded(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_that_of_the_package_or_the_whole_id() {
+        let check = |artifact: &str, expect: Option<&str>| {
+            assert_eq!(version(artifact).as_deref(), expect, "{artifact}");
+        };
+        check("pkg:oci/checkout@sha256%3A9f86?tag=1.4.2&arch=amd64", Some("sha256:9f86"));
+        check("pkg:golang/git.example/team/checkout@v1.4.2#cmd/api", Some("v1.4.2"));
+        check("pkg:npm/%40shop/cart@2.0.0%2Bbuild.7", Some("2.0.0+build.7"));
+        check("pkg:npm/@shop/cart", None);
+        check("pkg:npm/@shop/cart@2.0.0", Some("2.0.0"));
+        check("pkg:oci/checkout", None);
+        check("pkg:oci/checkout@", None);
+        check("pkg:oci/checkout@%ff", None);
+        check("pkg:oci/checkout@a%0Ab", None);
+        check("registry.example/checkout:1.4.2", Some("registry.example/checkout:1.4.2"));
+        check(" v41 ", Some("v41"));
+        check(" ", None);
+        check("a\nb", None);
+        check(&"v".repeat(300), Some(&"v".repeat(300)));
+        check(&"v".repeat(301), None);
+    }
 
     #[test]
     fn only_a_full_sha_names_a_commit() {

@@ -60,5 +60,7 @@ pub struct Addition {
     pub link: Option<String>,
     pub delivers: Vec<String>,
     pub reverts: Vec<String>,
+    pub version: Option<String>,
+    pub before: Option<String>,
     pub approved: Option<bool>,
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may stop anywhere")]
 
 use hearback_cdevents::{ChangeFormError, MAX_BODY_BYTES, PlainBody, parse_changes};
-use hearback_core::change::{Nature, Paths, Review, Says};
+use hearback_core::change::{Nature, Paths, Review, Rollout, Says};
 use hearback_core::{Change, ChangeKind};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -78,7 +78,8 @@ fn every_field_of_the_plain_form_finds_its_place() {
         "environment": "production", "started_at": "2026-11-23T13:00:00Z", "finished_at": "2026-11-23T15:10:00+02:00",
         "author": {"name": "Ana Ruiz", "email": "ana@shop.example"}, "link": "https://cd.example/1842",
         "body": "two\nlines", "delivers": [format!("shop:{SHA}"), format!("git:team:shop:{SHA}"), "flag:ld:new-cart"],
-        "reverts": ["deploy:argocd:1841"], "approved": true, "source": "argocd",
+        "reverts": ["deploy:argocd:1841"], "approved": true, "source": "argocd", "version": "1.4.2",
+        "before": " 1.4.1 ",
     }));
     assert_eq!(change.id.as_str(), "deploy:argocd:1842");
     assert_eq!(change.source.as_str(), "sent:argocd");
@@ -98,6 +99,7 @@ fn every_field_of_the_plain_form_finds_its_place() {
     );
     assert_eq!(change.revert.reverts[0].as_str(), "deploy:argocd:1841");
     assert_eq!((change.revert.says, change.review), (Says::Reverts, Review::Approved));
+    assert_eq!(change.rollout, Some(Rollout { version: "1.4.2".into(), before: Some("1.4.1".into()) }));
 }
 
 #[test]
@@ -180,6 +182,15 @@ fn mistakes_in_the_plain_form_are_named() {
     check(json!({"reverts": ["git:shop:3f2a91c"]}), "reverts has");
     check(json!({"delivers": vec![format!("shop:{SHA}"); 5001]}), "delivers has 5001 entries");
     check(json!({"approved": "yes"}), "a value has the wrong type, a boolean is expected");
+    check(json!({"version": "v1"}), "version is for deploys; leave it out of a change of another kind");
+    check(json!({"before": "v1"}), "before is for deploys");
+    check(json!({"kind": "deploy", "before": "v1"}), "before is given and version is not");
+    check(json!({"kind": "deploy", "version": "v\t1"}), "version has control characters");
+    check(
+        json!({"kind": "deploy", "version": "v".repeat(301)}),
+        "version has 301 bytes and 300 are read at most",
+    );
+    check(json!({"kind": "deploy", "version": 2}), "a value has the wrong type, a string is expected");
     assert_eq!(refused(&json!(5)), "a change is a JSON object");
 }
 
@@ -209,6 +220,39 @@ fn a_deploy_of_cdevents_names_service_environment_and_commit() {
         change.title.as_untrusted(),
         format!("checkout deployed in production: pkg:github/shop/checkout@{SHA}")
     );
+}
+
+#[test]
+fn a_rollout_is_told_by_what_was_deployed() {
+    let check = |kind: &str, artifact: Value, added: Value, expect: Option<(&str, Option<&str>)>| {
+        let content = json!({"environment": {"id": "prod"}, "artifactId": artifact});
+        let body = with(event(kind, "cart", content), json!({"customData": {"hearback": added}}));
+        let expect = expect.map(|(version, before)| Rollout {
+            version: version.to_owned(),
+            before: before.map(str::to_owned),
+        });
+        assert_eq!(one(&body).rollout, expect, "{body}");
+    };
+    let none = || json!({});
+    for kind in ["deployed", "upgraded", "rolledback"] {
+        let kind = format!("dev.cdevents.service.{kind}.0.3.0");
+        check(&kind, json!("pkg:oci/cart@sha256%3Aab?tag=v7"), none(), Some(("sha256:ab", None)));
+        check(&kind, json!("cart:v7"), none(), Some(("cart:v7", None)));
+        check(&kind, json!("pkg:oci/cart"), none(), None);
+        check(&kind, Value::Null, none(), None);
+        check(&kind, json!("pkg:oci/cart@v7"), json!({"before": "v6"}), Some(("v7", Some("v6"))));
+        check(&kind, json!("pkg:oci/cart@sha256%3Aab"), json!({"version": "v7"}), Some(("v7", None)));
+    }
+    for kind in ["service.removed", "service.published", "environment.modified"] {
+        check(&format!("dev.cdevents.{kind}.0.3.0"), json!("pkg:oci/cart@v7"), none(), None);
+    }
+    assert_eq!(one(&plain(json!({"kind": "deploy"}))).rollout, None);
+    assert_eq!(one(&plain(json!({"kind": "deploy", "version": " ", "before": ""}))).rollout, None);
+    let alone = one(&plain(json!({"kind": "deploy", "version": "v7"}))).rollout;
+    assert_eq!(alone, Some(Rollout { version: "v7".into(), before: None }));
+    let merged = event("dev.cdevents.change.merged.0.3.0", SHA, json!({}));
+    let merged = with(merged, json!({"customData": {"hearback": {"version": "v7"}}}));
+    assert!(refused(&merged).contains("version is for deploys"), "{}", refused(&merged));
 }
 
 #[test]

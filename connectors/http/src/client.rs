@@ -27,6 +27,9 @@ pub struct HttpOptions {
     pub own_roots_pem: Vec<u8>,
     /// The pause before a read is tried again for the first time; the next is twice as long.
     pub first_pause: Duration,
+    /// How long connecting may take (name lookup and TLS included), beside the deadline of a call; none for as long as
+    /// that. A write that was cut off while it connected is known to have reached nobody.
+    pub connect_within: Option<Duration>,
 }
 
 impl HttpOptions {
@@ -37,6 +40,7 @@ impl HttpOptions {
             credentials: Credentials::None,
             own_roots_pem: Vec::new(),
             first_pause: Duration::from_millis(200),
+            connect_within: None,
         }
     }
 }
@@ -46,7 +50,26 @@ impl fmt::Debug for HttpOptions {
         f.debug_struct("HttpOptions")
             .field("credentials", &self.credentials)
             .field("first_pause", &self.first_pause)
+            .field("connect_within", &self.connect_within)
             .finish_non_exhaustive()
+    }
+}
+
+/// Content that is sent byte for byte, with headers of its own: a signature is over the very bytes.
+#[derive(Clone)]
+pub struct Content {
+    /// Its type, as in `application/json`.
+    pub kind: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Headers beside those that every request has. A value that can't stand in a header is refused before anything is
+    /// sent.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Content({} bytes of {})", self.bytes.len(), self.kind)
     }
 }
 
@@ -81,7 +104,12 @@ impl HttpClient {
 
     fn make(options: &HttpOptions) -> Result<Self, String> {
         let base = parse_base(&options.base_url)?;
-        let http = builder(&options.own_roots_pem)?.build();
+        let builder = builder(&options.own_roots_pem)?;
+        let builder = match options.connect_within {
+            Some(most) => builder.connect_timeout(most),
+            None => builder,
+        };
+        let http = builder.build();
         let http = http.map_err(|_| format!("the HTTP client for {} can't be set up", host(&base)))?;
         let authorization = options
             .credentials
@@ -94,6 +122,11 @@ impl HttpClient {
     /// Host and port, for sentences.
     pub fn host(&self) -> String {
         host(&self.base)
+    }
+
+    /// The very address that the client was made for.
+    pub fn base(&self) -> &Url {
+        &self.base
     }
 
     /// The address of `path` under the base: `/prom` and `api/v1/query` give `/prom/api/v1/query`.
@@ -130,7 +163,8 @@ impl HttpClient {
         limits: Limits,
     ) -> Result<Body, HttpError> {
         let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let content = ("application/x-www-form-urlencoded", encoded.into_bytes());
+        let kind = "application/x-www-form-urlencoded";
+        let content = Content { kind, bytes: encoded.into_bytes(), headers: Vec::new() };
         self.read(Method::POST, url, Some(content), limits).await
     }
 
@@ -157,14 +191,23 @@ impl HttpClient {
         what: &(impl Serialize + ?Sized),
         limits: Limits,
     ) -> Result<Written, HttpError> {
-        self.check_origin(url)?;
-        let json = serde_json::to_vec(what).map_err(|_| {
+        let bytes = serde_json::to_vec(what).map_err(|_| {
             HttpError::NotUsable(format!("what should be sent to {} is no JSON", self.host()))
         })?;
+        self.post(url, Content { kind: "application/json", bytes, headers: Vec::new() }, limits).await
+    }
+
+    /// Writes `content` with POST: sent once, never again, and redirected nowhere. JSON is expected back.
+    ///
+    /// # Errors
+    /// [`HttpError::OutcomeUnknown`] if it was sent and what became of it is not known; else nothing was done, as far as
+    /// the status tells.
+    pub async fn post(&self, url: &Url, content: Content, limits: Limits) -> Result<Written, HttpError> {
+        self.check_origin(url)?;
         let ask = Ask {
             method: Method::POST,
             url,
-            content: Some(("application/json", json)),
+            content: Some(content),
             effect: Effect::Write,
             wanted: Wanted::Json,
         };
@@ -176,7 +219,7 @@ impl HttpClient {
         &self,
         method: Method,
         url: &Url,
-        content: Option<(&'static str, Vec<u8>)>,
+        content: Option<Content>,
         limits: Limits,
     ) -> Result<Body, HttpError> {
         self.check_origin(url)?;

@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::backoff;
 use crate::body::{self, Wanted};
+use crate::client::Content;
 use crate::deadline::Limits;
 use crate::error::HttpError;
 use crate::trouble::{self, Sent};
@@ -29,7 +30,7 @@ pub(crate) enum Effect {
 pub(crate) struct Ask<'a> {
     pub method: Method,
     pub url: &'a Url,
-    pub content: Option<(&'static str, Vec<u8>)>,
+    pub content: Option<Content>,
     pub effect: Effect,
     pub wanted: Wanted,
 }
@@ -74,12 +75,18 @@ impl Courier {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        if let Some((content_type, content)) = &ask.content {
-            request = request.header(CONTENT_TYPE, *content_type).body(content.clone());
+        if let Some(content) = &ask.content {
+            request = request.header(CONTENT_TYPE, content.kind).body(content.bytes.clone());
+            request =
+                content.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         }
         request.send().await.map_err(|error| match trouble::in_sending(&host(url), &error) {
             (HttpError::Unreachable { host, why }, Sent::Perhaps) if ask.effect == Effect::Write => {
                 HttpError::OutcomeUnknown { host, why }
+            }
+            // TLS that breaks once the request is on its way says nothing of what became of it.
+            (HttpError::NotUsable(why), Sent::Perhaps) if ask.effect == Effect::Write => {
+                HttpError::OutcomeUnknown { host: host(url), why }
             }
             (error, _) => error,
         })

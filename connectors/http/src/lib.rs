@@ -18,7 +18,7 @@ mod trouble;
 
 pub use address::is_public;
 pub use body::Body;
-pub use client::{HttpClient, HttpOptions, Written};
+pub use client::{Content, HttpClient, HttpOptions, Written};
 pub use credentials::{Credentials, Secret};
 pub use deadline::{Deadline, Limits};
 pub use error::HttpError;

@@ -1,12 +1,12 @@
 //! TLS: whom the client trusts, with a server of rustls's own and a certificate that was made for loopback.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use hearback_core::ports::ConnectorError;
-use hearback_http::{HttpClient, HttpOptions, Limits};
+use hearback_http::{HttpClient, HttpError, HttpOptions, Limits};
 use jiff::SignedDuration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -19,6 +19,16 @@ const AUTHORITY: &[u8] = include_bytes!("certificates/authority.pem");
 
 /// Serves one connection; says whether a request came through.
 fn serve_once() -> (String, JoinHandle<bool>) {
+    serve(|stream| {
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n7";
+        let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
+    })
+}
+
+/// Reads one request and answers as it is told; says whether the request came through.
+fn serve(
+    answer: impl FnOnce(&mut StreamOwned<ServerConnection, TcpStream>) + Send + 'static,
+) -> (String, JoinHandle<bool>) {
     let certificate = CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/server.key")).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -34,8 +44,7 @@ fn serve_once() -> (String, JoinHandle<bool>) {
         let (stream, _) = listener.accept().unwrap();
         let mut stream = StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream);
         let came = stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0);
-        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n7";
-        let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
+        answer(&mut stream);
         came
     });
     (base, server)
@@ -78,4 +87,19 @@ async fn a_server_without_tls_is_said_to_have_none() {
     let told = client.get(&client.at("x"), ample()).await.unwrap_err().to_string();
     assert_eq!(told, format!("TLS with {host} failed: received corrupt message of type InvalidContentType"));
     server.join().unwrap();
+}
+
+#[tokio::test]
+async fn tls_that_breaks_once_a_write_was_sent_leaves_its_outcome_unknown() {
+    let (base, server) = serve(|stream| {
+        // Past the encryption: bytes that are no record of TLS.
+        let _ = stream.sock.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        let _ = std::io::copy(&mut stream.sock, &mut std::io::sink());
+    });
+    let options = HttpOptions { own_roots_pem: AUTHORITY.to_vec(), ..HttpOptions::new(base) };
+    let client = HttpClient::new(options).unwrap();
+    let error = client.post_json(&client.at("x"), &Value::Null, ample()).await.unwrap_err();
+    assert!(matches!(error, HttpError::OutcomeUnknown { .. }), "{error:?}");
+    drop(client);
+    assert!(server.join().unwrap(), "the request came through");
 }

@@ -1,7 +1,9 @@
 //! Writes are sent once. What is not known to have failed is not said to have failed.
 
+use std::time::Duration;
+
 use hearback_core::ports::ConnectorError;
-use hearback_http::{HttpClient, HttpError, HttpOptions, Limits, Written};
+use hearback_http::{Content, HttpClient, HttpError, HttpOptions, Limits, Written};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -62,4 +64,45 @@ async fn a_write_that_reached_nobody_is_known_to_have_failed() {
     let error = client.post_json(&client.at("x"), &Value::Null, limits).await.unwrap_err();
     assert!(matches!(error, HttpError::Unreachable { .. }), "{error:?}");
     assert!(matches!(ConnectorError::from(error), ConnectorError::Failed(_)));
+}
+
+#[tokio::test]
+async fn content_goes_byte_for_byte_with_its_own_headers_to_the_very_address() {
+    let server = Server::start(vec![answer("200 OK", "content-type: application/json\r\n", "{}")]).await;
+    let client = HttpClient::new(HttpOptions::new(format!("http://{}/hooks/abc", server.host()))).unwrap();
+    let limits = || Limits::new(SignedDuration::from_secs(20), 1000);
+    let content = |value: &str| Content {
+        kind: "application/json",
+        bytes: b"{ \"a\" : 1.0 }".to_vec(),
+        headers: vec![("webhook-id", value.to_owned()), ("webhook-timestamp", "17".to_owned())],
+    };
+    let error = client.post(client.base(), content("a\nb"), limits()).await.unwrap_err();
+    assert!(matches!(error, HttpError::NotUsable(_)), "{error:?}");
+    assert_eq!(client.post(client.base(), content("m1"), limits()).await.unwrap().status, 200);
+    let [asked] = &server.asked()[..] else { panic!("{:?}", server.asked()) };
+    assert!(asked.starts_with("POST /hooks/abc HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("\r\nwebhook-id: m1\r\nwebhook-timestamp: 17\r\n"), "{asked}");
+    assert!(asked.ends_with("\r\n\r\n{ \"a\" : 1.0 }"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_write_that_never_connected_is_known_to_have_reached_nobody() {
+    // A queue of one that is full: what knocks then hears nothing.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(Ok(stream)) =
+        tokio::time::timeout(Duration::from_millis(300), tokio::net::TcpStream::connect(at)).await
+    {
+        queued.push(stream);
+    }
+    let connect_within = Some(Duration::from_millis(300));
+    let options = HttpOptions { connect_within, ..HttpOptions::new(format!("http://{at}")) };
+    let client = HttpClient::new(options).unwrap();
+    let limits = Limits::new(SignedDuration::from_secs(20), 1000);
+    let error = client.post_json(&client.at("x"), &Value::Null, limits).await.unwrap_err();
+    assert!(matches!(error, HttpError::Unreachable { .. }), "{error:?}");
+    assert_eq!(error.to_string(), format!("{at} can't be reached: no connection"));
 }

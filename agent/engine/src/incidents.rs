@@ -66,20 +66,51 @@ impl Incidents {
     /// The record is away. A broken record of one incident hides that incident alone.
     pub async fn refresh(&mut self, record: &dyn RecordStore) -> Result<(), RecordError> {
         for (id, head) in record.incidents().await? {
-            let known = self.folded.get(&id);
-            if known.is_none_or(|known| known.head != head) {
-                let folded = match fold(record, &id, known).await {
-                    Ok((incident, head)) => Folded { head, incident: Some(incident) },
-                    Err(RecordError::Broken(why)) => {
-                        tracing::error!(incident = %id, %why, "the record of an incident is broken");
-                        Folded { head, incident: None }
-                    }
-                    Err(error) => return Err(error),
-                };
-                self.folded.insert(id, folded);
-            }
+            self.bring(record, id, head).await?;
         }
         Ok(())
+    }
+
+    /// Folds what was written into one incident since the last time.
+    ///
+    /// # Errors
+    /// As [`Incidents::refresh`].
+    pub async fn refresh_one(
+        &mut self,
+        record: &dyn RecordStore,
+        id: &IncidentId,
+    ) -> Result<(), RecordError> {
+        match record.head(id).await? {
+            Some(head) => self.bring(record, id.clone(), head).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn bring(
+        &mut self,
+        record: &dyn RecordStore,
+        id: IncidentId,
+        head: Head,
+    ) -> Result<(), RecordError> {
+        let known = self.folded.get(&id);
+        if known.is_some_and(|known| known.head == head) {
+            return Ok(());
+        }
+        let folded = match fold(record, &id, known).await {
+            Ok((incident, head)) => Folded { head, incident: Some(incident) },
+            Err(RecordError::Broken(why)) => {
+                tracing::error!(incident = %id, %why, "the record of an incident is broken");
+                Folded { head, incident: None }
+            }
+            Err(error) => return Err(error),
+        };
+        self.folded.insert(id, folded);
+        Ok(())
+    }
+
+    /// The place of the last entry that was folded into an incident.
+    pub fn head(&self, id: &IncidentId) -> Option<Head> {
+        self.folded.get(id).map(|folded| folded.head)
     }
 
     /// An incident, if there is one and its record is whole.

@@ -6,7 +6,6 @@ use hearback_core::chat::{Heard, HeardWhat, Press};
 use hearback_core::entry::{Actor, Draft};
 use hearback_core::happening::Addressee;
 use hearback_core::ids::{MessageId, SourceName};
-use hearback_core::incident::State;
 use hearback_core::ports::{DeliveryLog, Expect, RecordError, RecordStore, Recorded};
 use hearback_core::{ChannelId, ExternalText, Happening, Incident, IncidentId};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +14,7 @@ use super::commands::{Meant, meant};
 use super::speeches::NOTICE;
 use super::words::{self, Line};
 use crate::alerts::open_incident;
-use crate::incidents::{Incidents, load};
+use crate::incidents::Incidents;
 
 /// For how long it is remembered what was heard. Slack repeats a delivery for an hour at most.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -76,8 +75,10 @@ impl HearingDesk<'_> {
                         message: Some(message.clone()),
                         to,
                     };
-                    let is_known = |incident: &Incident| incident.heard.contains(message);
-                    self.write(&incident.id, is_known, what, heard, now).await
+                    if incident.heard.contains(message) {
+                        return Ok(Heeded::Nothing);
+                    }
+                    self.write(incident, incidents, what, heard, now).await
                 }
                 None if *to_us && self.is_new(heard, now).await? => {
                     Ok(Heeded::Ask(text.as_untrusted().to_owned(), self.identity(heard)))
@@ -87,7 +88,7 @@ impl HearingDesk<'_> {
             // What follows is never repeated by the chat system, but by people who saw nothing happen.
             _ if !self.is_new(heard, now).await? => Ok(Heeded::Nothing),
             HeardWhat::Command { name, text } => {
-                self.command(meant(name, text.as_untrusted()), heard, here, now).await
+                self.command(meant(name, text.as_untrusted()), heard, (here, incidents), now).await
             }
             HeardWhat::Pressed { press, .. } => self.pressed(press, heard, incidents, now).await,
             HeardWhat::Joined => Ok(match here {
@@ -108,7 +109,7 @@ impl HearingDesk<'_> {
         &self,
         meant: Meant,
         heard: &Heard,
-        here: Option<&Incident>,
+        (here, incidents): (Option<&Incident>, &Incidents),
         now: Timestamp,
     ) -> Result<Heeded, RecordError> {
         Ok(match (meant, here) {
@@ -123,7 +124,7 @@ impl HearingDesk<'_> {
                     message: Some(MessageId::of_command(&heard.delivery)),
                     to: Addressee::Copilot,
                 };
-                self.write(&incident.id, |_| false, what, heard, now).await?
+                self.write(incident, incidents, what, heard, now).await?
             }
             (Meant::Declare { .. }, Some(incident)) => Heeded::Reply(vec![words::line(format!(
                 "This channel is of {} already; /incident status tells how it stands.",
@@ -145,7 +146,7 @@ impl HearingDesk<'_> {
             (Meant::Status, Some(incident)) => Heeded::Reply(words::status(incident, now)),
             (Meant::Resolve(how), Some(incident)) => {
                 let what = Happening::Resolved { how: ExternalText::new(how) };
-                self.write(&incident.id, |incident| incident.state != State::Open, what, heard, now).await?
+                self.write(incident, incidents, what, heard, now).await?
             }
             (Meant::Status | Meant::Resolve(_), None) => Heeded::Reply(vec![words::line(
                 "This channel is of no incident. /incident declare SEV-2 what fails makes it one.",
@@ -203,35 +204,28 @@ impl HearingDesk<'_> {
                     )]));
                 }
                 let what = Happening::Dismissed { change: change.clone() };
-                let is_known = |incident: &Incident| incident.dismissed.contains_key(change);
-                self.write(&incident.id, is_known, what, heard, now).await?
+                match incident.dismissed.contains_key(change) {
+                    true => Heeded::Nothing,
+                    false => self.write(incident, incidents, what, heard, now).await?,
+                }
             }
         })
     }
 
-    /// Writes it down, unless it is there.
+    /// Writes it down, on the condition that nobody wrote in between.
     async fn write(
         &self,
-        id: &IncidentId,
-        is_known: impl Fn(&Incident) -> bool,
+        incident: &Incident,
+        incidents: &Incidents,
         what: Happening,
         heard: &Heard,
         now: Timestamp,
     ) -> Result<Heeded, RecordError> {
-        loop {
-            let (entries, head) = load(self.record, id).await?;
-            if is_known(&Incident::as_of(id.clone(), &entries, Timestamp::MAX)) {
-                return Ok(Heeded::Nothing);
-            }
-            let at = heard.at.min(now);
-            let by = self.identity(heard);
-            let draft = Draft { happened_at: at, known_at: now, recorded_at: now, by, what: what.clone() };
-            match self.record.append(id, Expect::Head(Some(head)), vec![draft]).await {
-                Ok(_) => return Ok(Heeded::Written(id.clone())),
-                Err(RecordError::Conflict { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let at = heard.at.min(now);
+        let by = self.identity(heard);
+        let draft = Draft { happened_at: at, known_at: now, recorded_at: now, by, what };
+        self.record.append(&incident.id, Expect::Head(incidents.head(&incident.id)), vec![draft]).await?;
+        Ok(Heeded::Written(incident.id.clone()))
     }
 
     /// Whether this delivery was not taken before; from now on it was.

@@ -261,7 +261,7 @@ pub(crate) struct Started {
 pub(crate) struct Complaint {
     #[serde(default)]
     pub(crate) message: String,
-    /// Objects with a `message`, or texts.
+    /// A list of texts and of objects with a `message`, or with a `field` and a `code`; or one text.
     #[serde(default)]
-    pub(crate) errors: Vec<Value>,
+    pub(crate) errors: Value,
 }

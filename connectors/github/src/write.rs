@@ -119,16 +119,19 @@ fn never_connected(error: &octocrab::Error) -> bool {
 /// GitHub's words: the message, and those of its errors.
 fn complaint(body: &str) -> String {
     let Complaint { message, errors } = serde_json::from_str(body).unwrap_or_default();
-    let of_error = |error: &Value| {
-        let text = error.as_str().or_else(|| error.get("message")?.as_str());
-        text.map(str::to_owned)
+    let text = |error: &Value, name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
+    let of_error = |error: &Value| match error.as_str() {
+        Some(text) => Some(text.to_owned()),
+        None => text(error, "message")
+            .or_else(|| Some(format!("{} is {}", text(error, "field")?, text(error, "code")?))),
     };
-    let details: Vec<String> = errors.iter().filter_map(of_error).collect();
-    let whole = match details.is_empty() {
-        true => message,
-        false => format!("{message}: {}", details.join("; ")),
+    let details: Vec<String> = match &errors {
+        Value::Array(errors) => errors.iter().filter_map(of_error).collect(),
+        one => of_error(one).into_iter().collect(),
     };
-    ExternalText::new(whole).for_people(COMPLAINT_CHARS)
+    let parts = [message, details.join("; ")];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    ExternalText::new(parts.join(": ")).for_people(COMPLAINT_CHARS)
 }
 
 #[cfg(test)]
@@ -143,6 +146,12 @@ mod tests {
             r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "code": "custom", "message": "No commits between main and a\u001b[2J"}, "odd", {"code": "missing"}]}"#,
             "Validation Failed: No commits between main and a\u{fffd}[2J; odd",
         );
+        check(
+            r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "field": "base", "code": "invalid"}]}"#,
+            "Validation Failed: base is invalid",
+        );
+        check(r#"{"message": "No", "errors": "not today"}"#, "No: not today");
+        check(r#"{"errors": ["odd"]}"#, "odd");
         check("<html>", "");
         check("", "");
     }

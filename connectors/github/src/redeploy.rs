@@ -68,7 +68,7 @@ pub(crate) async fn survey(
     let standing = fetch_standing(question, &deployments, task).await?;
     refuse_if_not_expected(&mut survey, redeploy, &standing);
     if survey.refuses.is_none() {
-        check_commit(question, &mut survey, redeploy, &deployments).await?;
+        check_commit(question, &mut survey, redeploy, &standing).await?;
     }
     Ok((survey, standing.runs))
 }
@@ -136,12 +136,12 @@ fn refuse_if_not_expected(survey: &mut Survey, redeploy: &Redeploy, standing: &S
 }
 
 /// GitHub shows the commits of forks under the name of the repository too. So one counts as its own if it is behind what
-/// runs, or if somebody who may deploy has deployed it there before.
+/// runs, or if it ran there before.
 async fn check_commit(
     question: &Question<'_>,
     survey: &mut Survey,
     redeploy: &Redeploy,
-    deployments: &[Deployment],
+    standing: &Standing,
 ) -> Result<(), Refusal> {
     let (from, to) = (&redeploy.from, &redeploy.to);
     let path = question.about.path(&format!("/compare/{from}...{to}?per_page=1"));
@@ -154,7 +154,7 @@ async fn check_commit(
         Err(refusal) => return Err(refusal),
     };
     let commits = |count| counted(usize::try_from(count).unwrap_or(usize::MAX), "commit", "commits");
-    let was_there = deployments.iter().any(|one| one.sha == *to);
+    let was_there = standing.succeeded.contains(to);
     match (compared.status.as_str(), was_there) {
         ("behind", _) => survey.say(format!("that takes out {}", commits(compared.behind_by))),
         ("ahead", true) => survey.say(format!("that brings {}", commits(compared.total_commits))),

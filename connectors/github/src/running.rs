@@ -45,6 +45,8 @@ pub(crate) struct Standing {
     pub(crate) under_way: Option<Deployment>,
     /// The newest deployment that failed after what runs was begun.
     pub(crate) failed: Option<Deployment>,
+    /// The commits that were deployed successfully, lately.
+    pub(crate) succeeded: Vec<String>,
 }
 
 /// What runs.
@@ -84,8 +86,8 @@ pub(crate) async fn fetch_standing(
 /// Reads deployments with their statuses, both newest first.
 fn standing(known: &[(Deployment, Vec<DeploymentStatus>)], task: &str) -> Standing {
     let of_task = || known.iter().filter(|(one, _)| one.task == task);
-    let succeeded = of_task().filter_map(|(one, statuses)| Some((last_success(statuses)?, one, statuses)));
-    let runs = succeeded.max_by_key(|(at, one, _)| (*at, one.id)).map(|(since, one, statuses)| Runs {
+    let succeeded = || of_task().filter_map(|(one, statuses)| Some((last_success(statuses)?, one, statuses)));
+    let runs = succeeded().max_by_key(|(at, one, _)| (*at, one.id)).map(|(since, one, statuses)| Runs {
         deployment: one.clone(),
         since,
         switched: if newest_state(statuses) == "inactive" { Switched::Off } else { Switched::On },
@@ -100,7 +102,8 @@ fn standing(known: &[(Deployment, Vec<DeploymentStatus>)], task: &str) -> Standi
             && matches!(newest_state(statuses), "failure" | "error")
     });
     let deployment = |found: Option<&(Deployment, Vec<DeploymentStatus>)>| found.map(|(one, _)| one.clone());
-    Standing { runs, under_way: deployment(under_way), failed: deployment(failed) }
+    let succeeded = succeeded().map(|(_, one, _)| one.sha.clone()).collect();
+    Standing { runs, under_way: deployment(under_way), failed: deployment(failed), succeeded }
 }
 
 /// `pending` if there is none yet.

@@ -140,7 +140,12 @@ async fn nothing_is_deployed_onto_anything_but_what_was_approved() {
         ),
         (Box::new(|_| {}), 7, 77, "0004d00000 or 0000700000 is no commit that GitHub knows"),
         (
-            Box::new(|graph| graph.commit(66, &[7], "From a fork", "11:00")),
+            Box::new(|graph| {
+                // A pull request of a fork may have tried, and be listed.
+                graph.commit(66, &[7], "From a fork", "11:00");
+                graph.deployment(4, 66, "production", "13:00");
+                graph.status(4, "failure", "13:01");
+            }),
             7,
             66,
             "0004200000 is not behind what runs in production, and was not deployed there lately",

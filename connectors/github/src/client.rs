@@ -17,6 +17,9 @@ use crate::cache::{Answer, AnswerCache, Holds};
 use crate::options::{GithubOptions, Token, parse_base};
 use crate::refusal::{Denial, Part, Refusal, parse_denial, parse_reset};
 
+/// What is wanted back, from reads and writes alike.
+pub(crate) const ACCEPT: &str = "application/vnd.github+json";
+
 /// How much of an error's body is read.
 const DENIAL_BYTES: usize = 16 << 10;
 
@@ -100,10 +103,9 @@ impl Client {
     async fn call(&self, ask: &Ask) -> Result<Told, Failure> {
         let part = ask.part;
         let kept = self.kept(&ask.path).map(|(answer, _)| answer);
-        let octocrab = self.octocrab.get_or_try_init(|| async { self.build() }).await;
-        let octocrab = octocrab.map_err(Failure::Final)?;
+        let octocrab = self.octocrab().await.map_err(Failure::Final)?;
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
         let etag = kept.as_ref().and_then(|answer| answer.etag.as_ref());
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(header::IF_NONE_MATCH, etag);
@@ -116,7 +118,7 @@ impl Client {
             (304, Some(answer)) => return Ok(Told { answer, used_up }),
             (200, _) => {}
             (502..=504, _) => return Err(Failure::Again(Refusal::Failed(part, status))),
-            _ => return Err(Failure::Final(self.denied(part, response).await)),
+            _ => return Err(Failure::Final(self.denied(part, response).await.refusal)),
         }
         let next = next_page(response.headers());
         let etag = text(response.headers(), "etag").map(str::to_owned);
@@ -145,6 +147,21 @@ impl Client {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// octocrab, built by the first call.
+    pub(crate) async fn octocrab(&self) -> Result<&Octocrab, Refusal> {
+        self.octocrab.get_or_try_init(|| async { self.build() }).await
+    }
+
+    /// How long one call may take.
+    pub(crate) fn call_deadline(&self) -> Duration {
+        self.call_deadline
+    }
+
+    /// Bytes of one answer at most.
+    pub(crate) fn answer_bytes(&self) -> usize {
+        self.answer_bytes
+    }
+
     fn build(&self) -> Result<Octocrab, Refusal> {
         let failed = |_| Refusal::Unreachable("this machine has no usable root certificates".to_owned());
         let mut builder = Octocrab::builder()
@@ -157,7 +174,8 @@ impl Client {
         builder.build().map_err(failed)
     }
 
-    async fn denied<B>(&self, part: Part, response: Response<B>) -> Refusal
+    /// Reads an answer that is no success.
+    pub(crate) async fn denied<B>(&self, part: Part, response: Response<B>) -> Denied
     where
         B: http_body_util::BodyExt + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -165,7 +183,8 @@ impl Client {
         let headers = response.headers().clone();
         let status = response.status().as_u16();
         let body = read(response, DENIAL_BYTES).await.unwrap_or_default();
-        parse_denial(
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let refusal = parse_denial(
             part,
             Denial {
                 status,
@@ -174,9 +193,10 @@ impl Client {
                 retry_after: text(&headers, "retry-after"),
                 sso: headers.contains_key("x-github-sso"),
                 had_token: self.token.is_some(),
-                body: &String::from_utf8_lossy(&body),
+                body: &body,
             },
-        )
+        );
+        Denied { status, refusal, body }
     }
 
     /// An address GitHub gave must not lead elsewhere: the token would go there.
@@ -189,12 +209,20 @@ impl Client {
     }
 }
 
-enum Cut {
+/// An answer that is no success.
+pub(crate) struct Denied {
+    pub(crate) status: u16,
+    pub(crate) refusal: Refusal,
+    /// The first bytes of its body.
+    pub(crate) body: String,
+}
+
+pub(crate) enum Cut {
     TooLarge,
     BrokenOff,
 }
 
-async fn read<B>(response: Response<B>, most_bytes: usize) -> Result<Vec<u8>, Cut>
+pub(crate) async fn read<B>(response: Response<B>, most_bytes: usize) -> Result<Vec<u8>, Cut>
 where
     B: http_body_util::BodyExt + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -238,7 +266,7 @@ fn next_page(headers: &HeaderMap) -> Option<String> {
     })
 }
 
-fn root_cause(error: &octocrab::Error) -> String {
+pub(crate) fn root_cause(error: &octocrab::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     let mut deepest = error.source();
     while let Some(inner) = deepest {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
-use hearback_core::change::{Change, ChangeKind, Landed, Paths, Revert, Review};
+use hearback_core::change::{Change, ChangeKind, Landed, Paths, Revert, Review, Rollout};
 use hearback_core::ids::ChangeId;
 use hearback_core::time::format_time;
 use jiff::{SignedDuration, Timestamp};
@@ -291,6 +291,7 @@ async fn tell(
     let place = shown(&deployment.environment);
     let mut says: Vec<String> = Vec::new();
     let mut range = Range::default();
+    let rollout = rollout(one, &previous);
     match (outcome, previous) {
         (Outcome::Succeeded { failed_before, .. }, previous) => {
             says.extend(failed_before.map(|at| format!("Failed first, at {}.", format_time(at))));
@@ -319,10 +320,26 @@ async fn tell(
     if let Some(cut) = range.cut.take() {
         missing.push(format!("what deployment {} delivers: {cut}", deployment.id));
     }
-    Some(change(question, one, id, range, says))
+    Some(change(question, one, id, (range, rollout), says))
 }
 
-fn change(question: &Question<'_>, one: &Known, id: ChangeId, range: Range, mut says: Vec<String>) -> Change {
+/// What a success brought. A deployment that failed or is under way may have brought it to a part, which is not certain.
+fn rollout(one: &Known, previous: &Before) -> Option<Rollout> {
+    let (_, sha) = succeeded(one)?;
+    let before = match previous {
+        Before::Ran(sha) => Some(sha.clone()),
+        Before::Nothing | Before::NotKnown => None,
+    };
+    Some(Rollout { version: sha.to_owned(), before })
+}
+
+fn change(
+    question: &Question<'_>,
+    one: &Known,
+    id: ChangeId,
+    (range, rollout): (Range, Option<Rollout>),
+    mut says: Vec<String>,
+) -> Change {
     let Known { deployment, outcome, link } = one;
     let is_over = matches!(outcome, Outcome::Succeeded { .. });
     let effective_at = told_at(one);
@@ -335,7 +352,7 @@ fn change(question: &Question<'_>, one: &Known, id: ChangeId, range: Range, mut 
         services: Vec::new(),
         environment: environment(&deployment.environment),
         delivers: range.delivers,
-        rollout: None,
+        rollout,
         committed_at: deployment.created_at.min(effective_at),
         effective_at,
         landed: if is_over { Landed::Yes } else { Landed::NotYet },

@@ -3,7 +3,7 @@
 
 use hearback_core::Change;
 use hearback_core::change::{
-    Author, ChangeKind, Landed, Lines, Nature, PathChange, Paths, RepoPath, Revert, Review,
+    Author, ChangeKind, Landed, Lines, Nature, PathChange, Paths, RepoPath, Revert, Review, Rollout,
 };
 use hearback_core::ids::{ChangeId, SourceName};
 use jiff::Timestamp;
@@ -158,7 +158,8 @@ pub(crate) fn deployment_status(event: DeploymentStatusEvent, rules: &WebhookRul
         Some(Change {
             environment: environment(&deployment.environment),
             delivers: if landed == Landed::Yes { vec![commit] } else { Vec::new() },
-            rollout: None,
+            rollout: (landed == Landed::Yes)
+                .then(|| Rollout { version: deployment.sha.clone(), before: None }),
             committed_at: deployment.created_at.min(status.created_at),
             landed,
             title: title(&subject(&deployment)),

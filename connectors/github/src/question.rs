@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hearback_core::ids::{ChangeId, SourceName};
 use hearback_core::{Change, Window};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -90,6 +90,18 @@ impl<'a> Question<'a> {
             window,
             client,
             deadline: Instant::now() + budget.saturating_sub(KEPT_BACK),
+            calls_left: AtomicU32::new(about.options.limits.calls),
+            stopped: Mutex::new(None),
+        }
+    }
+
+    /// A question of how things are now, answered by `deadline`.
+    pub(crate) fn of_now(client: &'a Client, about: &'a About, deadline: Instant) -> Self {
+        Question {
+            about,
+            window: Window { from: Timestamp::MIN, until: Timestamp::MAX },
+            client,
+            deadline,
             calls_left: AtomicU32::new(about.options.limits.calls),
             stopped: Mutex::new(None),
         }

@@ -8,15 +8,31 @@ use jiff::{SignedDuration, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) what: &'static str,
+    /// What is done to it.
+    pub(crate) verb: &'static str,
     pub(crate) permission: &'static str,
 }
 
-pub(crate) const REPOSITORY: Part = Part { what: "the repository", permission: "Metadata: read" };
-pub(crate) const PULLS: Part = Part { what: "pull requests", permission: "Pull requests: read" };
-pub(crate) const COMMITS: Part = Part { what: "commits", permission: "Contents: read" };
-pub(crate) const RELEASES: Part = Part { what: "releases", permission: "Contents: read" };
-pub(crate) const DEPLOYMENTS: Part = Part { what: "deployments", permission: "Deployments: read" };
-pub(crate) const RUNS: Part = Part { what: "workflow runs", permission: "Actions: read" };
+impl Part {
+    const fn read(what: &'static str, permission: &'static str) -> Part {
+        Part { what, verb: "read", permission }
+    }
+}
+
+pub(crate) const REPOSITORY: Part = Part::read("the repository", "Metadata: read");
+pub(crate) const PULLS: Part = Part::read("pull requests", "Pull requests: read");
+pub(crate) const COMMITS: Part = Part::read("commits", "Contents: read");
+pub(crate) const RELEASES: Part = Part::read("releases", "Contents: read");
+pub(crate) const DEPLOYMENTS: Part = Part::read("deployments", "Deployments: read");
+pub(crate) const RUNS: Part = Part::read("workflow runs", "Actions: read");
+pub(crate) const BRANCHES: Part = Part::read("branches", "Contents: read");
+pub(crate) const WORKFLOWS: Part = Part::read("workflows", "Actions: read");
+pub(crate) const OPENED_PULLS: Part =
+    Part { what: "pull requests", verb: "open", permission: "Pull requests: write" };
+pub(crate) const MADE_DEPLOYMENTS: Part =
+    Part { what: "deployments", verb: "make", permission: "Deployments: write" };
+pub(crate) const STARTED_RUNS: Part =
+    Part { what: "workflow runs", verb: "start", permission: "Actions: write" };
 
 /// Why GitHub did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +41,7 @@ pub(crate) enum Refusal {
     BadToken,
     #[error("GitHub wants a token for {}; give one with the permission {}", .0.what, .0.permission)]
     NoToken(Part),
-    #[error("the token may not read {}; give it the permission {}", .0.what, .0.permission)]
+    #[error("the token may not {} {}; give it the permission {}", .0.verb, .0.what, .0.permission)]
     Forbidden(Part),
     #[error("the organisation wants single sign-on for {}; authorise the token for it on GitHub", .0.what)]
     SingleSignOn(Part),

@@ -186,6 +186,7 @@ pub(crate) fn change(
         services: Vec::new(),
         environment: rule.environment.as_deref().and_then(environment),
         delivers: range.delivers,
+        // A run stands at the commit its workflow was read from; what it deploys may be another, which an input names.
         rollout: None,
         committed_at: run.created_at.min(run.updated_at),
         effective_at: run.updated_at,

@@ -4,10 +4,14 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Repository {
     pub(crate) default_branch: String,
+    /// `owner/name`, as it is called now.
+    #[serde(default)]
+    pub(crate) full_name: String,
 }
 
 /// Absent for an account that was deleted.
@@ -131,6 +135,11 @@ pub(crate) struct Deployment {
     pub(crate) created_at: Timestamp,
     #[serde(default)]
     pub(crate) transient_environment: Option<bool>,
+    #[serde(default)]
+    pub(crate) production_environment: Option<bool>,
+    /// What who made it gave along: an object, or a text that may hold one.
+    #[serde(default)]
+    pub(crate) payload: Option<Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -195,4 +204,64 @@ pub(crate) struct Run {
     pub(crate) actor: Option<User>,
     #[serde(default)]
     pub(crate) html_url: String,
+}
+
+/// A pull request as far as it matters whether it is ours.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Opened {
+    pub(crate) number: u64,
+    /// `open` or `closed`.
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) merged_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) body: Option<String>,
+    #[serde(default)]
+    pub(crate) html_url: String,
+    pub(crate) head: Head,
+    pub(crate) base: Branch,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Head {
+    #[serde(rename = "ref")]
+    pub(crate) name: String,
+    pub(crate) sha: String,
+    /// Absent if the fork it was in is gone.
+    #[serde(default)]
+    pub(crate) repo: Option<Named>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) full_name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct GitRef {
+    pub(crate) object: Parent,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Workflow {
+    /// `active`, or a word for why not.
+    pub(crate) state: String,
+}
+
+/// The answer to a started workflow, if it was asked for.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Started {
+    pub(crate) workflow_run_id: u64,
+    #[serde(default)]
+    pub(crate) html_url: String,
+}
+
+/// What GitHub says of a request that it did not take.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Complaint {
+    #[serde(default)]
+    pub(crate) message: String,
+    /// A list of texts and of objects with a `message`, or with a `field` and a `code`; or one text.
+    #[serde(default)]
+    pub(crate) errors: Value,
 }

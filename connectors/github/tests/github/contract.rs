@@ -20,6 +20,8 @@ pub enum Is {
     Page,
     /// Not empty.
     Text,
+    /// `owner:branch`; GitHub ignores it without an owner.
+    Head,
     /// 40 hexadecimal digits.
     Sha,
     /// A date query of the search syntax: `A..B` or `<A`.
@@ -41,6 +43,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
             ("state", Is::OneOf(&["open", "closed", "all"])),
             ("sort", Is::OneOf(&["created", "updated", "popularity", "long-running"])),
             ("direction", Is::OneOf(&["asc", "desc"])),
+            ("head", Is::Head),
+            ("base", Is::Text),
             ("per_page", Is::PerPage),
             ("page", Is::Page),
         ],
@@ -103,8 +107,9 @@ pub const ENDPOINTS: &[Endpoint] = &[
     },
     // docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-workflow
     Endpoint {
-        path: "/repos/{owner}/{repo}/actions/workflows/{number}/runs",
+        path: "/repos/{owner}/{repo}/actions/workflows/{workflow}/runs",
         query: &[
+            ("event", Is::Text),
             ("branch", Is::Text),
             ("status", Is::OneOf(&["completed", "success", "failure", "in_progress", "queued"])),
             ("created", Is::Dates),
@@ -112,13 +117,17 @@ pub const ENDPOINTS: &[Endpoint] = &[
             ("page", Is::Page),
         ],
     },
+    // docs.github.com/en/rest/actions/workflows#get-a-workflow
+    Endpoint { path: "/repos/{owner}/{repo}/actions/workflows/{workflow}", query: &[] },
+    // docs.github.com/en/rest/git/refs#get-a-reference
+    Endpoint { path: "/repos/{owner}/{repo}/git/ref/heads/{branch}", query: &[] },
 ];
 
-/// What a request breaks.
+/// What a request breaks. What is written is looked at by [`super::contract_writes`].
 pub fn broken(method: &Method, path: &str, query: &[(String, String)], headers: &HeaderMap) -> Vec<String> {
     let mut broken = Vec::new();
-    if method != Method::GET {
-        broken.push(format!("{method} {path}: only reads are expected"));
+    if !matches!(*method, Method::GET | Method::POST) {
+        broken.push(format!("{method} {path}: only reads and posts are expected"));
     }
     let must = [
         ("accept", "application/vnd.github+json"),
@@ -134,6 +143,9 @@ pub fn broken(method: &Method, path: &str, query: &[(String, String)], headers: 
     }
     if headers.get_all("user-agent").iter().count() != 1 {
         broken.push(format!("{path}: one User-Agent is required"));
+    }
+    if method == Method::POST {
+        return broken;
     }
     // A renamed repository is answered with 301 to its number (…/best-practices-for-using-the-rest-api#follow-redirects).
     let path = &path.replace("/repositories/1", "/repos/octo/checkout");
@@ -154,12 +166,19 @@ pub fn broken(method: &Method, path: &str, query: &[(String, String)], headers: 
     broken
 }
 
-fn fits(template: &str, path: &str) -> bool {
-    let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+pub fn fits(template: &str, path: &str) -> bool {
+    let (template, mut path): (Vec<&str>, Vec<&str>) =
+        (template.split('/').collect(), path.split('/').collect());
+    if template.last() == Some(&"{branch}") {
+        // A branch may have slashes.
+        path.truncate(template.len());
+    }
     template.len() == path.len()
         && template.iter().zip(path).all(|(wanted, part)| match *wanted {
             "{owner}" => part == "octo",
             "{repo}" => part == "checkout",
+            "{branch}" => !part.is_empty(),
+            "{workflow}" => part.parse::<u64>().is_ok() || part.ends_with(".yml") || part.ends_with(".yaml"),
             "{number}" => part.parse::<u64>().is_ok(),
             "{sha}" => is_sha(part),
             "{basehead}" => part.split_once("...").is_some_and(|(base, head)| is_sha(base) && is_sha(head)),
@@ -179,6 +198,9 @@ fn allows(is: &Is, value: &str) -> bool {
         Is::PerPage => number.is_some_and(|n| (1..=100).contains(&n)),
         Is::Page => number.is_some_and(|n| n >= 1),
         Is::Text => !value.is_empty(),
+        Is::Head => {
+            value.split_once(':').is_some_and(|(owner, branch)| owner == "octo" && !branch.is_empty())
+        }
         Is::Sha => is_sha(value),
         Is::Dates => match (value.strip_prefix('<'), value.split_once("..")) {
             (Some(at), _) => is_date(at),

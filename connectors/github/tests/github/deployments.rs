@@ -92,6 +92,54 @@ async fn each_deployment_brings_what_came_since_the_one_before_in_its_environmen
 }
 
 #[tokio::test]
+async fn a_success_tells_its_version_and_the_one_that_ran_before() {
+    let mut graph = graph();
+    graph.deployed(2, 5, "production", "12:10");
+    graph.deployed(3, 9, "staging", "12:15");
+    graph.deployment(4, 8, "production", "12:20");
+    graph.status(4, "failure", "12:21");
+    graph.deployed(5, 7, "production", "12:30");
+    graph.deployed(6, 8, "production", "12:35");
+    graph.deployments.last_mut().unwrap()["task"] = json!("deploy:migrations");
+    graph.deployment(7, 9, "production", "12:40");
+    let fake = Fake::start(graph).await;
+    let fetched = ask(&fake).await;
+    let told = |at: usize| {
+        let rollout = fetched.items[at].rollout.as_ref();
+        rollout.map(|rollout| (rollout.version.clone(), rollout.before.clone()))
+    };
+    let rollouts: Vec<_> = (0..fetched.items.len()).map(told).collect();
+    assert_eq!(
+        rollouts,
+        [
+            Some((sha(5), Some(sha(3)))),
+            Some((sha(9), None)),
+            None,
+            Some((sha(7), Some(sha(5)))),
+            Some((sha(8), None)),
+            None,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_ran_before_is_not_guessed() {
+    let mut graph = Graph::default();
+    graph.commit(1, &[], "Begin", "09:00");
+    graph.line(1, 9);
+    for id in 10..20 {
+        graph.deployment(id, 2, "production", "2026-11-20T10:00:00Z");
+        graph.status(id, "failure", "2026-11-20T10:00:00Z");
+    }
+    graph.deployed(30, 5, "production", "12:10");
+    let fake = Fake::start(graph).await;
+    let fetched = ask(&fake).await;
+    let rollout = fetched.items[0].rollout.clone().unwrap();
+    assert_eq!((rollout.version, rollout.before), (sha(5), None));
+    assert!(fetched.coverage.missing[0].contains("no earlier success"), "{:?}", fetched.coverage.missing);
+}
+
+#[tokio::test]
 async fn a_rollback_brings_nothing_and_names_what_it_takes_out() {
     let mut graph = graph();
     graph.deployed(2, 6, "production", "12:10");

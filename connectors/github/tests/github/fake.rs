@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{Response, header};
+use axum::http::{Method, Response, header};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::contract;
 use super::graph::{Graph, time};
+use super::{contract, contract_writes, writes};
 
 /// How the fake misbehaves.
 #[derive(Clone)]
@@ -32,6 +32,12 @@ pub enum Trouble {
     LinksElsewhere,
     /// To the same path below another address.
     Moved(String),
+    /// A status with a whole body.
+    Complains(u16, &'static str),
+    /// Closes the connection without an answer.
+    Closes,
+    /// Does what is to be written, and then this.
+    Takes(Box<Trouble>),
 }
 
 #[derive(Default)]
@@ -41,6 +47,8 @@ struct Inside {
     /// Trouble for requests whose path and query hold a text, so many times.
     troubles: Vec<(String, Trouble, usize)>,
     requests: Vec<String>,
+    /// What was sent to be written, as path and body.
+    writes: Vec<(String, Value)>,
     broken: Vec<String>,
     /// Answers other than 304.
     spent: usize,
@@ -96,6 +104,11 @@ impl Fake {
         self.lock().requests.clone()
     }
 
+    /// What was sent to be written so far, taken or not.
+    pub fn writes(&self) -> Vec<(String, Value)> {
+        self.lock().writes.clone()
+    }
+
     /// Calls that count against the rate limit.
     pub fn spent(&self) -> usize {
         self.lock().spent
@@ -119,30 +132,43 @@ impl Fake {
 type Served = (Arc<Mutex<Inside>>, String);
 
 async fn serve(State((inside, base_url)): State<Served>, request: Request) -> Response<Body> {
+    let (request, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let (trouble, answer) = {
         let mut inside = inside.lock().unwrap();
-        let uri = request.uri().to_string();
+        let uri = request.uri.to_string();
         inside.requests.push(uri.clone());
         let query: Vec<(String, String)> =
-            url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+            url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes())
                 .into_owned()
                 .collect();
-        let Some(path) = request.uri().path().strip_prefix(inside.prefix).map(str::to_owned) else {
+        let Some(path) = request.uri.path().strip_prefix(inside.prefix).map(str::to_owned) else {
             return page();
         };
-        let broken = contract::broken(request.method(), &path, &query, request.headers());
+        let broken = contract::broken(&request.method, &path, &query, &request.headers);
         inside.broken.extend(broken);
+        let is_write = request.method != Method::GET;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if is_write {
+            let is_own = !inside.prefix.is_empty();
+            let broken = contract_writes::broken(&path, &query, &request.headers, &body, is_own);
+            inside.broken.extend(broken);
+            inside.writes.push((path.clone(), body.clone()));
+        }
+        let asked = format!("{} {uri}", request.method);
         let trouble =
-            inside.troubles.iter_mut().find(|(part, _, times)| *times > 0 && uri.contains(part.as_str()));
+            inside.troubles.iter_mut().find(|(part, _, times)| *times > 0 && asked.contains(part.as_str()));
         let trouble = trouble.map(|(_, trouble, times)| {
             *times -= 1;
             trouble.clone()
         });
         let limit = inside.allowed.map(|allowed| allowed.saturating_sub(inside.spent));
-        let etag = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let etag = request.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
         let answer = if limit == Some(0) {
             let reset = &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795446000")];
             denial(403, reset, "API rate limit exceeded for user ID 1.")
+        } else if is_write && matches!(trouble, None | Some(Trouble::Takes(_))) {
+            writes::take(&mut inside.graph, &path, &body)
         } else {
             answer(&inside.graph, &base_url, &path, &query.into_iter().collect(), etag)
         };
@@ -158,6 +184,7 @@ async fn serve(State((inside, base_url)): State<Served>, request: Request) -> Re
         (trouble, answer)
     };
     match trouble {
+        Some(Trouble::Takes(then)) => misbehave(*then, answer).await,
         Some(trouble) => misbehave(trouble, answer).await,
         None => answer,
     }
@@ -171,6 +198,14 @@ async fn misbehave(trouble: Trouble, answer: Response<Body>) -> Response<Body> {
     };
     match trouble {
         Trouble::Denies(status, headers, message) => denial(status, headers, message),
+        Trouble::Complains(status, body) => Response::builder()
+            .status(status)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body))
+            .unwrap(),
+        // The task of the connection ends, and the connection with it.
+        Trouble::Closes => std::panic::resume_unwind(Box::new("closed")),
+        Trouble::Takes(_) => answer,
         Trouble::Hangs => std::future::pending().await,
         Trouble::SendsAPage => page(),
         Trouble::CutsTheJson => with_body(Body::from("[{\"number\": 1, \"tit")),
@@ -216,7 +251,7 @@ fn page() -> Response<Body> {
         .unwrap()
 }
 
-fn denial(status: u16, headers: &[(&str, &str)], message: &str) -> Response<Body> {
+pub fn denial(status: u16, headers: &[(&str, &str)], message: &str) -> Response<Body> {
     let mut builder = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
     for (name, value) in headers {
         builder = builder.header(*name, *value);
@@ -286,9 +321,28 @@ fn look_up(graph: &Graph, parts: &[&str], query: &BTreeMap<String, String>) -> O
     let number = |text: &str| text.parse::<u64>().ok();
     match parts {
         [] => {
-            Some(Found::One(json!({"full_name": "octo/checkout", "default_branch": "main", "private": true})))
+            let name = graph.renamed.unwrap_or("octo/checkout");
+            Some(Found::One(json!({"full_name": name, "default_branch": "main", "private": true})))
         }
-        ["pulls"] => many(newest_first(graph.pulls.clone(), "updated_at")),
+        ["git", "ref", "heads", name @ ..] => {
+            let name = decoded(&name.join("/"));
+            let at = graph.branches.get(&name)?;
+            let object = json!({"type": "commit", "sha": at, "url": "https://x"});
+            Some(Found::One(json!({"ref": format!("refs/heads/{name}"), "node_id": "x", "object": object})))
+        }
+        ["pulls"] => {
+            let mut items = graph.pulls.clone();
+            if let Some(state) = query.get("state").filter(|state| *state != "all") {
+                items.retain(|pull| pull["state"] == json!(state));
+            }
+            for (name, part) in [
+                ("head", query.get("head").and_then(|head| head.strip_prefix("octo:"))),
+                ("base", query.get("base").map(String::as_str)),
+            ] {
+                items.retain(|pull| part.is_none_or(|wanted| pull[name]["ref"] == json!(wanted)));
+            }
+            many(newest_first(items, "updated_at"))
+        }
         ["pulls", n, "reviews"] => many(graph.reviews.get(&number(n)?).cloned().unwrap_or_default()),
         ["pulls", n, "commits"] => many(graph.pull_commits.get(&number(n)?).cloned().unwrap_or_default()),
         ["commits"] => many(graph.history(&query["sha"])?),
@@ -313,12 +367,26 @@ fn look_up(graph: &Graph, parts: &[&str], query: &BTreeMap<String, String>) -> O
         ["deployments", n, "statuses"] => many(graph.statuses.get(&number(n)?).cloned().unwrap_or_default()),
         ["releases"] => many(graph.releases.clone()),
         ["actions", "runs"] => Some(runs(graph, query, |_| true)),
+        ["actions", "workflows", file] => {
+            let state = graph.workflows.get(*file)?;
+            Some(Found::One(
+                json!({"id": 5, "name": "Deploy", "path": format!(".github/workflows/{file}"), "state": state}),
+            ))
+        }
         ["actions", "workflows", n, "runs"] => {
-            let workflow = number(n)?;
-            Some(runs(graph, query, |run| run["workflow_id"] == json!(workflow)))
+            let is_of = |run: &Value| match number(n) {
+                Some(workflow) => run["workflow_id"] == json!(workflow),
+                None => run["path"].as_str().unwrap().ends_with(&format!("/{n}")),
+            };
+            Some(runs(graph, query, is_of))
         }
         _ => None,
     }
+}
+
+fn decoded(text: &str) -> String {
+    let pair = format!("x={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pair.as_bytes()).next().unwrap().1.into_owned()
 }
 
 fn newest_first(mut items: Vec<Value>, by: &str) -> Vec<Value> {
@@ -331,6 +399,9 @@ fn runs(graph: &Graph, query: &BTreeMap<String, String>, wanted: impl Fn(&Value)
     items.retain(wanted);
     if let Some(branch) = query.get("branch") {
         items.retain(|run| run["head_branch"] == json!(branch));
+    }
+    if let Some(event) = query.get("event") {
+        items.retain(|run| run["event"] == json!(event));
     }
     match query.get("status").map(String::as_str) {
         Some("completed") => items.retain(|run| run["status"] == "completed"),

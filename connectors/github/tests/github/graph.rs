@@ -15,6 +15,11 @@ pub struct Graph {
     pub statuses: BTreeMap<u64, Vec<Value>>,
     pub releases: Vec<Value>,
     pub runs: Vec<Value>,
+    pub branches: BTreeMap<String, String>,
+    /// The files of workflows, with their states.
+    pub workflows: BTreeMap<String, &'static str>,
+    /// What the repository is called, if not as it is asked for.
+    pub renamed: Option<&'static str>,
     commits: BTreeMap<String, Value>,
 }
 
@@ -107,6 +112,10 @@ impl Graph {
             "actor": user("ann"), "html_url": format!("https://github.com/octo/checkout/actions/runs/{id}"),
         }));
         self.runs.last_mut().unwrap()
+    }
+
+    pub fn knows(&self, sha: &str) -> bool {
+        self.commits.contains_key(sha)
     }
 
     /// The commit as it is shown by itself: with files.

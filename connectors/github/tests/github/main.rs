@@ -2,14 +2,21 @@
 //! crate's inside.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+mod approved;
 mod contract;
+mod contract_writes;
 mod deployments;
 mod fake;
 mod graph;
+mod open_pulls;
 mod pulls;
+mod redeploys;
+mod redeploys_by_workflow;
 mod runs;
 mod trouble;
 mod webhook;
+mod write_trouble;
+mod writes;
 
 use hearback_core::change::{Landed, Review};
 use hearback_core::evidence::Fetched;

@@ -47,6 +47,7 @@ async fn runs_of_deploy_workflows_bring_what_came_since_the_success_before() {
     );
     assert_eq!(fetched.items[1].body.as_untrusted(), "Failed.\nStep 6");
     assert_eq!(fetched.items[1].environment.as_deref(), Some("production"));
+    assert!(fetched.items.iter().all(|run| run.rollout.is_none()), "an input may name another commit");
     assert!(
         fetched.coverage.searched.contains("3 runs of deploy workflows, 1 other workflow run left out"),
         "{}",

@@ -1,6 +1,7 @@
 //! The webhook: what is refused and with which status, and what each event becomes. Replays are the caller's business.
 
 use hearback_core::Change;
+use hearback_core::change::Rollout;
 use hearback_github::{
     DeployWorkflow, LARGEST_WEBHOOK_BYTES, Pattern, SignatureProblem, WebhookError, WebhookRequest,
     WebhookRules, WebhookSecret, parse_webhook,
@@ -45,11 +46,14 @@ fn send(event: &str, body: &[u8]) -> Result<Vec<Change>, WebhookError> {
     Ok(delivery.changes)
 }
 
-fn told(event: &str, mut payload: Value) -> Vec<String> {
+fn told(event: &str, payload: Value) -> Vec<String> {
+    changes(event, payload).iter().map(line).collect()
+}
+
+fn changes(event: &str, mut payload: Value) -> Vec<Change> {
     payload["repository"] =
         json!({"full_name": "Octo/Checkout", "default_branch": "main", "pushed_at": 1_795_435_200});
-    let changes = send(event, payload.to_string().as_bytes()).unwrap();
-    changes.iter().map(line).collect()
+    send(event, payload.to_string().as_bytes()).unwrap()
 }
 
 fn push(name: &str) -> Value {
@@ -118,6 +122,19 @@ fn a_deployment_that_failed_may_still_succeed_under_its_own_id() {
     for state in ["in_progress", "queued", "pending", "inactive", "waiting"] {
         assert_eq!(event(state), [""; 0], "{state}");
     }
+}
+
+#[test]
+fn a_deployment_that_succeeded_tells_its_version_and_no_other() {
+    let mut graph = Graph::default();
+    let deployment = graph.deployment(9, 5, "production", "12:00").clone();
+    let rollout = |state: &str| {
+        let status = json!({"state": state, "created_at": time("12:10")});
+        let payload = json!({"action": "created", "deployment": deployment, "deployment_status": status});
+        changes("deployment_status", payload)[0].rollout.clone()
+    };
+    assert_eq!(rollout("success"), Some(Rollout { version: sha(5), before: None }));
+    assert_eq!(rollout("failure"), None);
 }
 
 #[test]

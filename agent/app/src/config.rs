@@ -19,8 +19,8 @@ use serde::Deserialize;
 
 use self::actions::{ActionsConfig, ApprovalSection, ProposalsSection, RevertsSection};
 use self::serve::{
-    AlertsSection, GithubSection, LeadershipSection, PrometheusSection, Sections, ServeConfig, ServeSection,
-    TelemetrySection,
+    AlertsSection, GithubSection, HookSection, LeadershipSection, PrometheusSection, Sections, ServeConfig,
+    ServeSection, SlackSection, TelemetrySection,
 };
 use crate::output::Usage;
 use crate::wiring::FreezeEntry;
@@ -128,6 +128,8 @@ struct File {
     prometheus: Vec<PrometheusSection>,
     github: Vec<GithubSection>,
     leadership: LeadershipSection,
+    slack: Option<SlackSection>,
+    hook: Vec<HookSection>,
     authorisation: AuthorisationPolicy,
     approval: ApprovalSection,
     proposals: ProposalsSection,
@@ -205,6 +207,8 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         prometheus: user.prometheus,
         github: user.github,
         leadership: user.leadership,
+        slack: user.slack,
+        hooks: user.hook,
     };
     let default_serve = Sections {
         serve: defaults.serve,
@@ -213,6 +217,8 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         prometheus: Vec::new(),
         github: Vec::new(),
         leadership: LeadershipSection::default(),
+        slack: None,
+        hooks: Vec::new(),
     };
     let repositories: Vec<Repository> = user
         .repository

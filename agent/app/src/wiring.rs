@@ -3,6 +3,7 @@
 mod actions;
 pub mod backtest;
 pub mod catalog;
+mod chat;
 pub mod intake;
 mod live;
 pub mod server;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::actions::{Actions, actions};
+pub use self::chat::{ChatIntake, SentByChat, chat_socket, check_chat};
 pub use self::live::{Heard, Notifier, signal_sources};
 use anyhow::Result;
 pub use hearback_calendar::FreezeEntry;
@@ -89,7 +91,19 @@ pub async fn service(config: Config) -> Result<Parts> {
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
     let actions = actions(&config)?;
-    Ok(Parts { config, record, sources, calibration, telemetry, intake, notifier, actions })
+    let (chat, chat_intake) = (chat::chat(&config)?, chat::chat_intake(&config)?);
+    Ok(Parts {
+        config,
+        record,
+        sources,
+        calibration,
+        telemetry,
+        intake,
+        notifier,
+        actions,
+        chat,
+        chat_intake,
+    })
 }
 
 /// Asks a configured Prometheus for its version.

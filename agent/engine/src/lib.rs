@@ -14,6 +14,7 @@ pub mod features;
 pub mod gather;
 pub mod incidents;
 pub mod logged;
+pub mod next_steps;
 pub mod observe;
 pub mod placing;
 pub mod proposed;

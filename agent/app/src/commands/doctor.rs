@@ -250,6 +250,21 @@ async fn live(config: &Config) -> Vec<Check> {
             checks.push(Check::new("github", Health::Broken, format!("{error:#}")).fix("Mend [[github]]"));
         }
     }
+    if let Some(section) = &config.serve.slack {
+        let ways = match (&section.app_token, &section.signing_secret) {
+            (Some(_), Some(_)) => "heard over Socket Mode and HTTP",
+            (Some(_), None) => "heard over Socket Mode",
+            (None, Some(_)) => "heard over HTTP, at /v1/webhooks/slack",
+            (None, None) => "spoken to and not heard",
+        };
+        checks.push(match (wiring::check_chat(section).await, ways) {
+            (Ok(()), "spoken to and not heard") => Check::new("slack", Health::Broken, ways)
+                .fix("Set [slack] app_token for Socket Mode, or signing_secret for HTTP"),
+            (Ok(()), ways) => Check::new("slack", Health::Ok, format!("workspace {}, {ways}", section.team)),
+            (Err(error), _) => Check::new("slack", Health::Broken, format!("{error:#}"))
+                .fix("Mend [slack]; connectors/slack/manifest.json makes the app"),
+        });
+    }
     match wiring::check_freezes(config) {
         Ok(0) => checks.push(
             Check::new("freezes", Health::Off, "no change freezes")

@@ -17,7 +17,10 @@ use super::token::{Wanted, listed, make};
 use crate::cli::Serve;
 use crate::config::Config;
 use crate::output::{self, Usage};
-use crate::serve::{Service, act, api, follow_actions, notify, serve_connections, warm_up, work};
+use crate::serve::{
+    Service, act, answer_questions, api, follow_actions, notify, run_errands, serve_connections, speak,
+    warm_up, work,
+};
 use crate::wiring;
 
 pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
@@ -26,6 +29,7 @@ pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
         Usage(format!("{listen} can't be listened on: {error}; name another with --listen"))
     })?;
     let at = listener.local_addr().context("the socket has no address")?;
+    let socket = wiring::chat_socket(&config)?;
     let parts = wiring::service(config).await?;
     if !at.ip().is_loopback() {
         output::aside(
@@ -35,12 +39,19 @@ pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
     }
     first_token(parts.record.as_ref()).await?;
     let stop = CancellationToken::new();
-    let (service, to_do) = Service::new(parts, stop.clone());
+    let (service, wanted) = Service::new(parts, stop.clone());
     let service = Arc::new(service);
     let mut tasks = JoinSet::new();
     tasks.spawn(work(Arc::clone(&service)));
     tasks.spawn(notify(Arc::clone(&service)));
-    tasks.spawn(act(Arc::clone(&service), to_do));
+    tasks.spawn(act(Arc::clone(&service), wanted.deeds));
+    tasks.spawn(run_errands(Arc::clone(&service), wanted.errands));
+    tasks.spawn(answer_questions(Arc::clone(&service)));
+    tasks.spawn(speak(Arc::clone(&service)));
+    if let Some(socket) = socket {
+        let (service, stop) = (Arc::clone(&service), stop.clone());
+        tasks.spawn(async move { socket.listen(service, stop).await });
+    }
     tasks.spawn(follow_actions(Arc::clone(&service)));
     tasks.spawn(warm_up(Arc::clone(&service)));
     tasks.spawn(serve_connections(listener, api::router(Arc::clone(&service)), stop.clone()));

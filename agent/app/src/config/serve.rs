@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use hearback_core::Severity;
 use hearback_core::signal::SignalKind;
 use hearback_core::time::parse_length;
+use hearback_core::{ServiceName, Severity};
 use hearback_engine::placing::PlacingRule;
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -39,6 +39,10 @@ pub struct ServeConfig {
     pub github: Vec<GithubSection>,
     /// Who hears of changes that were not authorised.
     pub leadership: LeadershipSection,
+    /// The workspace in Slack whose channels are those of incidents.
+    pub slack: Option<SlackSection>,
+    /// Programs that bring services from one version to another.
+    pub hooks: Vec<HookSection>,
 }
 
 /// Where telemetry is kept.
@@ -92,6 +96,47 @@ pub struct GithubSection {
     /// Workflows that deploy.
     #[serde(default)]
     pub deploy_workflow: Vec<DeployWorkflowSection>,
+    /// That pull requests may be opened, once somebody has approved.
+    #[serde(default)]
+    pub open_pull_requests: bool,
+    /// Environments that may be deployed to again, once somebody has approved, and how.
+    #[serde(default)]
+    pub redeploy: Vec<RedeploySection>,
+}
+
+/// An environment that may be deployed to again.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedeploySection {
+    /// The environment, exactly as GitHub calls it.
+    pub environment: String,
+    /// By a deployment with this task; `deploy` unless the repository has others.
+    pub task: Option<String>,
+    /// Or by this workflow's file …
+    pub workflow: Option<String>,
+    /// … of this branch …
+    pub branch: Option<String>,
+    /// … with these inputs; `{sha}`, `{environment}` and `{key}` are filled in.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// A program of yours that brings services from one version to another (connectors/hook/CONTRACT.md).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookSection {
+    /// What to call it.
+    pub name: String,
+    /// Where it listens.
+    pub url: Secret,
+    /// What requests are signed with: `whsec_` and base64.
+    pub secret: Secret,
+    /// The services it can change. Empty for any.
+    #[serde(default)]
+    pub services: Vec<ServiceName>,
+    /// The environments it can change. Empty for any.
+    #[serde(default)]
+    pub environments: Vec<String>,
 }
 
 /// A workflow that deploys.
@@ -110,6 +155,26 @@ pub struct DeployWorkflowSection {
 pub struct LeadershipSection {
     /// Where notices are sent, as `{"text": …}`; else they are log lines.
     pub webhook: Option<Secret>,
+}
+
+/// An app in a workspace of Slack (connectors/slack/manifest.json makes one).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackSection {
+    /// The workspace: T….
+    pub team: String,
+    /// The app: A….
+    pub app: String,
+    /// The app's own user: U….
+    pub bot_user: String,
+    /// The bot token, xoxb-….
+    pub bot_token: Secret,
+    /// The app token, xapp-…, for Socket Mode.
+    pub app_token: Option<Secret>,
+    /// The signing secret, for what Slack sends over HTTP.
+    pub signing_secret: Option<Secret>,
+    /// Where Slack's methods are; for tests.
+    pub api: Option<String>,
 }
 
 /// Something that must not stand in a file that is shown around: where it is found instead.
@@ -181,6 +246,8 @@ pub struct Sections {
     pub prometheus: Vec<PrometheusSection>,
     pub github: Vec<GithubSection>,
     pub leadership: LeadershipSection,
+    pub slack: Option<SlackSection>,
+    pub hooks: Vec<HookSection>,
 }
 
 impl Sections {
@@ -248,6 +315,17 @@ impl Sections {
                 })
                 .collect(),
             leadership: LeadershipSection { webhook: secret(self.leadership.webhook) },
+            hooks: self
+                .hooks
+                .into_iter()
+                .map(|one| HookSection { url: one.url.beside(base), secret: one.secret.beside(base), ..one })
+                .collect(),
+            slack: self.slack.map(|one| SlackSection {
+                bot_token: one.bot_token.beside(base),
+                app_token: secret(one.app_token),
+                signing_secret: secret(one.signing_secret),
+                ..one
+            }),
         })
     }
 }

@@ -137,6 +137,16 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
             "/v1/webhooks/github/{name}",
             post_with(webhooks::github, raw("Send a delivery of GitHub, signed with SHA-256", JSON)),
         )
+        .api_route(
+            "/v1/webhooks/slack",
+            post_with(
+                webhooks::slack,
+                raw(
+                    "Send what happens in Slack, signed as Slack does",
+                    &["application/json", "application/x-www-form-urlencoded"],
+                ),
+            ),
+        )
         .api_route("/healthz", get_with(health::healthz, says("The process runs")))
         .api_route("/readyz", get_with(health::readyz, says("The record answers")))
         .api_route("/metrics", get_with(health::metrics, says("Counts in the OpenMetrics format")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearback_core::Incident;
+use hearback_engine::next_steps::NextSteps;
 use hearback_engine::recovery::RecoveryDesk;
 use jiff::Timestamp;
 
@@ -35,7 +36,10 @@ async fn look(service: &Service) -> Result<(), Problem> {
         let mut incidents = service.incidents().lock().await;
         incidents.refresh(record).await?;
         let is_wanted = |incident: &&Incident| {
-            incident.proposals.values().any(|seen| seen.is_under_way() || RecoveryDesk::concerns(seen))
+            incident
+                .proposals
+                .values()
+                .any(|seen| seen.is_under_way() || RecoveryDesk::concerns(seen) || NextSteps::concerns(seen))
         };
         incidents.all().filter(is_wanted).cloned().collect()
     };
@@ -43,7 +47,9 @@ async fn look(service: &Service) -> Result<(), Problem> {
     let settled = service.parts.actions.desk(record).settle(wanted.iter(), now).await?;
     let recovery = service.parts.actions.recovery(record, &service.parts.sources.signals);
     let mut told = settled.len();
+    let next_steps = service.parts.actions.next_steps(record);
     for incident in &wanted {
+        told += usize::from(next_steps.propose(incident, now).await?);
         told += recovery.look(incident, now).await?.len();
     }
     if told > 0 {

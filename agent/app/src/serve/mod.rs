@@ -6,10 +6,12 @@
 //! connections the accept loop       service   what all routes share
 //! routes/    one file a resource    worker    alerts, notices, incidents, by itself
 //! deciding   decisions and actions  following whether actions helped
+//! channel    the incident channel: heard, answered, said
 //! metrics    counts for Prometheus  api       the routes and their OpenAPI description
 //! ```
 
 pub mod api;
+mod channel;
 mod connections;
 mod deciding;
 mod doors;
@@ -20,6 +22,7 @@ mod routes;
 mod service;
 mod worker;
 
+pub use self::channel::{answer_questions, hear, run_errands, speak};
 pub use self::connections::serve_connections;
 pub use self::deciding::act;
 pub use self::following::follow_actions;

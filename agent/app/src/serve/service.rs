@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use hearback_core::chat::ChatPort;
 use hearback_core::entry::Actor;
 use hearback_core::happening::Question;
 use hearback_core::ports::{LogSource, TelemetrySink, TraceSource};
@@ -20,12 +21,13 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::channel::Errand;
 use super::deciding::Deed;
 use super::metrics::{Asked, Metrics, OfSource};
 use super::problem::Problem;
 use crate::config::Config;
 use crate::wiring::intake::Intake;
-use crate::wiring::{Actions, Notifier};
+use crate::wiring::{Actions, ChatIntake, Notifier};
 
 /// How many questions of people are worked on at once, and how many of each kind that the copilot asks by itself.
 /// Each kind has its own places: a storm of alerts must not keep a person waiting, nor an incident.
@@ -37,6 +39,8 @@ const OF_INBOX_AT_ONCE: usize = 1;
 pub enum Asker {
     /// A person.
     Person,
+    /// A person in the channel of an incident, who is not told to come again.
+    Channel,
     /// The copilot, in an incident that an alert opened or joined.
     Incident,
     /// The copilot, about an alert that waits.
@@ -79,6 +83,10 @@ pub struct Parts {
     pub notifier: Notifier,
     /// What can be done, and who may say so.
     pub actions: Actions,
+    /// The chat system, if there is one.
+    pub chat: Option<Arc<dyn ChatPort>>,
+    /// How what the chat system sends over HTTP is read.
+    pub chat_intake: Option<ChatIntake>,
 }
 
 /// What all routes share.
@@ -95,6 +103,8 @@ pub struct Service {
     pub followers: Arc<Semaphore>,
     /// Takes what was approved, to be carried out.
     pub deeds: mpsc::UnboundedSender<Deed>,
+    /// Takes what people asked for who spoke to the copilot.
+    pub errands: mpsc::UnboundedSender<Errand>,
     /// Ends everything.
     pub stop: CancellationToken,
     incidents: Mutex<Incidents>,
@@ -103,10 +113,19 @@ pub struct Service {
     of_inbox: Semaphore,
 }
 
+/// What a service wants done beside answering.
+pub struct Wanted {
+    /// Actions to be carried out.
+    pub deeds: mpsc::UnboundedReceiver<Deed>,
+    /// What people asked for who spoke to the copilot.
+    pub errands: mpsc::UnboundedReceiver<Errand>,
+}
+
 impl Service {
     /// A service of these parts, which ends with `stop`, and what it wants carried out.
-    pub fn new(parts: Parts, stop: CancellationToken) -> (Self, mpsc::UnboundedReceiver<Deed>) {
+    pub fn new(parts: Parts, stop: CancellationToken) -> (Self, Wanted) {
         let (deeds, to_do) = mpsc::unbounded_channel();
+        let (errands, to_run) = mpsc::unbounded_channel();
         let service = Service {
             parts,
             metrics: Metrics::new(),
@@ -114,13 +133,14 @@ impl Service {
             news: tokio::sync::watch::Sender::new(0),
             followers: Arc::new(Semaphore::new(FOLLOWERS)),
             deeds,
+            errands,
             stop,
             incidents: Mutex::default(),
             of_people: Semaphore::new(OF_PEOPLE_AT_ONCE),
             of_incidents: Semaphore::new(OF_INCIDENTS_AT_ONCE),
             of_inbox: Semaphore::new(OF_INBOX_AT_ONCE),
         };
-        (service, to_do)
+        (service, Wanted { deeds: to_do, errands: to_run })
     }
 
     /// Says that something was written: followers look, and the worker too.
@@ -170,7 +190,7 @@ impl Service {
         asker: Asker,
     ) -> Result<Answered, Problem> {
         let (turns, by) = match asker {
-            Asker::Person => (&self.of_people, "person"),
+            Asker::Person | Asker::Channel => (&self.of_people, "person"),
             Asker::Incident => (&self.of_incidents, "alert"),
             Asker::Inbox => (&self.of_inbox, "alert"),
         };

@@ -6,16 +6,22 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use hearback_core::Catalog;
+use hearback_core::action::{Action, CallHook};
 use hearback_core::approval::ApprovalPolicy;
+use hearback_core::freeze::same_environment;
 use hearback_core::ports::{ActionExecutor, ConnectorError, FreezeSource, RevertPreview, SignalSource};
 use hearback_core::target::Limits;
 use hearback_engine::approval::ApprovalDesk;
-use hearback_engine::proposing::{Proposer, ProposingRule, RollbackWay};
+use hearback_engine::next_steps::NextSteps;
+use hearback_engine::proposing::{Proposer, ProposingRule, Rollback, RollbackWay};
 use hearback_engine::recovery::RecoveryDesk;
 use hearback_git::{CommitAuthor, GitReverts, PASSED_ON, RevertOptions};
+use hearback_github::GithubActions;
+use hearback_hook::{HookExecutor, HookOptions, SigningSecret};
 use hearback_record::Record;
 
 use crate::config::actions::RevertsSection;
+use crate::config::serve::HookSection;
 use crate::config::{Config, Repository};
 use crate::output::Usage;
 
@@ -31,6 +37,8 @@ pub struct Actions {
     reverts: Vec<Arc<dyn RevertPreview>>,
     ways: Vec<Arc<dyn RollbackWay>>,
     freezes: Vec<Arc<dyn FreezeSource>>,
+    /// The repositories in which pull requests may be opened.
+    pulls: Vec<String>,
     /// This run of the program.
     runner: String,
 }
@@ -46,14 +54,25 @@ pub fn actions(config: &Config) -> Result<Actions> {
         executors.push(repository.clone());
         reverts.push(repository);
     }
+    let mut ways: Vec<Arc<dyn RollbackWay>> = Vec::new();
+    for section in &config.serve.hooks {
+        let hook = hook(section).with_context(|| format!("[[hook]] {}", section.name))?;
+        executors.push(Arc::new(hook));
+        ways.push(Arc::new(ByHook(section.clone())));
+    }
+    for github in super::live::github_actions(config)? {
+        ways.push(Arc::new(ByGithub(Arc::clone(&github))));
+        executors.push(github);
+    }
     Ok(Actions {
+        pulls: super::live::opening_pull_requests(config),
         policy: config.actions.policy.clone(),
         catalog: config.catalog.clone(),
         limits: config.actions.limits,
         rule: config.actions.rule.clone(),
         executors,
         reverts,
-        ways: Vec::new(),
+        ways,
         freezes: super::freezes(config)?,
         runner: runner()?,
     })
@@ -80,6 +99,11 @@ impl Actions {
         Proposer { ways: &self.ways, reverts: &self.reverts, targets: record, rule: &self.rule }
     }
 
+    /// What is to be proposed after what was done.
+    pub fn next_steps<'a>(&'a self, record: &'a dyn Record) -> NextSteps<'a> {
+        NextSteps { record, pulls: &self.pulls, expires_after: self.rule.expires_after }
+    }
+
     /// Who looks whether actions helped.
     pub fn recovery<'a>(
         &'a self,
@@ -96,7 +120,7 @@ impl Actions {
     }
 
     /// What would do an action of this kind.
-    pub fn executor_of(&self, action: &hearback_core::action::Action) -> Option<&Arc<dyn ActionExecutor>> {
+    pub fn executor_of(&self, action: &Action) -> Option<&Arc<dyn ActionExecutor>> {
         self.executors.iter().find(|executor| executor.supports(action))
     }
 
@@ -104,6 +128,52 @@ impl Actions {
     pub fn count(&self) -> usize {
         self.executors.len()
     }
+}
+
+/// Rollouts that a program of ours takes back.
+struct ByHook(HookSection);
+
+impl RollbackWay for ByHook {
+    fn action(&self, rollback: &Rollback<'_>) -> Option<Action> {
+        let HookSection { name, services, environments, .. } = &self.0;
+        let there = |known: &String| same_environment(known, rollback.environment);
+        let is_there = environments.is_empty() || environments.iter().any(there);
+        // One request changes one service: what touches several is not for a hook.
+        let [service] = rollback.services else { return None };
+        let is_its = services.is_empty() || services.contains(service);
+        (is_there && is_its).then(|| {
+            Action::CallHook(CallHook {
+                hook: name.clone(),
+                service: service.clone(),
+                environment: rollback.environment.to_owned(),
+                from: rollback.from.to_owned(),
+                to: rollback.to.to_owned(),
+            })
+        })
+    }
+}
+
+/// Rollouts that GitHub takes back.
+struct ByGithub(Arc<GithubActions>);
+
+impl RollbackWay for ByGithub {
+    fn action(&self, rollback: &Rollback<'_>) -> Option<Action> {
+        let is_its = rollback.rollout.source.as_str() == format!("github:{}", self.0.repository_name());
+        if !is_its {
+            return None;
+        }
+        self.0.redeploy(rollback.environment, rollback.from, rollback.to)
+    }
+}
+
+fn hook(section: &HookSection) -> Result<HookExecutor> {
+    let (url, secret) = (section.url.read()?, section.secret.read()?);
+    let secret = SigningSecret::new(&secret).map_err(|error| Usage(format!("secret: {error}")))?;
+    let made = HookExecutor::new(HookOptions::new(&section.name, &url, secret));
+    made.map_err(|error| match error {
+        ConnectorError::NotUsable(says) => Usage(says).into(),
+        other => other.into(),
+    })
 }
 
 /// No two runs of the program have the same name.

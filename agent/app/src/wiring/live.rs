@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use hearback_core::action::RedeployBy;
 use hearback_core::ports::{ChangeSource, ConnectorError, SignalSource};
 use hearback_core::time::parse_length;
 use hearback_github::{
-    DeployWorkflow, GithubChangeSource, GithubOptions, Pattern, Slug, Token, WebhookRules, WebhookSecret,
+    DeployWorkflow, GithubActions, GithubChangeSource, GithubOptions, Pattern, RedeployWay, Slug, Token,
+    WebhookRules, WebhookSecret,
 };
 use hearback_http::{Credentials, HttpClient, HttpError, HttpOptions, Limits};
 use hearback_prometheus::{PrometheusOptions, PrometheusSignalSource};
@@ -17,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::intake::{GithubIntake, Intake};
-use crate::config::serve::{GithubSection, PrometheusSection, TelemetryPlace};
+use crate::config::serve::{GithubSection, PrometheusSection, RedeploySection, TelemetryPlace};
 use crate::config::{Config, in_home};
 use crate::output::Usage;
 use crate::serve::Telemetry;
@@ -90,6 +92,10 @@ pub fn github_names(config: &Config) -> Vec<String> {
 
 fn github(section: &GithubSection) -> Result<GithubChangeSource> {
     let slug: Slug = section.repository.parse().map_err(usage)?;
+    GithubChangeSource::new(slug, &name_here(section), github_options(section)?).map_err(usage)
+}
+
+fn github_options(section: &GithubSection) -> Result<GithubOptions> {
     let mut options = GithubOptions { deploy_workflows: workflows(section)?, ..GithubOptions::default() };
     if let Some(api) = &section.api {
         options.base_url.clone_from(api);
@@ -97,7 +103,45 @@ fn github(section: &GithubSection) -> Result<GithubChangeSource> {
     if let Some(token) = &section.token {
         options.token = Some(Token::new(&token.read()?).map_err(usage)?);
     }
-    GithubChangeSource::new(slug, &name_here(section), options).map_err(usage)
+    Ok(options)
+}
+
+/// What can be done on GitHub, by the repositories' names here.
+///
+/// # Errors
+/// [`Usage`]: a section can't be used.
+pub fn github_actions(config: &Config) -> Result<Vec<Arc<GithubActions>>> {
+    let wants = |section: &&GithubSection| section.open_pull_requests || !section.redeploy.is_empty();
+    let actions = |section: &GithubSection| -> Result<Arc<GithubActions>> {
+        let slug: Slug = section.repository.parse().map_err(usage)?;
+        let ways = section.redeploy.iter().map(way).collect::<Result<_>>()?;
+        let made = GithubActions::new(slug, &name_here(section), github_options(section)?, ways);
+        Ok(Arc::new(made.map_err(usage).with_context(|| format!("[[github]] {}", section.repository))?))
+    };
+    config.serve.github.iter().filter(wants).map(actions).collect()
+}
+
+/// The repositories in which pull requests may be opened.
+pub fn opening_pull_requests(config: &Config) -> Vec<String> {
+    config.serve.github.iter().filter(|section| section.open_pull_requests).map(name_here).collect()
+}
+
+fn way(section: &RedeploySection) -> Result<RedeployWay> {
+    let by = match (&section.workflow, &section.branch) {
+        (None, None) if section.inputs.is_empty() => {
+            RedeployBy::Deployment { task: section.task.clone().unwrap_or_else(|| "deploy".into()) }
+        }
+        (Some(file), Some(branch)) if section.task.is_none() => RedeployBy::Workflow {
+            file: file.clone(),
+            branch: branch.clone(),
+            inputs: section.inputs.clone(),
+        },
+        _ => {
+            let says = "[[github.redeploy]] takes a workflow with its branch and inputs, or a task, not both";
+            return Err(Usage(says.into()).into());
+        }
+    };
+    Ok(RedeployWay { environment: section.environment.clone(), by })
 }
 
 fn workflows(section: &GithubSection) -> Result<Vec<DeployWorkflow>> {

@@ -48,11 +48,41 @@ pub enum Heeded {
 }
 
 impl HearingDesk<'_> {
-    /// Takes what was heard. A delivery that was taken before has no effect.
+    /// Takes what was heard. A delivery that was taken before has no effect. `incidents` is brought up to date as far as
+    /// that is needed.
     ///
     /// # Errors
     /// The record is away; then the delivery may be sent again.
     pub async fn hear(
+        &self,
+        heard: &Heard,
+        incidents: &mut Incidents,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        let here = bound(incidents, &heard.channel).map(|incident| incident.id.clone());
+        match &here {
+            Some(id) => incidents.refresh_one(self.record, id).await?,
+            None => incidents.refresh(self.record).await?,
+        }
+        let is_bound = bound(incidents, &heard.channel).is_some();
+        match &heard.what {
+            // The message's own id makes it one entry, however often it is delivered.
+            HeardWhat::Said { .. } if is_bound => {}
+            HeardWhat::Said { to_us: false, .. } => return Ok(Heeded::Nothing),
+            // The rest is never repeated by the chat system, but by people who saw nothing happen.
+            _ if !self.is_new(heard, now).await? => return Ok(Heeded::Nothing),
+            _ => {}
+        }
+        // What is written is written on the condition that nobody wrote in between: else it is looked at anew.
+        loop {
+            match self.take(heard, incidents, now).await {
+                Err(RecordError::Conflict { .. }) => incidents.refresh(self.record).await?,
+                taken => return taken,
+            }
+        }
+    }
+
+    async fn take(
         &self,
         heard: &Heard,
         incidents: &Incidents,
@@ -61,7 +91,6 @@ impl HearingDesk<'_> {
         let here = bound(incidents, &heard.channel);
         match &heard.what {
             HeardWhat::Said { text, to_us, message, .. } => match here {
-                // The message's own id makes it one entry, however often it is delivered.
                 Some(incident) => {
                     let to = if *to_us { Addressee::Copilot } else { Addressee::Everybody };
                     // Nobody's words are written down before everybody was told that they are.
@@ -80,13 +109,8 @@ impl HearingDesk<'_> {
                     }
                     self.write(incident, incidents, what, heard, now).await
                 }
-                None if *to_us && self.is_new(heard, now).await? => {
-                    Ok(Heeded::Ask(text.as_untrusted().to_owned(), self.identity(heard)))
-                }
-                None => Ok(Heeded::Nothing),
+                None => Ok(Heeded::Ask(text.as_untrusted().to_owned(), self.identity(heard))),
             },
-            // What follows is never repeated by the chat system, but by people who saw nothing happen.
-            _ if !self.is_new(heard, now).await? => Ok(Heeded::Nothing),
             HeardWhat::Command { name, text } => {
                 self.command(meant(name, text.as_untrusted()), heard, (here, incidents), now).await
             }

@@ -15,10 +15,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::changes::log;
+use crate::serve::channel::hear;
 use crate::serve::doors::{Everywhere, InPath, Raw, Send};
 use crate::serve::metrics::Taken;
 use crate::serve::problem::Problem;
 use crate::serve::service::Service;
+use crate::wiring::SentByChat;
 use crate::wiring::intake::SentAlert;
 
 /// How long a delivery is remembered: GitHub lets people send one again for three days.
@@ -118,4 +120,40 @@ pub async fn github(
     let forget_before = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
     service.parts.record.mark_delivered(&sender, &delivery.id, now, forget_before).await?;
     Ok(Json(Delivered { new: receipt.count_new(), repeated: false }))
+}
+
+/// A delivery of the chat system: that one is configured, and that it says signed, is known before a body is read.
+pub struct KnownChat;
+
+impl FromRequestParts<Arc<Service>> for KnownChat {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
+        let intake = service.parts.chat_intake.as_ref();
+        intake.ok_or_else(|| Problem::missing(NO_CHAT))?.knows(&parts.headers)?;
+        Ok(KnownChat)
+    }
+}
+
+impl OperationInput for KnownChat {}
+
+/// What is said where no chat system is configured to send here.
+const NO_CHAT: &str = "no chat system sends here; set [slack] signing_secret, or use its Socket Mode";
+
+/// Takes what Slack sends: events, commands, clicks. Its signature is its token. Answered once it is durable.
+pub async fn slack(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    _known: KnownChat,
+    Raw(body): Raw,
+) -> Result<String, Problem> {
+    let intake = service.parts.chat_intake.as_ref().ok_or_else(|| Problem::missing(NO_CHAT))?;
+    match intake.take(&headers, &body, Timestamp::now())? {
+        SentByChat::Challenge(text) => Ok(text),
+        SentByChat::Nothing => Ok(String::new()),
+        SentByChat::Heard(heard) => {
+            hear(&service, *heard).await?;
+            Ok(String::new())
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hearback_core::action::{Action, IdempotencyKey, Outcome};
 use hearback_core::approval::{
@@ -159,9 +160,10 @@ impl ApprovalDesk<'_> {
         if self.executor_of(&proposal.action).is_none() {
             return noted("nothing is configured here that can do it".to_owned()).await;
         }
+        let runner = self.next_attempt();
         let lease = Lease {
             proposal: proposal.id.clone(),
-            runner: self.runner.to_owned(),
+            runner: runner.clone(),
             until: now.checked_add(LEASED_FOR).unwrap_or(now),
         };
         let target = proposal.action.target();
@@ -177,14 +179,9 @@ impl ApprovalDesk<'_> {
         };
         let drafts = vec![note(None), draft(now, Actor::hearback(), started)];
         if let Err(error) = self.append(&incident.id, head, drafts).await {
-            // Whoever was first may be another attempt of this very run: then the lease is theirs and they give it back.
-            let give_back = Step::GiveBack { proposal: proposal.id.clone(), runner: self.runner.to_owned() };
-            let is_started = matches!(error, RecordError::Conflict { .. })
-                && self.fold(&incident.id).await.is_ok_and(|(incident, _)| {
-                    incident.proposals.get(&proposal.id).is_some_and(|seen| seen.started_at.is_some())
-                });
             // An append that may have been written must not free the target: its lease runs out by itself.
-            if matches!(error, RecordError::Conflict { .. }) && !is_started {
+            if matches!(error, RecordError::Conflict { .. }) {
+                let give_back = Step::GiveBack { proposal: proposal.id.clone(), runner };
                 self.targets.step_target(&target, &give_back, now).await?.ok();
             }
             return Err(error);
@@ -298,6 +295,13 @@ impl ApprovalDesk<'_> {
             settled.push((proposal.id.clone(), outcome));
         }
         Ok(settled)
+    }
+
+    /// The name under which an attempt to start an action holds its lease. No two attempts share one, so that the one
+    /// that was too late gives back its own lease and never that of an action which is being done.
+    fn next_attempt(&self) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        format!("{} #{}", self.runner, COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
     fn executor_of(&self, action: &Action) -> Option<&Arc<dyn ActionExecutor>> {

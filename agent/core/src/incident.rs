@@ -63,6 +63,8 @@ pub struct SeenProposal {
     pub started_at: Option<Timestamp>,
     /// Who approved it then.
     pub approved_by: Vec<String>,
+    /// The decision that broke the glass, if it was started by one.
+    pub glass: Option<MadeDecision>,
     /// How its action ended, and when.
     pub outcome: Option<(Timestamp, Outcome)>,
     /// Whether it helped, as last looked at.
@@ -252,12 +254,14 @@ impl Incident {
                     seen.decisions.push(MadeDecision { decision, by, at });
                 }
             }
-            Happening::ActionStarted { proposal, by, .. } => {
+            Happening::ActionStarted { proposal, by, glass_broken, .. } => {
                 if let Some(seen) = self.proposals.get_mut(&proposal)
                     && seen.started_at.is_none()
                 {
                     seen.started_at = Some(entry.happened_at);
                     seen.approved_by = by;
+                    // It is written as one unit with the decision that let it be done.
+                    seen.glass = seen.decisions.last().filter(|_| glass_broken).cloned();
                 }
             }
             Happening::ActionFinished { proposal, outcome } => {
@@ -318,6 +322,7 @@ impl Incident {
             denied: Vec::new(),
             started_at: None,
             approved_by: Vec::new(),
+            glass: None,
             outcome: None,
             recovery: None,
         });

@@ -1,9 +1,10 @@
 # Hearback. `make` alone lists the targets; each installs what it lacks, after saying what and why.
 
-# What `make torture` repeats and how long it fuzzes each parser, and what `make bench` measures on: a clone with
+# What `make torture` repeats, how many races it runs and how long it fuzzes each parser, and what `make bench` measures on: a clone with
 # 100,000 commits or more, as of then.
 ROUNDS ?= 50
 APPENDS ?= 10000
+RACES ?= 200
 FUZZ_SECONDS ?= 60
 BENCH_REPO ?=
 BENCH_UNTIL ?=
@@ -70,9 +71,11 @@ backtest: setup ## ask the report half of the public rollbacks and write eval/RE
 		--half report --only-symptoms --no-misses --report target/results.md
 	@cat eval/about-results.md target/results.md > eval/RESULTS.md
 
-torture: setup-torture ## kill the record while it writes, then fuzz every parser: ROUNDS=50 APPENDS=10000 FUZZ_SECONDS=60
+torture: setup-torture ## kill the record and the approvals while they write, fuzz every parser: ROUNDS, APPENDS, RACES, FUZZ_SECONDS
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \
 		cargo nextest run --workspace --locked --test crash --profile torture --test-threads 1
+	@HEARBACK_TORTURE_ROUNDS="$(RACES)" \
+		cargo nextest run -p hearback-e2e --locked --test exactly_once --profile torture --test-threads 1
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run
 
 scenarios: setup ## write the bundled incidents anew from their scenarios

@@ -28,6 +28,9 @@ use crate::incidents::load;
 const EXECUTE_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 /// How long a target is leased: long enough that an action's end is written down before somebody else begins.
 const LEASED_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How soon after its start an action must begin: what remains of the lease is enough for an executor that takes twice its
+/// time, and for writing down how it ended.
+const BEGIN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// How long a source of freezes may take.
 const FREEZES_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 /// How long it is tried to find out what became of an action whose end nobody heard.
@@ -207,6 +210,10 @@ impl ApprovalDesk<'_> {
         let Started { approved, at } = started;
         let (id, action) = (approved.proposal().clone(), approved.action().clone());
         let outcome = match self.executor_of(&action) {
+            // The machine slept, or the work lay in a queue: by now somebody else may work on the target.
+            _ if clock().duration_since(at) > BEGIN_WITHIN => {
+                Outcome::Failed { why: "its turn came too late, so nothing was done".into() }
+            }
             Some(executor) => {
                 // The executor keeps its own time; this is for one that does not.
                 let grace = EXECUTE_WITHIN.unsigned_abs() * 2;

@@ -245,6 +245,59 @@ async fn whatever_await_of_a_press_is_the_last_the_action_is_done_at_most_once_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_settled_is_only_looked_at() {
+    for (story, ran) in
+        run_all(Story::all(false).into_iter().map(|story| (story, (None, None))).collect()).await
+    {
+        let expect: &[&str] = match (story.press, story.ending) {
+            (_, Ending::DoneUnheard | Ending::NotDoneUnheard) => &["end", "notice"],
+            (Press::Glass, _) => &["notice", "target"],
+            _ => &["target"],
+        };
+        assert_eq!(ran.second, expect, "{story:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_that_was_too_late_takes_no_lease_away_from_the_one_that_was_not() {
+    let shelf = Shelf::new().await;
+    let rules = Rules::new(1, Limits::default());
+    let room = Room::new(&shelf.record, 1, &[("shop", Ending::Done)], Sight::Clear, rules).await;
+    // Both are presses in one run. Each sleeps for a moment: one before its start is written, one before its write.
+    let [first, second] =
+        [3, 4].map(|call| room.process("a", &shelf.record, Some((call, Fault::StallsBefore))));
+    let press = |process: &Arc<Process>, who| {
+        let (process, decision) = (process.clone(), room.says(0, Decided::Approve));
+        async move { process.press(decision, who, at(2)).await.unwrap() }
+    };
+    let asleep = first.until_it_stalls(press(&first, "Ana")).await;
+    assert_eq!(first.calls().last(), Some(&"append"));
+    let other = second.until_it_stalls(press(&second, "Ben")).await;
+    for (process, work) in [(&first, asleep), (&second, other)] {
+        process.wake(at(2));
+        if let Some(work) = work {
+            work.await;
+        }
+    }
+    assert_eq!(all_that_is_wrong(&room, &BTreeSet::new(), at(3)).await, Vec::<String>::new());
+    assert_eq!(room.deployer.did().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_is_written_to_without_a_pause_is_said_and_leaves_the_target_free() {
+    let shelf = Shelf::new().await;
+    let rules = Rules::new(1, Limits::default());
+    let room = Room::new(&shelf.record, 1, &[("shop", Ending::Done)], Sight::Clear, rules).await;
+    let process = room.process("a", &shelf.record, None);
+    (0..50).for_each(|_| process.interrupt());
+    let error = process.press(room.says(0, Decided::Approve), "Ana", at(2)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the record of INC-1 is written to without a pause; try again");
+    assert_eq!(all_that_is_wrong(&room, &BTreeSet::new(), at(2)).await, Vec::<String>::new());
+    let came = process.press(room.says(0, Decided::Approve), "Ana", at(2)).await.unwrap();
+    assert_eq!(came, Pressed::Ended(Ending::Done.outcome()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_press_that_sleeps_for_ten_minutes_at_any_await_does_no_harm_when_it_wakes() {
     let mut runs = Vec::new();
     for (story, calls) in undisturbed(is_long()).await {

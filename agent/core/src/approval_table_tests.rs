@@ -19,7 +19,7 @@ enum Policy {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Time {
     ClockIsBehind,
-    InTime,
+    Open,
     Expired,
 }
 
@@ -72,9 +72,9 @@ enum Quorum {
 /// Who rejected it before.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Rejected {
-    ByNobody,
-    ByBen,
-    ByAStranger,
+    Nobody,
+    Ben,
+    AStranger,
 }
 
 /// What is known of the target.
@@ -113,7 +113,7 @@ fn expected(cell: Cell) -> &'static str {
         (cell.policy == Policy::None, "no policy"),
         (cell.progress == Progress::Started, "started"),
         (cell.progress == Progress::Unknown, "unreadable"),
-        (cell.rejected == Rejected::ByBen || (says == Says::Reject && is_person), "rejected"),
+        (cell.rejected == Rejected::Ben || (says == Says::Reject && is_person), "rejected"),
         (cell.time == Time::ClockIsBehind, "clock is behind"),
         (cell.time == Time::Expired, "expired"),
         (cell.only_outsiders, "only outsiders"),
@@ -234,9 +234,9 @@ fn decide(cell: Cell, papers: &mut Papers, base: &ApprovalPolicy) -> Result<Appr
         MadeDecision { decision, by: Actor::Person(by.into()), at: after(5) }
     };
     let before = match cell.rejected {
-        Rejected::ByNobody => None,
-        Rejected::ByBen => Some(said("Ben", Decided::Reject, "no", digest)),
-        Rejected::ByAStranger => Some(said("Mallory", Decided::Reject, "no", digest)),
+        Rejected::Nobody => None,
+        Rejected::Ben => Some(said("Ben", Decided::Reject, "no", digest)),
+        Rejected::AStranger => Some(said("Mallory", Decided::Reject, "no", digest)),
     };
     let second = match quorum {
         Quorum::TwoAndBenDid => Some(said("Ben", Decided::Approve, "", digest)),
@@ -267,7 +267,7 @@ fn decide(cell: Cell, papers: &mut Papers, base: &ApprovalPolicy) -> Result<Appr
     };
     let now = match cell.time {
         Time::ClockIsBehind => after(4),
-        Time::InTime => after(29),
+        Time::Open => after(29),
         Time::Expired => after(30),
     };
     approve(&facts, &policy, now)
@@ -304,7 +304,7 @@ fn cell(mut number: usize) -> Cell {
         policy: pick(left, &[Policy::None, Policy::OfOtherActions, Policy::Fits]),
         progress: pick(left, &[Progress::Waiting, Progress::Started, Progress::Unknown]),
         digest_fits: pick(left, &[true, false]),
-        time: pick(left, &[Time::ClockIsBehind, Time::InTime, Time::Expired]),
+        time: pick(left, &[Time::ClockIsBehind, Time::Open, Time::Expired]),
         who: pick(left, &[Who::Ana, Who::Cleo, Who::Dora, Who::DoraCommands, Who::Eve]),
         says: pick(left, &[Says::Approve, Says::Glass, Says::GlassWithoutReason, Says::Reject]),
         asked: pick(left, &[Asked::Another, Asked::Themselves, Asked::ThemselvesAndTheRuleLets]),
@@ -323,7 +323,7 @@ fn cell(mut number: usize) -> Cell {
                 Quorum::TwoAndBenApprovedOtherWords,
             ],
         ),
-        rejected: pick(left, &[Rejected::ByNobody, Rejected::ByBen, Rejected::ByAStranger]),
+        rejected: pick(left, &[Rejected::Nobody, Rejected::Ben, Rejected::AStranger]),
         only_outsiders: pick(left, &[true, false]),
     }
 }

@@ -12,9 +12,11 @@
 mod check;
 mod deployer;
 mod every_await;
+mod ports;
 mod process;
 mod racing;
 mod room;
+mod stories;
 
 /// A number from the environment.
 fn setting(name: &str, default: u64) -> u64 {

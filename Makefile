@@ -1,9 +1,10 @@
 # Hearback. `make` alone lists the targets; each installs what it lacks, after saying what and why.
 
-# What `make torture` repeats and how long it fuzzes each parser, and what `make bench` measures on: a clone with
+# What `make torture` repeats, how many races it runs and how long it fuzzes each parser, and what `make bench` measures on: a clone with
 # 100,000 commits or more, as of then.
 ROUNDS ?= 50
 APPENDS ?= 10000
+RACES ?= 200
 FUZZ_SECONDS ?= 60
 BENCH_REPO ?=
 BENCH_UNTIL ?=
@@ -21,7 +22,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint setup-torture demo install test lint bench backtest torture scenarios picture
+.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants demo install test lint bench backtest torture mutants scenarios picture
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ setup-tests:
 
 setup-torture:
 	@.ci/setup torture
+
+setup-mutants:
+	@.ci/setup mutants
 
 demo: setup ## build, then replay the bundled incident; no key, no account, no network
 	@cargo build --locked --bin hearback
@@ -70,10 +74,24 @@ backtest: setup ## ask the report half of the public rollbacks and write eval/RE
 		--half report --only-symptoms --no-misses --report target/results.md
 	@cat eval/about-results.md target/results.md > eval/RESULTS.md
 
-torture: setup-torture ## kill the record while it writes, then fuzz every parser: ROUNDS=50 APPENDS=10000 FUZZ_SECONDS=60
+torture: setup-torture ## kill the record and the approvals while they write, fuzz every parser: ROUNDS, APPENDS, RACES, FUZZ_SECONDS
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \
 		cargo nextest run --workspace --locked --test crash --profile torture --test-threads 1
+	@HEARBACK_TORTURE_ROUNDS="$(RACES)" \
+		cargo nextest run -p hearback-e2e --locked --test exactly_once --profile torture --test-threads 1
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run
+
+# cargo-mutants works in a copy outside of this folder and builds there. A copy's target must be its own: where others build
+# in a shared one, a test waits for them, and what waits too long counts as found. Both halves run; either fails the target.
+MUTANTS := env -u CARGO_TARGET_DIR cargo mutants --no-shuffle -j1
+mutants: setup-mutants ## change the code of approvals in every small way and fail if no test notices one (an hour)
+	@mkdir -p target/mutants/core target/mutants/desk
+	@ended=0; \
+	$(MUTANTS) --output target/mutants/core -p hearback-core \
+		-f agent/core/src/approval.rs -f agent/core/src/target.rs -f agent/core/src/action.rs || ended=1; \
+	$(MUTANTS) --output target/mutants/desk -f agent/engine/src/approval.rs --test-package hearback-engine,hearback-e2e \
+		-- --lib --test approval --test exactly_once || ended=1; \
+	exit $$ended
 
 scenarios: setup ## write the bundled incidents anew from their scenarios
 	@cargo run --quiet --locked -p hearback-testkit --bin write-scenarios -- --write

@@ -543,5 +543,8 @@ fn name_of(actor: &Actor) -> Option<String> {
 }
 
 #[cfg(test)]
+#[path = "approval_table_tests.rs"]
+mod table;
+#[cfg(test)]
 #[path = "approval_tests.rs"]
 mod tests;

@@ -71,6 +71,8 @@ pub struct SeenProposal {
     pub started_at: Option<Timestamp>,
     /// Who approved it then.
     pub approved_by: Vec<String>,
+    /// The decision that broke the glass, if it was started by one.
+    pub glass: Option<MadeDecision>,
     /// How its action ended, and when.
     pub outcome: Option<(Timestamp, Outcome)>,
     /// Whether it helped, as last looked at.
@@ -266,12 +268,14 @@ impl Incident {
                     seen.decisions.push(MadeDecision { decision, by, at });
                 }
             }
-            Happening::ActionStarted { proposal, by, .. } => {
+            Happening::ActionStarted { proposal, by, glass_broken, .. } => {
                 if let Some(seen) = self.proposals.get_mut(&proposal)
                     && seen.started_at.is_none()
                 {
                     seen.started_at = Some(entry.happened_at);
                     seen.approved_by = by;
+                    // It is written as one unit with the decision that let it be done.
+                    seen.glass = seen.decisions.last().filter(|_| glass_broken).cloned();
                 }
             }
             Happening::ActionFinished { proposal, outcome } => {
@@ -333,6 +337,7 @@ impl Incident {
             rejected: false,
             started_at: None,
             approved_by: Vec::new(),
+            glass: None,
             outcome: None,
             recovery: None,
         });

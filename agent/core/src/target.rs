@@ -10,7 +10,7 @@ use crate::text::ExternalText;
 use crate::time::format_time;
 
 /// How long it is remembered how actions ended.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How much may be done to one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,8 @@ pub enum Step {
         /// By which run.
         runner: String,
     },
-    /// Says how an action ended, or, said again of the same one, what was learned since. Its lease ends.
+    /// Says how an action ended, and its lease ends. Said again of the same one it changes nothing, so that it can be
+    /// said again whenever it may have been lost; only whether it helped is learned later.
     End {
         /// How it ended.
         ended: Ended,
@@ -136,6 +137,11 @@ pub enum NotFree {
 }
 
 impl TargetState {
+    /// Whether it is known, and remembered, that the action of a proposal ended.
+    pub fn knows_end_of(&self, proposal: &ProposalId) -> bool {
+        self.ended.iter().any(|ended| ended.proposal == *proposal)
+    }
+
     /// The state after a step.
     ///
     /// # Errors
@@ -181,12 +187,15 @@ impl TargetState {
 
     fn end(&mut self, ended: &Ended, limits: Limits, now: Timestamp) {
         self.lease = self.lease.take().filter(|own| own.proposal != ended.proposal);
-        match self.ended.iter_mut().find(|other| other.proposal == ended.proposal) {
-            Some(known) => known.how = ended.how,
-            None => self.ended.push(ended.clone()),
-        }
         let old = now.checked_sub(REMEMBERED).unwrap_or(now);
         self.ended.retain(|ended| ended.at > old);
+        match self.ended.iter_mut().find(|other| other.proposal == ended.proposal) {
+            Some(known) if matches!(ended.how, End::Helped | End::DidNotHelp) => known.how = ended.how,
+            // A person may have looked since it was said first: it must not stop the target once more.
+            Some(_) => return,
+            None if ended.at <= old => return,
+            None => self.ended.push(ended.clone()),
+        }
         if ended.how == End::Unknown {
             self.stopped = Some(format!("nobody knows whether {} was done", ended.proposal));
             return;
@@ -312,6 +321,35 @@ mod tests {
         let three = [(0, end(1, 0, End::Helped)), (1, end(2, 1, End::Helped)), (2, end(3, 2, End::Helped))];
         check(&[three.to_vec(), vec![(59, take(4, "a", 59))]].concat(), many);
         check(&[three.to_vec(), vec![(60, take(4, "a", 60))]].concat(), "free");
+    }
+
+    #[test]
+    fn an_end_that_is_said_again_changes_nothing() {
+        let unknown = || end(1, 0, End::Unknown);
+        // Nobody has looked yet; somebody has.
+        let stopped = "no more actions on git:checkout:main until a person has looked: nobody knows whether INC-1.P1 \
+                       was done; then: hearback target reset";
+        check(&[(0, unknown()), (1, unknown()), (90, take(2, "a", 90))], stopped);
+        check(&[(0, unknown()), (1, Step::Reset), (2, unknown()), (90, take(2, "a", 90))], "free");
+        // What was learned since stands.
+        let did_not_help =
+            [(0, end(1, 0, End::Done)), (8, end(1, 8, End::DidNotHelp)), (9, end(1, 9, End::Done))];
+        let target = Target::nearest("git:checkout:main");
+        let after = |steps: &[(i64, Step)]| {
+            steps.iter().fold(TargetState::default(), |state, (minute, step)| {
+                state.after(&target, step, at(*minute)).unwrap()
+            })
+        };
+        let state = after(&did_not_help);
+        assert_eq!((state.ended.len(), state.ended[0].how), (1, End::DidNotHelp));
+        assert_eq!(state.ended[0].at, at(0), "it ended when it ended");
+        assert!(state.knows_end_of(&id(1)) && !state.knows_end_of(&id(2)));
+        // What was forgotten is not news.
+        let week = 7 * 24 * 60;
+        assert_eq!(after(&[(0, unknown()), (1, Step::Reset), (week, unknown())]), TargetState::default());
+        // Said again, it ends the lease of its own proposal and of no other.
+        let freed = after(&[(0, end(1, 0, End::Done)), (1, take(1, "b", 1)), (2, end(1, 0, End::Done))]);
+        assert_eq!(freed.lease, None);
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use hearback_core::action::{Action, IdempotencyKey, Outcome};
+use hearback_core::action::{Action, IdempotencyKey, Outcome, Proposal};
 use hearback_core::approval::{
     ApprovalPolicy, ApprovedAction, Decided, Decision, Denied, Facts, KnownFreezes, MadeDecision, approve,
 };
@@ -15,7 +16,7 @@ use hearback_core::incident::SeenProposal;
 use hearback_core::ports::{
     ActionExecutor, Expect, FreezeSource, Notice, Outbox, RecordError, RecordStore, TargetLedger, Trace,
 };
-use hearback_core::target::{End, Ended, Lease, Limits, Step};
+use hearback_core::target::{End, Ended, Lease, Limits, REMEMBERED, Step};
 use hearback_core::{
     Catalog, ExternalText, Happening, Incident, IncidentId, ProposalId, ServiceName, Window,
 };
@@ -27,6 +28,9 @@ use crate::incidents::load;
 const EXECUTE_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 /// How long a target is leased: long enough that an action's end is written down before somebody else begins.
 const LEASED_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How soon after its start an action must begin: what remains of the lease is enough for an executor that takes twice its
+/// time, and for writing down how it ended.
+const BEGIN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 /// How long a source of freezes may take.
 const FREEZES_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 /// How long it is tried to find out what became of an action whose end nobody heard.
@@ -100,7 +104,7 @@ impl ApprovalDesk<'_> {
     /// Takes a decision that `by` made, whose identity the caller has verified. It is written down in any case.
     ///
     /// # Errors
-    /// [`NotTaken`]; then nothing was written.
+    /// [`NotTaken`]. Where the record failed it may have been written all the same; [`ApprovalDesk::settle`] finds out.
     pub async fn decide(&self, decision: Decision, by: Actor, now: Timestamp) -> Result<Ruling, NotTaken> {
         let no_such = || NotTaken::NoSuchProposal(decision.proposal.clone());
         let id = decision.proposal.incident().ok_or_else(no_such)?;
@@ -159,9 +163,10 @@ impl ApprovalDesk<'_> {
         if self.executor_of(&proposal.action).is_none() {
             return noted("nothing is configured here that can do it".to_owned()).await;
         }
+        let runner = self.next_attempt();
         let lease = Lease {
             proposal: proposal.id.clone(),
-            runner: self.runner.to_owned(),
+            runner: runner.clone(),
             until: now.checked_add(LEASED_FOR).unwrap_or(now),
         };
         let target = proposal.action.target();
@@ -177,23 +182,18 @@ impl ApprovalDesk<'_> {
         };
         let drafts = vec![note(None), draft(now, Actor::hearback(), started)];
         if let Err(error) = self.append(&incident.id, head, drafts).await {
-            // Whoever was first may be another attempt of this very run: then the lease is theirs and they give it back.
-            let give_back = Step::GiveBack { proposal: proposal.id.clone(), runner: self.runner.to_owned() };
-            let is_started = matches!(error, RecordError::Conflict { .. })
-                && self.fold(&incident.id).await.is_ok_and(|(incident, _)| {
-                    incident.proposals.get(&proposal.id).is_some_and(|seen| seen.started_at.is_some())
-                });
             // An append that may have been written must not free the target: its lease runs out by itself.
-            if matches!(error, RecordError::Conflict { .. }) && !is_started {
+            if matches!(error, RecordError::Conflict { .. }) {
+                let give_back = Step::GiveBack { proposal: proposal.id.clone(), runner };
                 self.targets.step_target(&target, &give_back, now).await?.ok();
             }
             return Err(error);
         }
-        if approved.glass_broken() {
-            let why = decision.why.for_people(200);
-            let by = made.by.for_people();
-            let text = format!("{by} broke the glass in {}: {}: {why}", incident.id, proposal.action.says());
-            self.tell(&format!("glass {}", proposal.id), text, now).await?;
+        // What was started is handed over whatever comes; what can't be told now is told by `settle`.
+        if approved.glass_broken()
+            && let Err(error) = self.tell_of_glass(proposal, &made).await
+        {
+            tracing::warn!(proposal = %proposal.id, %error, "that the glass was broken could not be told yet");
         }
         Ok(Ruling::Started(Box::new(Started { approved, at: now })))
     }
@@ -210,6 +210,10 @@ impl ApprovalDesk<'_> {
         let Started { approved, at } = started;
         let (id, action) = (approved.proposal().clone(), approved.action().clone());
         let outcome = match self.executor_of(&action) {
+            // The machine slept, or the work lay in a queue: by now somebody else may work on the target.
+            _ if clock().duration_since(at) > BEGIN_WITHIN => {
+                Outcome::Failed { why: "its turn came too late, so nothing was done".into() }
+            }
             Some(executor) => {
                 // The executor keeps its own time; this is for one that does not.
                 let grace = EXECUTE_WITHIN.unsigned_abs() * 2;
@@ -233,38 +237,51 @@ impl ApprovalDesk<'_> {
     ) -> Result<Outcome, RecordError> {
         let no_such = || RecordError::Refused(format!("there is no proposal {id}"));
         let incident_id = id.incident().ok_or_else(no_such)?;
-        let outcome = loop {
+        let (at, outcome) = loop {
             let (incident, head) = self.fold(&incident_id).await?;
             let seen = incident.proposals.get(id).ok_or_else(no_such)?;
-            if let Some((_, known)) = &seen.outcome {
+            if let Some(known) = &seen.outcome {
                 break known.clone();
             }
             let what = Happening::ActionFinished { proposal: id.clone(), outcome: outcome.clone() };
             match self.append(&incident_id, head, vec![draft(now, Actor::hearback(), what)]).await {
-                Ok(()) => break outcome,
+                Ok(()) => break (now, outcome),
                 Err(RecordError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }
         };
-        let how = match &outcome {
+        self.close(id, action, &outcome, at, now).await?;
+        Ok(outcome)
+    }
+
+    /// Frees the target of an action that ended, and tells people what they must look at. Done again it changes nothing.
+    async fn close(
+        &self,
+        id: &ProposalId,
+        action: &Action,
+        outcome: &Outcome,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RecordError> {
+        let how = match outcome {
             Outcome::Done(_) => End::Done,
             Outcome::NotAsExpected { .. } | Outcome::Failed { .. } => End::Failed,
             Outcome::Unknown { .. } => End::Unknown,
         };
-        let step = Step::End { ended: Ended { proposal: id.clone(), at: now, how }, limits: self.limits };
+        let step = Step::End { ended: Ended { proposal: id.clone(), at, how }, limits: self.limits };
         self.targets.step_target(&action.target(), &step, now).await?.ok();
-        if let Outcome::Unknown { why } = &outcome {
+        if let Outcome::Unknown { why } = outcome {
             let text = format!(
                 "A person must look: nobody knows whether {id} was done ({}): {why}. It is not tried again.",
                 action.says()
             );
-            self.tell(&format!("unknown {id}"), text, now).await?;
+            self.tell(&format!("unknown {id}"), text, at).await?;
         }
-        Ok(outcome)
+        Ok(())
     }
 
-    /// Finds out what became of actions whose end nobody heard, because the program that did them was killed. None of
-    /// them is done again.
+    /// Finds out what became of actions whose end nobody heard, because the program that did them was killed; none of
+    /// them is done again. What a killed program wrote down and did not come to tell is told.
     ///
     /// # Errors
     /// The record is away; what was not done is done by the next call.
@@ -275,29 +292,72 @@ impl ApprovalDesk<'_> {
     ) -> Result<Vec<(ProposalId, Outcome)>, RecordError> {
         let mut settled = Vec::new();
         for seen in incidents.flat_map(|incident| incident.proposals.values()) {
-            let Some(started_at) = seen.started_at.filter(|_| seen.is_under_way()) else { continue };
-            let since = now.duration_since(started_at);
-            if since <= LEASED_FOR {
-                continue;
+            let Some(started_at) = seen.started_at else { continue };
+            if let Some(made) = seen.glass.as_ref().filter(|_| is_news(started_at, now)) {
+                self.tell_of_glass(&seen.proposal, made).await?;
             }
-            let proposal = &seen.proposal;
-            let digest = proposal.digest().map_err(|error| RecordError::Refused(error.to_string()))?;
-            let key = IdempotencyKey::of(&proposal.id, &digest);
-            let found = match self.executor_of(&proposal.action) {
-                Some(executor) => executor.look(&proposal.action, &key, EXECUTE_WITHIN).await,
-                None => Ok(Trace::NotFound("nothing is configured here that could look".into())),
-            };
-            let why = "the program that did it ended before it said how";
-            let outcome = match found {
-                Ok(Trace::Done(receipt)) => Outcome::Done(receipt),
-                Ok(Trace::NotFound(says)) => Outcome::Unknown { why: format!("{why}; {says}") },
-                Err(_) if since <= LOOK_FOR => continue,
-                Err(error) => Outcome::Unknown { why: format!("{why}, and it can't be looked at: {error}") },
-            };
-            let outcome = self.finish(&proposal.id, &proposal.action, outcome, now).await?;
-            settled.push((proposal.id.clone(), outcome));
+            match &seen.outcome {
+                Some((at, outcome)) => self.close_again(&seen.proposal, outcome, *at, now).await?,
+                None => {
+                    let outcome = self.find_end(&seen.proposal, started_at, now).await?;
+                    settled.extend(outcome.map(|outcome| (seen.proposal.id.clone(), outcome)));
+                }
+            }
         }
         Ok(settled)
+    }
+
+    /// Closes what was written down as ended by a program that may have been killed right after.
+    async fn close_again(
+        &self,
+        proposal: &Proposal,
+        outcome: &Outcome,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), RecordError> {
+        if !is_news(at, now) {
+            return Ok(());
+        }
+        // A look at the target is cheaper than a write; it does not say whether people were told of an unknown end.
+        let is_unknown = matches!(outcome, Outcome::Unknown { .. });
+        if !is_unknown && self.targets.target(&proposal.action.target()).await?.knows_end_of(&proposal.id) {
+            return Ok(());
+        }
+        self.close(&proposal.id, &proposal.action, outcome, at, now).await
+    }
+
+    /// Looks what became of an action that was started and has no end yet; none if it may still be under way.
+    async fn find_end(
+        &self,
+        proposal: &Proposal,
+        started_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Outcome>, RecordError> {
+        let since = now.duration_since(started_at);
+        if since <= LEASED_FOR {
+            return Ok(None);
+        }
+        let digest = proposal.digest().map_err(|error| RecordError::Refused(error.to_string()))?;
+        let key = IdempotencyKey::of(&proposal.id, &digest);
+        let found = match self.executor_of(&proposal.action) {
+            Some(executor) => executor.look(&proposal.action, &key, EXECUTE_WITHIN).await,
+            None => Ok(Trace::NotFound("nothing is configured here that could look".into())),
+        };
+        let why = "the program that did it ended before it said how";
+        let outcome = match found {
+            Ok(Trace::Done(receipt)) => Outcome::Done(receipt),
+            Ok(Trace::NotFound(says)) => Outcome::Unknown { why: format!("{why}; {says}") },
+            Err(_) if since <= LOOK_FOR => return Ok(None),
+            Err(error) => Outcome::Unknown { why: format!("{why}, and it can't be looked at: {error}") },
+        };
+        self.finish(&proposal.id, &proposal.action, outcome, now).await.map(Some)
+    }
+
+    /// The name under which an attempt to start an action holds its lease. No two attempts share one, so that the one
+    /// that was too late gives back its own lease and never that of an action which is being done.
+    fn next_attempt(&self) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        format!("{} #{}", self.runner, COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
     fn executor_of(&self, action: &Action) -> Option<&Arc<dyn ActionExecutor>> {
@@ -349,10 +409,21 @@ impl ApprovalDesk<'_> {
         self.record.append(id, Expect::Head(Some(head)), drafts).await.map(drop)
     }
 
+    async fn tell_of_glass(&self, proposal: &Proposal, made: &MadeDecision) -> Result<(), RecordError> {
+        let (id, by, why) = (&proposal.id, made.by.for_people(), made.decision.why.for_people(200));
+        let text = format!("{by} broke the glass for {id} ({}): {why}", proposal.action.says());
+        self.tell(&format!("glass {id}"), text, made.at).await
+    }
+
     async fn tell(&self, key: &str, text: String, now: Timestamp) -> Result<(), RecordError> {
         let notice = Notice { key: key.to_owned(), at: now, text: ExternalText::new(text), told_at: None };
         self.outbox.queue_notice(&notice).await.map(drop)
     }
+}
+
+/// Whether what happened then may not have been told yet. What is older was told, or everybody knows by now.
+fn is_news(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < REMEMBERED
 }
 
 fn draft(now: Timestamp, by: Actor, what: Happening) -> Draft {

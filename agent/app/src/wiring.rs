@@ -92,6 +92,7 @@ pub async fn service(config: Config) -> Result<Parts> {
     let notifier = live::notifier(&config)?;
     let actions = actions(&config)?;
     let (chat, chat_intake) = (chat::chat(&config)?, chat::chat_intake(&config)?);
+    let channels = chat::channels(&config)?;
     Ok(Parts {
         config,
         record,
@@ -103,6 +104,7 @@ pub async fn service(config: Config) -> Result<Parts> {
         actions,
         chat,
         chat_intake,
+        channels,
     })
 }
 

@@ -173,6 +173,11 @@ pub struct SlackSection {
     pub app_token: Option<Secret>,
     /// The signing secret, for what Slack sends over HTTP.
     pub signing_secret: Option<Secret>,
+    /// The channel of incidents that an alert opens: C…; without it they have none until somebody binds one.
+    pub channel: Option<String>,
+    /// The same for incidents of some services.
+    #[serde(default)]
+    pub channels: BTreeMap<ServiceName, String>,
     /// Where Slack's methods are; for tests.
     pub api: Option<String>,
 }

@@ -272,9 +272,13 @@ async fn speak_of(
 }
 
 async fn with_channel(service: &Service) -> Result<Vec<Incident>, Problem> {
+    let record = service.parts.record.as_ref();
     let mut incidents = service.incidents().lock().await;
-    incidents.refresh(service.parts.record.as_ref()).await?;
+    incidents.refresh(record).await?;
     let now = Timestamp::now();
+    if service.parts.channels.bind(record, &incidents, now).await? > 0 {
+        incidents.refresh(record).await?;
+    }
     let is_wanted = |incident: &&Incident| {
         let is_recent = match incident.state {
             State::Open => true,

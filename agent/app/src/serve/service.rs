@@ -13,6 +13,7 @@ use hearback_core::{Incident, IncidentId};
 use hearback_engine::alerts::AlertDesk;
 use hearback_engine::asking;
 use hearback_engine::calibration::Calibration;
+use hearback_engine::channel::hearing::Channels;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::incidents::Incidents;
 use hearback_engine::proposing::Weighed;
@@ -87,6 +88,8 @@ pub struct Parts {
     pub chat: Option<Arc<dyn ChatPort>>,
     /// How what the chat system sends over HTTP is read.
     pub chat_intake: Option<ChatIntake>,
+    /// The channels of incidents that nobody declared in one.
+    pub channels: Channels,
 }
 
 /// What all routes share.

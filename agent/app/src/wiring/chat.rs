@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::http::{HeaderMap, StatusCode, header};
+use hearback_core::ChannelId;
 use hearback_core::chat::{ChatPort, Heard};
+use hearback_engine::channel::hearing::Channels;
 use hearback_http::{HttpOptions, Secret};
 use hearback_slack::{
     Installation, Intake, IntakeRequest, SigningSecret, SlackChat, SlackIntake, SlackOptions, SlackSocket,
@@ -89,6 +91,23 @@ pub fn chat_socket(config: &Config) -> Result<Option<ChatSocket>> {
         options.http = HttpOptions::new(api);
     }
     Ok(Some(ChatSocket(SlackSocket::new(options).map_err(usage)?)))
+}
+
+/// The channels of incidents that an alert opens.
+///
+/// # Errors
+/// [`Usage`]: one of them can't be a channel.
+pub fn channels(config: &Config) -> Result<Channels> {
+    let Some(section) = &config.serve.slack else { return Ok(Channels::default()) };
+    let named = |id: &String| {
+        let named = ChannelId::new(format!("slack:{}:{id}", section.team));
+        named.map_err(|_| usage(format!("\"{id}\" is not the id of a channel, such as C024BE91L")))
+    };
+    let of_services = section.channels.iter().map(|(service, id)| Ok((service.clone(), named(id)?)));
+    Ok(Channels {
+        of_services: of_services.collect::<Result<_>>()?,
+        others: section.channel.as_ref().map(named).transpose()?,
+    })
 }
 
 fn installation(section: &SlackSection) -> Result<Installation> {

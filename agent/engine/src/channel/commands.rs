@@ -1,6 +1,6 @@
 //! What people type behind a slash. Pure: words in, what is meant or a sentence that helps out.
 
-use hearback_core::Severity;
+use hearback_core::{IncidentId, Severity};
 
 /// What is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Meant {
         /// What it is called.
         title: String,
     },
+    /// `/incident bind INC-3`: this channel shall be that incident's.
+    Bind(IncidentId),
     /// `/incident status`.
     Status,
     /// `/incident resolve HOW`.
@@ -22,8 +24,9 @@ pub enum Meant {
     Help(&'static str),
 }
 
-const HELP: &str =
-    "Say /incident declare [SEV-2] what fails, /incident status, or /incident resolve what ended it.";
+const HELP: &str = "Say /incident declare [SEV-2] what fails, /incident bind INC-3, /incident status, or /incident resolve \
+                    what ended it.";
+const BIND: &str = "Say which incident this channel is of: /incident bind INC-3.";
 const DECLARE: &str =
     "Say what fails: /incident declare SEV-2 checkout answers 500. SEV-1 is the worst, SEV-5 nothing yet.";
 const RESOLVE: &str = "Say in a few words what ended it: /incident resolve rolled back checkout.";
@@ -38,6 +41,10 @@ pub fn meant(name: &str, text: &str) -> Meant {
     let rest = rest.trim();
     match verb.to_ascii_lowercase().as_str() {
         "declare" => declare(rest),
+        "bind" => match IncidentId::new(rest.to_ascii_uppercase()) {
+            Ok(id) => Meant::Bind(id),
+            Err(_) => Meant::Help(BIND),
+        },
         "status" | "" => Meant::Status,
         "resolve" if rest.is_empty() => Meant::Help(RESOLVE),
         "resolve" => Meant::Resolve(rest.to_owned()),
@@ -81,6 +88,8 @@ mod tests {
         check("incident", "declare sev9 checkout", Meant::Help(DECLARE));
         check("incident", "declare SEV-1", Meant::Help(DECLARE));
         check("incident", "declare", Meant::Help(DECLARE));
+        check("incident", "bind inc-3", Meant::Bind(IncidentId::numbered(3)));
+        check("incident", "bind the channel", Meant::Help(BIND));
         check("incident", "status", Meant::Status);
         check("incident", "", Meant::Status);
         check("incident", "resolve  rolled back", Meant::Resolve("rolled back".into()));

@@ -1,13 +1,15 @@
 //! What is heard from a chat system, as entries and as things to do. A person is whom the policy says they are; what they are
 //! called in the chat is for people and decides nothing. It must not know how what is to be done is done.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hearback_core::approval::{ApprovalPolicy, Decided, Decision};
 use hearback_core::chat::{Heard, HeardWhat, Press};
 use hearback_core::entry::{Actor, Draft};
 use hearback_core::happening::Addressee;
 use hearback_core::ids::{MessageId, SourceName};
 use hearback_core::ports::{DeliveryLog, Expect, RecordError, RecordStore, Recorded};
-use hearback_core::{ChannelId, ExternalText, Happening, Incident, IncidentId};
+use hearback_core::{ChannelId, ExternalText, Happening, Incident, IncidentId, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 
 use super::commands::{Meant, meant};
@@ -162,11 +164,15 @@ impl HearingDesk<'_> {
                     services: Vec::new(),
                     impact_since: None,
                 };
-                let name = ExternalText::new(heard.channel.as_str());
-                let bound = Happening::ChannelBound { channel: heard.channel.clone(), name };
+                let bound = channel_bound(&heard.channel);
                 let drafts = vec![draft(declared, by.clone(), now), draft(bound, by, now)];
                 Heeded::Written(open_incident(self.record, drafts).await?.incident)
             }
+            (Meant::Bind(_), Some(incident)) => Heeded::Reply(vec![words::line(format!(
+                "This channel is of {} already; an incident has one channel, and a channel one incident.",
+                incident.id
+            ))]),
+            (Meant::Bind(id), None) => self.bind(&id, heard, incidents, now).await?,
             (Meant::Status, Some(incident)) => Heeded::Reply(words::status(incident, now)),
             (Meant::Resolve(how), Some(incident)) => {
                 let what = Happening::Resolved { how: ExternalText::new(how) };
@@ -176,6 +182,30 @@ impl HearingDesk<'_> {
                 "This channel is of no incident. /incident declare SEV-2 what fails makes it one.",
             )]),
         })
+    }
+
+    /// Makes this channel an incident's. What the incident holds will be read here: only who is known may do that.
+    async fn bind(
+        &self,
+        id: &IncidentId,
+        heard: &Heard,
+        incidents: &Incidents,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        let says = |text: String| Ok(Heeded::Reply(vec![words::line(text)]));
+        if self.policy.in_chat(&heard.by).is_none() {
+            return says("Only people of the policy may bind a channel; ask one of them.".to_owned());
+        }
+        match incidents.open().find(|incident| incident.id == *id) {
+            None => says(format!("There is no open incident {id}.")),
+            Some(Incident { channel: Some(bound), .. }) => {
+                says(format!("{id} has the channel {} already.", bound.channel()))
+            }
+            Some(incident) => {
+                let what = channel_bound(&heard.channel);
+                self.write(incident, incidents, what, heard, now).await
+            }
+        }
     }
 
     async fn pressed(
@@ -277,6 +307,53 @@ impl HearingDesk<'_> {
             Some(person) => ExternalText::new(person.name.as_str()),
             None => ExternalText::new(heard.by.as_str()),
         })
+    }
+}
+
+fn channel_bound(channel: &ChannelId) -> Happening {
+    Happening::ChannelBound { channel: channel.clone(), name: ExternalText::new(channel.as_str()) }
+}
+
+/// The channels of incidents that nobody declared in one: by service, and one for all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Channels {
+    /// Of incidents of these services.
+    pub of_services: BTreeMap<ServiceName, ChannelId>,
+    /// Of all others.
+    pub others: Option<ChannelId>,
+}
+
+impl Channels {
+    /// Binds open incidents without a channel to the one that is theirs, unless another open incident has it: a channel is
+    /// of one incident. Says how many it bound.
+    ///
+    /// # Errors
+    /// The record is away; the next call does it.
+    pub async fn bind(
+        &self,
+        record: &dyn RecordStore,
+        incidents: &Incidents,
+        now: Timestamp,
+    ) -> Result<usize, RecordError> {
+        let mut taken: BTreeSet<ChannelId> = BTreeSet::new();
+        let bound = incidents.open().filter_map(|incident| incident.channel.as_ref());
+        taken.extend(bound.map(|bound| bound.channel().clone()));
+        let mut count = 0;
+        for incident in incidents.open().filter(|incident| incident.channel.is_none()) {
+            let of_service = incident.services.iter().find_map(|service| self.of_services.get(service));
+            let Some(channel) = of_service.or(self.others.as_ref()) else { continue };
+            if !taken.insert(channel.clone()) {
+                continue;
+            }
+            let drafts = vec![draft(channel_bound(channel), Actor::hearback(), now)];
+            match record.append(&incident.id, Expect::Head(incidents.head(&incident.id)), drafts).await {
+                Ok(_) => count += 1,
+                // Somebody wrote in between; the next call looks again.
+                Err(RecordError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(count)
     }
 }
 

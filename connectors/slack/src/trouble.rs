@@ -86,6 +86,7 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
         | "restricted_action_thread_locked" => refused(format!(
             "the workspace does not let the copilot post there ({code}); ask an admin to allow it"
         )),
+        "user_not_in_channel" => refused("whoever asked is not in the channel any more".to_owned()),
         "message_not_found" | "thread_not_found" => {
             refused("the message is gone; somebody has deleted it".to_owned())
         }

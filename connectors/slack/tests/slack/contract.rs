@@ -1,7 +1,5 @@
 //! What Slack asks of a request: which token, which content type, which body, and which scopes the app must have.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 pub const TEAM: &str = "T024BE7LD";
@@ -27,6 +25,7 @@ const READS: &[&str] = &["channels:history", "groups:history", "metadata.message
 pub const METHODS: &[Method] = &[
     Method { name: "auth.test", token: BOT_TOKEN, content_type: FORM, scopes: &[] },
     Method { name: "chat.postMessage", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
+    Method { name: "chat.postEphemeral", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
     Method { name: "chat.update", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
     Method { name: "conversations.history", token: BOT_TOKEN, content_type: FORM, scopes: READS },
     Method { name: "conversations.replies", token: BOT_TOKEN, content_type: FORM, scopes: READS },
@@ -34,11 +33,25 @@ pub const METHODS: &[Method] = &[
     Method { name: "apps.connections.open", token: APP_TOKEN, content_type: FORM, scopes: &[] },
 ];
 
+/// The schemas, by name; read when this is compiled, so that other crates' tests can use them too.
+const SCHEMAS: &[(&str, &str)] = &[
+    ("ack", include_str!("../schemas/ack.json")),
+    ("apps.connections.open", include_str!("../schemas/apps.connections.open.json")),
+    ("auth.test", include_str!("../schemas/auth.test.json")),
+    ("blocks", include_str!("../schemas/blocks.json")),
+    ("chat.postEphemeral", include_str!("../schemas/chat.postEphemeral.json")),
+    ("chat.postMessage", include_str!("../schemas/chat.postMessage.json")),
+    ("chat.update", include_str!("../schemas/chat.update.json")),
+    ("conversations.history", include_str!("../schemas/conversations.history.json")),
+    ("conversations.replies", include_str!("../schemas/conversations.replies.json")),
+    ("manifest", include_str!("../schemas/manifest.json")),
+];
+
 /// The schema of this name.
 pub fn schema(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemas");
     let read = |name: &str| -> Value {
-        serde_json::from_str(&std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()).unwrap()
+        let text = SCHEMAS.iter().find(|(known, _)| *known == name).unwrap().1;
+        serde_json::from_str(text).unwrap()
     };
     let mut schema = read(name);
     schema["$defs"] = read("blocks");

@@ -51,6 +51,7 @@ struct Inside {
     asked: Vec<(String, Value)>,
     broken: Vec<String>,
     messages: Vec<Value>,
+    whispers: Vec<Value>,
     tickets: BTreeSet<String>,
     opened: u64,
     /// What the next sockets greet with instead of hello.
@@ -138,6 +139,11 @@ impl Fake {
     /// The messages that stand in channels.
     pub fn messages(&self) -> Vec<Value> {
         self.inside().messages.clone()
+    }
+
+    /// What was said to one person alone.
+    pub fn whispers(&self) -> Vec<Value> {
+        self.inside().whispers.clone()
     }
 
     /// Somebody else's message, or one that we can't have posted.
@@ -276,6 +282,10 @@ async fn serve(State((inside, socket_host)): State<(Shared, String)>, request: R
             "team_id": TEAM, "user_id": BOT_USER, "bot_id": "B1"})
         }
         "chat.postMessage" => post(inside, &asked),
+        "chat.postEphemeral" => {
+            inside.whispers.push(asked.clone());
+            json!({"ok": true, "message_ts": format!("1795442400.{:06}", 900_000 + inside.whispers.len())})
+        }
         "chat.update" => update(inside, &asked),
         "apps.connections.open" => {
             inside.opened += 1;

@@ -1,7 +1,7 @@
 //! Finding a message whose post had no answer, so that it is never there twice.
 
 use hearback_core::MessageId;
-use hearback_core::chat::{ChatError, ChatMessage, ChatPort as _, Posted};
+use hearback_core::chat::{ChatError, ChatMessage, ChatPort as _};
 use hearback_slack::SlackChat;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::fake::{Fake, Trouble};
 use super::{AMPLE, channel, chat, now, says};
 
 /// What a caller does: posts; looks if it is unclear; posts again if it is not there.
-async fn bring(chat: &SlackChat, message: &ChatMessage) -> Posted {
+async fn bring(chat: &SlackChat, message: &ChatMessage) -> MessageId {
     for _ in 0..5 {
         match chat.post(&channel(), message, SignedDuration::from_millis(400)).await {
             Ok(posted) => return posted,
@@ -32,7 +32,7 @@ async fn a_post_that_was_taken_without_an_answer_is_found_and_not_doubled() {
         let fake = Fake::start().await;
         fake.trouble("chat.postMessage", trouble);
         let posted = bring(&chat(&fake), &says("k", "x")).await;
-        assert_eq!(posted.message.as_str(), "1795442400.000001");
+        assert_eq!(posted.as_str(), "1795442400.000001");
         assert_eq!(fake.messages().len(), 1);
         assert_eq!(fake.called(), ["chat.postMessage", "conversations.history"]);
         fake.assert_kept_the_contract();

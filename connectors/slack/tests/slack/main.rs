@@ -11,6 +11,7 @@ mod look;
 mod manifest;
 mod outside;
 mod posting;
+mod replying;
 mod sent;
 mod socket;
 

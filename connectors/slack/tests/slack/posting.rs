@@ -1,7 +1,7 @@
 //! Posting and changing: what goes out, and what is said of each failure.
 
-use hearback_core::chat::{ChatError, ChatPort as _, Posted};
-use hearback_core::{ChannelId, MessageId};
+use hearback_core::MessageId;
+use hearback_core::chat::{ChatError, ChatPort as _};
 use hearback_http::Secret;
 use hearback_slack::{Installation, SlackChat, SlackOptions, identify};
 use jiff::SignedDuration;
@@ -17,8 +17,7 @@ async fn a_message_is_posted_once_with_its_key_in_its_thread() {
     let mut message = says("INC-17.answer.4", "Likely the deploy of checkout.");
     message.thread = Some(MessageId::new("1795442100.000200").unwrap());
     let posted = chat(&fake).post(&channel(), &message, AMPLE).await.unwrap();
-    assert_eq!(posted.message.as_str(), "1795442400.000001");
-    assert_eq!(posted.channel, *channel().channel());
+    assert_eq!(posted.as_str(), "1795442400.000001");
     let sent = fake.last();
     assert_eq!(sent["thread_ts"], "1795442100.000200");
     assert_eq!(sent["metadata"]["event_payload"]["key"], "INC-17.answer.4");
@@ -31,15 +30,15 @@ async fn an_update_stands_where_the_message_stood() {
     let fake = Fake::start().await;
     let chat = chat(&fake);
     let posted = chat.post(&channel(), &says("a", "Looking…"), AMPLE).await.unwrap();
-    chat.update(&posted, &says("b", "Likely the deploy of checkout."), AMPLE).await.unwrap();
+    chat.update(&channel(), &posted, &says("b", "Likely the deploy of checkout."), AMPLE).await.unwrap();
     let messages = fake.messages();
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0]["text"], "Likely the deploy of checkout.");
     // The key it was posted with is the one it is found by.
     assert_eq!(messages[0]["metadata"]["event_payload"]["key"], "a");
     fake.assert_kept_the_contract();
-    let gone = Posted { message: MessageId::new("1795442400.000099").unwrap(), ..posted };
-    let error = chat.update(&gone, &says("c", "x"), AMPLE).await.unwrap_err();
+    let gone = MessageId::new("1795442400.000099").unwrap();
+    let error = chat.update(&channel(), &gone, &says("c", "x"), AMPLE).await.unwrap_err();
     assert_eq!(error.to_string(), "the chat system refused: the message is gone; somebody has deleted it");
 }
 
@@ -125,9 +124,8 @@ async fn a_pause_that_slack_asked_for_is_kept_by_everybody_and_for_that_channel_
     assert_eq!(fake.called(), ["chat.postMessage"]);
     let other = bound_to(&format!("slack:{TEAM}:C0OTHER"));
     chat.post(&other, &says("k", "x"), AMPLE).await.unwrap();
-    let posted =
-        Posted { channel: other.channel().clone(), message: MessageId::new("1795442400.000001").unwrap() };
-    chat.update(&posted, &says("k", "y"), AMPLE).await.unwrap();
+    let posted = MessageId::new("1795442400.000001").unwrap();
+    chat.update(&other, &posted, &says("k", "y"), AMPLE).await.unwrap();
     // A pause of a second ends, and then it is posted: nothing was dropped.
     fake.trouble("chat.postMessage", Trouble::Busy(Some("1")));
     let third = bound_to(&format!("slack:{TEAM}:C0THIRD"));
@@ -150,10 +148,9 @@ async fn a_channel_of_another_workspace_or_system_is_never_asked_for() {
         let expect =
             format!("the chat system refused: {other} is no channel of the workspace {TEAM}; bind another");
         assert_eq!(error.to_string(), expect);
-        let posted =
-            Posted { channel: ChannelId::new(other).unwrap(), message: MessageId::new("1.000001").unwrap() };
+        let posted = MessageId::new("1.000001").unwrap();
         assert!(matches!(
-            chat(&fake).update(&posted, &says("k", "x"), AMPLE).await,
+            chat(&fake).update(&bound_to(other), &posted, &says("k", "x"), AMPLE).await,
             Err(ChatError::Refused(_))
         ));
     }

@@ -79,17 +79,24 @@ impl Workspace {
 
     /// What stands in the channel, as people see it.
     pub fn told(&self) -> String {
+        self.seen(|text| text.to_owned())
+    }
+
+    /// The first line of each message: what does not hang on how fast this machine is.
+    pub fn outline(&self) -> String {
+        self.seen(|text| text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    fn seen(&self, words: impl Fn(&str) -> String) -> String {
         let messages = self.fake.messages();
         let seen = messages.iter().map(|message| {
             let thread = if message.get("thread_ts").is_some() { "    ↳ " } else { "" };
             let buttons = labels(message);
-            let buttons = if buttons.is_empty() {
-                String::new()
-            } else {
-                format!("\n{thread}[{}]", buttons.join("] ["))
+            let buttons = match buttons.is_empty() {
+                true => String::new(),
+                false => format!("\n{thread}[{}]", buttons.join("] [")),
             };
-            let text = plain(message).replace('\n', &format!("\n{thread}"));
-            format!("{thread}{text}{buttons}\n")
+            format!("{thread}{}{buttons}\n", words(&plain(message)).replace('\n', &format!("\n{thread}")))
         });
         seen.collect::<Vec<_>>().join("\n")
     }

@@ -110,7 +110,10 @@ impl World {
         let asked = workspace.mention(service, ts, "what changed?")?;
         let answered = workspace.wait_for(|message| message["thread_ts"] == ts)?;
         let answered_within = asked.elapsed();
-        ensure!(answered_within < PATIENCE && plain(&answered).starts_with("Look here first"), "{answered:#}");
+        ensure!(
+            answered_within < PATIENCE && plain(&answered).starts_with("Look here first"),
+            "{answered:#}"
+        );
         workspace.write(service, "1795442300.000200", "rolling it back")?;
 
         // One click.
@@ -135,7 +138,8 @@ impl World {
         workspace.assert_kept_the_contract();
         let entries = home.run(["record", "show", "INC-1"])?.ok()?;
         ensure!(entries.contains("Ana Ruiz          rolling it back"), "{entries}");
-        Ok(without_accidents(&workspace.told(), home, bad.trim()))
+        ensure!(workspace.told().contains("Why: "), "{}", workspace.told());
+        Ok(without_accidents(&workspace.outline(), home, bad.trim()))
     }
 
     /// Waits until the server's branch holds a revert of the commit.

@@ -65,6 +65,7 @@ bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=
 	@cargo bench --locked -p hearback-record --bench append
 	@cargo bench --locked -p hearback-e2e --bench ask
 	@cargo bench --locked -p hearback-e2e --bench load
+	@cargo bench --locked -p hearback-e2e --bench channel
 
 backtest: setup ## ask the report half of the public rollbacks and write eval/RESULTS.md, where the data is present
 	@if [ ! -f "$(BACKTEST_CASES)" ] || [ -z "$(strip $(BACKTEST_REPOS))" ]; then \

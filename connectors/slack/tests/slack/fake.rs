@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -51,6 +51,10 @@ struct Inside {
     asked: Vec<(String, Value)>,
     broken: Vec<String>,
     messages: Vec<Value>,
+    /// When each message came.
+    came: Vec<Instant>,
+    /// Whether nobody is there, as far as anybody can tell.
+    is_away: bool,
     whispers: Vec<Value>,
     tickets: BTreeSet<String>,
     opened: u64,
@@ -141,6 +145,17 @@ impl Fake {
         self.inside().messages.clone()
     }
 
+    /// The messages that stand in channels, with when they came.
+    pub fn messages_in_time(&self) -> Vec<(Instant, Value)> {
+        let inside = self.inside();
+        inside.came.iter().copied().zip(inside.messages.iter().cloned()).collect()
+    }
+
+    /// From now on every call meets a server that is away, or no more.
+    pub fn set_away(&self, is_away: bool) {
+        self.inside().is_away = is_away;
+    }
+
     /// What was said to one person alone.
     pub fn whispers(&self) -> Vec<Value> {
         self.inside().whispers.clone()
@@ -148,6 +163,7 @@ impl Fake {
 
     /// Somebody else's message, or one that we can't have posted.
     pub fn put(&self, message: Value) {
+        self.inside().came.push(Instant::now());
         self.inside().messages.push(message);
     }
 
@@ -269,6 +285,9 @@ async fn serve(State((inside, socket_host)): State<(Shared, String)>, request: R
         Value::Object(fields)
     };
     let faults = contract::faults(&name, &asked);
+    if inside.lock().unwrap().is_away {
+        return reply(503, &json!({"ok": false, "error": "service_unavailable"}));
+    }
     let trouble = {
         let mut inside = inside.lock().unwrap();
         inside.broken.extend(faults);
@@ -341,6 +360,7 @@ fn post(inside: &mut Inside, asked: &Value) -> Value {
     (message["ts"], message["user"], message["app_id"], message["type"]) =
         (ts.clone().into(), BOT_USER.into(), APP.into(), "message".into());
     inside.messages.push(message);
+    inside.came.push(Instant::now());
     json!({"ok": true, "channel": asked["channel"], "ts": ts, "message": {"text": asked["text"]}})
 }
 

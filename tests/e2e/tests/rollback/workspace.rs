@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The workspace. It ends when it is dropped.
 pub struct Workspace {
-    fake: Fake,
+    pub fake: Fake,
     _runtime: Runtime,
 }
 
@@ -138,7 +138,7 @@ fn url_form(payload: &str) -> String {
 }
 
 /// Sends what happened, signed as Slack does.
-fn send(service: &Service, kind: &str, body: &str) -> Result<()> {
+pub fn send(service: &Service, kind: &str, body: &str) -> Result<()> {
     let timestamp = Timestamp::now().as_second().to_string();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes())?;
     mac.update(format!("v0:{timestamp}:{body}").as_bytes());

@@ -106,7 +106,7 @@ pub enum Step {
         /// How much may be done.
         limits: Limits,
     },
-    /// A person has looked.
+    /// A person has looked. A lease that has run out ends too.
     Reset,
 }
 
@@ -144,7 +144,10 @@ impl TargetState {
                 self.lease = self.lease.filter(|own| own.proposal != *proposal || own.runner != *runner);
             }
             Step::End { ended, limits } => self.end(ended, *limits, now),
-            Step::Reset => self.stopped = None,
+            Step::Reset => {
+                self.stopped = None;
+                self.lease = self.lease.filter(|own| own.until > now);
+            }
         }
         Ok(self)
     }
@@ -245,6 +248,8 @@ mod tests {
         check(&[(0, take(1, "a", 0)), (1, give(1, "a")), (1, take(2, "b", 1))], "free");
         check(&[(0, take(1, "a", 0)), (1, give(1, "b")), (1, take(2, "b", 1))], held);
         check(&[(0, take(1, "a", 0)), (1, give(2, "a")), (1, take(2, "b", 1))], held);
+        // A person's look ends no lease that still holds.
+        check(&[(0, take(1, "a", 0)), (9, Step::Reset), (9, take(2, "b", 9))], held);
         // The end of another action leaves the lease alone.
         check(&[(0, take(1, "a", 0)), (1, end(2, 1, End::Helped)), (2, take(3, "b", 2))], held);
     }
@@ -309,6 +314,14 @@ mod tests {
         let three = [(0, end(1, 0, End::Helped)), (1, end(2, 1, End::Helped)), (2, end(3, 2, End::Helped))];
         check(&[three.to_vec(), vec![(59, take(4, "a", 59))]].concat(), many);
         check(&[three.to_vec(), vec![(60, take(4, "a", 60))]].concat(), "free");
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_ends_when_a_person_has_looked() {
+        let target = Target::nearest("git:checkout:main");
+        let leased = TargetState::default().after(&target, &take(1, "a", 0), at(0)).unwrap();
+        let after = |minute| leased.clone().after(&target, &Step::Reset, at(minute)).unwrap().lease;
+        assert_eq!((after(9).is_some(), after(10)), (true, None));
     }
 
     #[test]

@@ -358,7 +358,8 @@ mod tests {
         let target = Target::nearest("git:checkout:main");
         let week = 7 * 24 * 60;
         let old = TargetState::default().after(&target, &end(1, 0, End::Failed), at(0)).unwrap();
-        let new = old.after(&target, &end(2, week, End::Failed), at(week)).unwrap();
-        assert_eq!((new.ended.len(), new.stopped), (1, None));
+        let after = |minute| old.clone().after(&target, &end(2, minute, End::Failed), at(minute)).unwrap();
+        assert_eq!((after(week).ended.len(), after(week).stopped), (1, None));
+        assert_eq!((after(week - 1).ended.len(), after(week - 1).stopped.is_some()), (2, true));
     }
 }

@@ -102,11 +102,12 @@ async fn an_action_that_was_left_behind_holds_its_target_until_it_is_known_how_i
     let stopped = format!("no more actions on {TARGET} until a person has looked");
     let leased = format!("{TARGET} is being worked on for INC-3.P1");
     let found = || Trace::Done(Receipt { says: "found".into(), link: None, inverse: None, made: None });
-    // What is written down of it, what a look finds, when another incident wants its target, and what it is told.
+    /// What is written down of it, what a look finds, when another incident wants its target, and what it is told.
+    type Case<'a> = (Option<Happening>, fn() -> Trace, i64, &'a str);
     let finished =
         |outcome| Happening::ActionFinished { proposal: ProposalId::new("INC-3.P1").unwrap(), outcome };
     let unknown = finished(Outcome::Unknown { why: "the connection broke".into() });
-    let cases: [(Option<Happening>, fn() -> Trace, i64, &str); 6] = [
+    let cases: [Case<'_>; 6] = [
         (None, not_found, 6, &leased),
         (None, not_found, 7, &waits),
         (None, not_found, 9, &stopped),

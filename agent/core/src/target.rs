@@ -299,12 +299,14 @@ mod tests {
             &[(0, end(1, 0, End::Unknown)), (90, take(2, "a", 90))],
             &stopped("nobody knows whether INC-1.P1 was done"),
         );
-        let strict = Limits { an_hour: 9, strikes: 1 };
-        let ended = Ended { proposal: id(1), at: at(0), how: End::Failed };
-        check(
-            &[(0, Step::End { ended, limits: strict }), (90, take(2, "a", 90))],
-            &stopped("the last action failed or did not help"),
-        );
+        let strictly = |strikes, how| {
+            let ended = Ended { proposal: id(1), at: at(0), how };
+            [(0, Step::End { ended, limits: Limits { an_hour: 9, strikes } }), (90, take(2, "a", 90))]
+        };
+        for strikes in [0, 1] {
+            check(&strictly(strikes, End::Failed), &stopped("the last action failed or did not help"));
+            check(&strictly(strikes, End::Done), "free");
+        }
     }
 
     #[test]

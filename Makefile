@@ -82,16 +82,18 @@ torture: setup-torture ## kill the record and the approvals while they write, fu
 		cargo nextest run -p hearback-e2e --locked --test exactly_once --profile torture --test-threads 1
 	@FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run
 
-# cargo-mutants works in a copy outside of this folder and builds there. A copy's target must be its own: where others build
-# in a shared one, a test waits for them, and what waits too long counts as found. Both halves run; either fails the target.
-MUTANTS := env -u CARGO_TARGET_DIR cargo mutants --no-shuffle -j1
+# cargo-mutants works in a copy outside of this folder. It builds in a place of its own: where others build too, a test waits
+# for them, and what waits too long counts as found. Each half runs; if one fails, so does the target.
+MUTANTS := CARGO_TARGET_DIR="$(CURDIR)/target/mutants/build" cargo mutants --no-shuffle -j1
+DESK_TESTS := --lib --test=approval --test=exactly_once
 mutants: setup-mutants ## change the code of approvals in every small way and fail if no test notices one (an hour)
 	@mkdir -p target/mutants/core target/mutants/desk
 	@ended=0; \
 	$(MUTANTS) --output target/mutants/core -p hearback-core \
 		-f agent/core/src/approval.rs -f agent/core/src/target.rs -f agent/core/src/action.rs || ended=1; \
-	$(MUTANTS) --output target/mutants/desk -f agent/engine/src/approval.rs --test-package hearback-engine,hearback-e2e \
-		-- --lib --test approval --test exactly_once || ended=1; \
+	cargo nextest run --locked -p hearback-engine -p hearback-e2e $(DESK_TESTS) || exit 1; \
+	$(MUTANTS) --output target/mutants/desk -f agent/engine/src/approval.rs --baseline skip --timeout 240 \
+		--test-package hearback-engine,hearback-e2e $(addprefix --cargo-arg=,$(DESK_TESTS)) || ended=1; \
 	exit $$ended
 
 scenarios: setup ## write the bundled incidents anew from their scenarios

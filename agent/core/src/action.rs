@@ -465,6 +465,9 @@ mod tests {
         assert_eq!(key("INC-1.P1", b"a"), key("INC-1.P1", b"a"));
         assert_ne!(key("INC-1.P1", b"a"), key("INC-1.P2", b"a"));
         assert_ne!(key("INC-1.P1", b"a"), key("INC-1.P1", b"b"));
-        assert!(key("INC-1.P1", b"a").as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+        let text = key("INC-1.P1", b"a");
+        assert_eq!(serde_json::json!(text.as_str()), serde_json::to_value(&text).unwrap());
+        assert_eq!(text.as_str().strip_prefix("hearback-").map(str::len), Some(64));
+        assert!(text.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
     }
 }

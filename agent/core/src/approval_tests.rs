@@ -176,6 +176,12 @@ fn any_doubt_is_a_refusal() {
     check("the clock of this machine is behind the record; set it right", |case| case.now = after(-1));
     check("the clock of this machine is behind the record; set it right", |case| case.now = after(4));
     check("by Ana", |case| case.now = after(5));
+    let decided_at = |case: &mut Case, minute| {
+        case.decisions[0].at = after(minute);
+        case.now = after(minute);
+    };
+    check("the clock of this machine is behind the record; set it right", |case| decided_at(case, -1));
+    check("by Ana", |case| decided_at(case, 0));
     check("nobody approved it yet", |case| case.decisions.clear());
     check("nobody approved it yet", |case| {
         case.decisions.iter_mut().for_each(|made| made.by = Actor::hearback());
@@ -401,6 +407,7 @@ fn for_each_service_the_first_rule_that_fits_counts() {
     let only = |what: &str| {
         rule(&format!(r#"{{"actions": ["revert_commit", "call_hook"], "groups": ["leads"], {what}}}"#))
     };
+    assert_eq!(rule(any).approvals, 1, "one, unless the rule says more");
     let leads = "Ana may not approve it; who may: group leads";
     let with = |case: &mut Case, first: Rule| case.policy.rules = vec![first, rule(any)];
     let touching = |case: &mut Case, services: &[&str]| {

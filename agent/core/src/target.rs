@@ -118,7 +118,7 @@ pub enum Step {
         /// How much may be done.
         limits: Limits,
     },
-    /// A person has looked.
+    /// A person has looked. A lease that has run out ends too.
     Reset,
 }
 
@@ -156,7 +156,10 @@ impl TargetState {
                 self.lease = self.lease.filter(|own| own.proposal != *proposal || own.runner != *runner);
             }
             Step::End { ended, limits } => self.end(ended, *limits, now),
-            Step::Reset => self.stopped = None,
+            Step::Reset => {
+                self.stopped = None;
+                self.lease = self.lease.filter(|own| own.until > now);
+            }
         }
         Ok(self)
     }
@@ -257,6 +260,8 @@ mod tests {
         check(&[(0, take(1, "a", 0)), (1, give(1, "a")), (1, take(2, "b", 1))], "free");
         check(&[(0, take(1, "a", 0)), (1, give(1, "b")), (1, take(2, "b", 1))], held);
         check(&[(0, take(1, "a", 0)), (1, give(2, "a")), (1, take(2, "b", 1))], held);
+        // A person's look ends no lease that still holds.
+        check(&[(0, take(1, "a", 0)), (9, Step::Reset), (9, take(2, "b", 9))], held);
         // The end of another action leaves the lease alone.
         check(&[(0, take(1, "a", 0)), (1, end(2, 1, End::Helped)), (2, take(3, "b", 2))], held);
     }
@@ -306,12 +311,14 @@ mod tests {
             &[(0, end(1, 0, End::Unknown)), (90, take(2, "a", 90))],
             &stopped("nobody knows whether INC-1.P1 was done"),
         );
-        let strict = Limits { an_hour: 9, strikes: 1 };
-        let ended = Ended { proposal: id(1), at: at(0), how: End::Failed };
-        check(
-            &[(0, Step::End { ended, limits: strict }), (90, take(2, "a", 90))],
-            &stopped("the last action failed or did not help"),
-        );
+        let strictly = |strikes, how| {
+            let ended = Ended { proposal: id(1), at: at(0), how };
+            [(0, Step::End { ended, limits: Limits { an_hour: 9, strikes } }), (90, take(2, "a", 90))]
+        };
+        for strikes in [0, 1] {
+            check(&strictly(strikes, End::Failed), &stopped("the last action failed or did not help"));
+            check(&strictly(strikes, End::Done), "free");
+        }
     }
 
     #[test]
@@ -321,6 +328,14 @@ mod tests {
         let three = [(0, end(1, 0, End::Helped)), (1, end(2, 1, End::Helped)), (2, end(3, 2, End::Helped))];
         check(&[three.to_vec(), vec![(59, take(4, "a", 59))]].concat(), many);
         check(&[three.to_vec(), vec![(60, take(4, "a", 60))]].concat(), "free");
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_ends_when_a_person_has_looked() {
+        let target = Target::nearest("git:checkout:main");
+        let leased = TargetState::default().after(&target, &take(1, "a", 0), at(0)).unwrap();
+        let after = |minute| leased.clone().after(&target, &Step::Reset, at(minute)).unwrap().lease;
+        assert_eq!((after(9).is_some(), after(10)), (true, None));
     }
 
     #[test]
@@ -357,7 +372,8 @@ mod tests {
         let target = Target::nearest("git:checkout:main");
         let week = 7 * 24 * 60;
         let old = TargetState::default().after(&target, &end(1, 0, End::Failed), at(0)).unwrap();
-        let new = old.after(&target, &end(2, week, End::Failed), at(week)).unwrap();
-        assert_eq!((new.ended.len(), new.stopped), (1, None));
+        let after = |minute| old.clone().after(&target, &end(2, minute, End::Failed), at(minute)).unwrap();
+        assert_eq!((after(week).ended.len(), after(week).stopped), (1, None));
+        assert_eq!((after(week - 1).ended.len(), after(week - 1).stopped.is_some()), (2, true));
     }
 }

@@ -18,7 +18,7 @@ use hearback_core::ports::{
 };
 use hearback_core::target::{End, Ended, Lease, Limits, REMEMBERED, Step};
 use hearback_core::{
-    Catalog, ExternalText, Happening, Incident, IncidentId, ProposalId, ServiceName, Window,
+    Catalog, ExternalText, Happening, Incident, IncidentId, ProposalId, ServiceName, Target, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -170,6 +170,12 @@ impl ApprovalDesk<'_> {
             until: now.checked_add(LEASED_FOR).unwrap_or(now),
         };
         let target = proposal.action.target();
+        if let Some(left) = self.left_behind(incident, &target, now).await? {
+            return noted(format!(
+                "{target} was worked on for {left}, and how that ended is being found out; wait, then look again"
+            ))
+            .await;
+        }
         let take = Step::Take { lease, limits: self.limits };
         if let Err(not_free) = self.targets.step_target(&target, &take, now).await? {
             return noted(not_free.to_string()).await;
@@ -351,6 +357,37 @@ impl ApprovalDesk<'_> {
             Err(error) => Outcome::Unknown { why: format!("{why}, and it can't be looked at: {error}") },
         };
         self.finish(&proposal.id, &proposal.action, outcome, now).await.map(Some)
+    }
+
+    /// An action on a target that was started and of which nobody said how it ended, although no lease of it holds any
+    /// more: the program that did it was killed. Until [`ApprovalDesk::settle`] knows more, nothing else is done there.
+    async fn left_behind(
+        &self,
+        incident: &Incident,
+        target: &Target,
+        now: Timestamp,
+    ) -> Result<Option<ProposalId>, RecordError> {
+        let lease = self.targets.target(target).await?.lease;
+        if lease.as_ref().is_some_and(|lease| lease.until > now) {
+            return Ok(None);
+        }
+        let is_left = |seen: &&SeenProposal| seen.is_under_way() && seen.proposal.action.target() == *target;
+        if let Some(seen) = incident.proposals.values().find(is_left) {
+            return Ok(Some(seen.proposal.id.clone()));
+        }
+        // The last one may be another incident's.
+        let Some(last) = lease.map(|lease| lease.proposal) else { return Ok(None) };
+        let Some(its_incident) = last.incident() else { return Ok(None) };
+        let (its_incident, _) = self.fold(&its_incident).await?;
+        let Some(seen) = its_incident.proposals.get(&last) else { return Ok(None) };
+        if seen.is_under_way() {
+            return Ok(Some(last));
+        }
+        // It may have ended in a way that stops the target, and the program was killed before it said so.
+        if let Some((at, outcome)) = &seen.outcome {
+            self.close(&last, &seen.proposal.action, outcome, *at, now).await?;
+        }
+        Ok(None)
     }
 
     /// The name under which an attempt to start an action holds its lease. No two attempts share one, so that the one

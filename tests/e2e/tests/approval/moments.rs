@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hearback_core::action::{Action, IdempotencyKey, Outcome};
+use hearback_core::action::{Action, IdempotencyKey, Outcome, Receipt};
 use hearback_core::approval::{ApprovedAction, Decided};
-use hearback_core::ports::{ActionExecutor, ConnectorError, Rehearsal, Trace};
-use hearback_core::target::TargetState;
+use hearback_core::ports::{ActionExecutor, ConnectorError, Expect, Rehearsal, Trace};
+use hearback_core::target::{Lease, Limits, Step, TargetState};
+use hearback_core::{Happening, ProposalId};
 use hearback_engine::approval::{ApprovalDesk, Ruling, Started};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::room::{Room, at, by, done, not_found, proposal};
+use crate::room::{Room, at, by, done, draft, not_found, noted, proposal};
 
 /// An executor that never ends, and never answers a look.
 struct Silent;
@@ -92,6 +93,60 @@ async fn after(room: &Room, since: SignedDuration) -> Vec<Outcome> {
     let (desk, folded) = (room.desk(&room.record, "b"), room.folded().await);
     let settled = desk.settle([&folded].into_iter(), at(2) + since).await.unwrap();
     settled.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+#[tokio::test]
+async fn an_action_that_was_left_behind_holds_its_target_until_it_is_known_how_it_ended() {
+    const TARGET: &str = "hook:deploys:cart:production";
+    let waits = format!("{TARGET} was worked on for INC-3.P1, and how that ended is being found out");
+    let stopped = format!("no more actions on {TARGET} until a person has looked");
+    let leased = format!("{TARGET} is being worked on for INC-3.P1");
+    let found = || Trace::Done(Receipt { says: "found".into(), link: None, inverse: None, made: None });
+    /// What is written down of it, what a look finds, when another incident wants its target, and what it is told.
+    type Case<'a> = (Option<Happening>, fn() -> Trace, i64, &'a str);
+    let finished =
+        |outcome| Happening::ActionFinished { proposal: ProposalId::new("INC-3.P1").unwrap(), outcome };
+    let unknown = finished(Outcome::Unknown { why: "the connection broke".into() });
+    let cases: [Case<'_>; 6] = [
+        (None, not_found, 6, &leased),
+        (None, not_found, 7, &waits),
+        (None, not_found, 9, &stopped),
+        (None, found, 9, ""),
+        (Some(unknown), not_found, 7, &stopped),
+        (Some(finished(done())), not_found, 7, ""),
+    ];
+    for (written, look, minute, expect) in cases {
+        let mut room = Room::new(done, look).await;
+        start(&room.desk(&room.record, "a"), &room, Decided::Approve, "Ana").await;
+        if let Some(what) = written {
+            room.record.append(&room.incident, Expect::Any, vec![draft(what)]).await.unwrap();
+        }
+        if minute == 9 {
+            assert_eq!(after(&room, seconds(6 * 60)).await.len(), 1);
+        }
+        room.next_incident().await;
+        let desk = room.desk(&room.record, "b");
+        let ruling = desk.decide(room.says(Decided::Approve).await, by("Ana"), at(minute)).await.unwrap();
+        match expect {
+            "" => assert!(matches!(ruling, Ruling::Started(_)), "{ruling:?}"),
+            why => assert!(noted(ruling).starts_with(why), "{why}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_was_taken_for_a_start_that_never_came_runs_out() {
+    let mut room = Room::new(done, not_found).await;
+    let target = proposal(&room.incident).action.target();
+    let lease = Lease { proposal: proposal(&room.incident).id, runner: "a".into(), until: at(7) };
+    let take = Step::Take { lease, limits: Limits::default() };
+    room.record.step_target(&target, &take, at(2)).await.unwrap().unwrap();
+    room.next_incident().await;
+    let desk = room.desk(&room.record, "b");
+    let decision = room.says(Decided::Approve).await;
+    let told = noted(desk.decide(decision.clone(), by("Ana"), at(6)).await.unwrap());
+    assert!(told.starts_with("hook:deploys:cart:production is being worked on for INC-3.P1 until"), "{told}");
+    assert!(matches!(desk.decide(decision, by("Ana"), at(7)).await.unwrap(), Ruling::Started(_)));
 }
 
 #[tokio::test]

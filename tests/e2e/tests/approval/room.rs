@@ -84,6 +84,22 @@ pub fn proposal(id: &IncidentId) -> Proposal {
     }
 }
 
+/// Declares an incident with one proposal; those of all incidents are about the same target.
+async fn declare(record: &Arc<dyn Record>, incident: &IncidentId) {
+    let what = Happening::Declared {
+        title: "Carts are empty".into(),
+        severity: Severity::Sev2,
+        services: vec![],
+        impact_since: None,
+    };
+    let drafts = vec![draft(what), draft(Happening::Proposed(proposal(incident)))];
+    record.append(incident, Expect::Head(None), drafts).await.unwrap();
+}
+
+pub fn draft(what: Happening) -> Draft {
+    Draft { happened_at: at(0), known_at: at(0), recorded_at: at(0), by: Actor::hearback(), what }
+}
+
 /// A record with one incident and one proposal in it.
 pub struct Room {
     _folder: tempfile::TempDir,
@@ -103,21 +119,7 @@ impl Room {
         let url: RecordUrl = folder.path().join("record.sqlite").to_str().unwrap().parse().unwrap();
         let record = hearback_record::open(&url).await.unwrap();
         let incident = IncidentId::numbered(3);
-        let what = Happening::Declared {
-            title: "Carts are empty".into(),
-            severity: Severity::Sev2,
-            services: vec![],
-            impact_since: None,
-        };
-        let draft = |what| Draft {
-            happened_at: at(0),
-            known_at: at(0),
-            recorded_at: at(0),
-            by: Actor::hearback(),
-            what,
-        };
-        let drafts = vec![draft(what), draft(Happening::Proposed(proposal(&incident)))];
-        record.append(&incident, Expect::Head(None), drafts).await.unwrap();
+        declare(&record, &incident).await;
         let policy = serde_json::from_str(
             r#"{"person": [{"name": "Ana", "groups": ["sre"]}, {"name": "Ben", "groups": ["sre"]}, {"name": "Dora"},
                            {"name": "Cleo", "groups": ["leads"]}],
@@ -149,6 +151,12 @@ impl Room {
         let stored = &folded.proposals.values().next().unwrap().proposal;
         let digest = stored.digest().unwrap();
         Decision { proposal: stored.id.clone(), digest, verdict, why: "it is the cache".into() }
+    }
+
+    /// The same room, at another incident about the same target.
+    pub async fn next_incident(&mut self) {
+        self.incident = IncidentId::numbered(self.incident.number().unwrap() + 1);
+        declare(&self.record, &self.incident).await;
     }
 
     pub async fn folded(&self) -> Incident {

@@ -99,6 +99,9 @@ impl Written {
     async fn of(room: &Room) -> Written {
         let mut written = Written::default();
         let (mut started, mut finished) = (BTreeMap::new(), BTreeMap::new());
+        let targets: BTreeMap<&ProposalId, Target> =
+            room.proposals.iter().map(|proposal| (&proposal.id, proposal.action.target())).collect();
+        let mut under_way: BTreeMap<Target, ProposalId> = BTreeMap::new();
         let mut rejected = BTreeSet::new();
         for entry in room.entries().await {
             match entry.happening().unwrap() {
@@ -112,9 +115,17 @@ impl Written {
                     if glass_broken {
                         written.glass.insert(proposal.clone());
                     }
+                    if let Some(other) = under_way.insert(targets[&proposal].clone(), proposal.clone()) {
+                        written
+                            .wrong
+                            .push(format!("{proposal} started before it was known how {other} ended"));
+                    }
                     *started.entry(proposal).or_insert(0) += 1;
                 }
-                Happening::ActionFinished { proposal, .. } => *finished.entry(proposal).or_insert(0) += 1,
+                Happening::ActionFinished { proposal, .. } => {
+                    under_way.retain(|_, other| *other != proposal);
+                    *finished.entry(proposal).or_insert(0) += 1;
+                }
                 _ => {}
             }
         }

@@ -31,8 +31,8 @@ async fn whatever_await_of_a_press_is_the_last_the_action_is_done_at_most_once_a
     let of = |press| {
         stories.iter().find(|(story, _)| story.press == press && !story.interrupted).map(|(_, c)| c.join(" "))
     };
-    assert_eq!(of(Press::One).unwrap(), "read freezes take append execute read append end");
-    assert_eq!(of(Press::Glass).unwrap(), "read freezes take append notice execute read append end");
+    assert_eq!(of(Press::One).unwrap(), "read freezes target take append execute read append end");
+    assert_eq!(of(Press::Glass).unwrap(), "read freezes target take append notice execute read append end");
     let runs = stories
         .iter()
         .flat_map(|(story, calls)| each(calls.len()).map(|mishap| (*story, (Some(mishap), None))))
@@ -42,10 +42,10 @@ async fn whatever_await_of_a_press_is_the_last_the_action_is_done_at_most_once_a
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_settled_is_only_looked_at() {
-    for (story, ran) in
-        run_all(Story::all(false).into_iter().map(|story| (story, (None, None))).collect()).await
-    {
+    let plain = Story::all(true).into_iter().filter(|story| !story.interrupted);
+    for (story, ran) in run_all(plain.map(|story| (story, (None, None))).collect()).await {
         let expect: &[&str] = match (story.press, story.ending) {
+            (Press::Glass, Ending::DoneUnheard | Ending::NotDoneUnheard) => &["notice", "end", "notice"],
             (_, Ending::DoneUnheard | Ending::NotDoneUnheard) => &["end", "notice"],
             (Press::Glass, _) => &["notice", "target"],
             _ => &["target"],
@@ -61,7 +61,7 @@ async fn a_press_that_was_too_late_takes_no_lease_away_from_the_one_that_was_not
     let room = Room::new(&shelf.record, 1, &[("shop", Ending::Done)], Sight::Clear, rules).await;
     // Both are presses in one run. Each sleeps for a moment: one before its start is written, one before its write.
     let [first, second] =
-        [3, 4].map(|call| room.process("a", &shelf.record, Some((call, Fault::StallsBefore))));
+        [4, 5].map(|call| room.process("a", &shelf.record, Some((call, Fault::StallsBefore))));
     let press = |process: &Arc<Process>, who| {
         let (process, decision) = (process.clone(), room.says(0, Decided::Approve));
         async move { process.press(decision, who, at(2)).await.unwrap() }

@@ -39,7 +39,7 @@ pub struct Story {
     sight: Sight,
     /// Somebody else writes to the incident right before the start is written.
     pub interrupted: bool,
-    /// Ben presses again right after, before anybody settled.
+    /// Ben presses again right after, and, before anybody settles, somebody wants another action on the target.
     impatient: bool,
 }
 
@@ -90,7 +90,7 @@ impl Shelf {
     async fn run(&self, story: Story, (first, second): Mishaps) -> Ran {
         let number = self.next.fetch_add(1, Ordering::SeqCst);
         let rules = Rules::new(if story.press == Press::Two { 2 } else { 1 }, Limits::default());
-        let targets = [("shop", story.ending), ("shop", Ending::Done)];
+        let targets = [("shop", story.ending), ("shop", Ending::Done), ("shop", Ending::Done)];
         let room = Room::new(&self.record, number, &targets, story.sight, rules).await;
 
         let a = room.process("a", &self.record, first);
@@ -104,6 +104,8 @@ impl Shelf {
         if story.impatient {
             let quick = room.process("quick", &self.record, None);
             let _ = quick.press(room.says(0, Decided::Approve), "Ben", at(3)).await.unwrap();
+            // By now no lease holds any more.
+            let _ = quick.press(room.says(2, Decided::BreakGlass), "Cleo", at(9)).await.unwrap();
         }
         b.live(async { b.settle(&[room.folded().await], at(10)).await }).await;
         room.tell(at(11)).await;

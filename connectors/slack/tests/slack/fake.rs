@@ -146,12 +146,14 @@ impl Fake {
     }
 
     /// The messages that stand in channels, with when they came.
+    #[allow(dead_code, reason = "end-to-end tests use it")]
     pub fn messages_in_time(&self) -> Vec<(Instant, Value)> {
         let inside = self.inside();
         inside.came.iter().copied().zip(inside.messages.iter().cloned()).collect()
     }
 
     /// From now on every call meets a server that is away, or no more.
+    #[allow(dead_code, reason = "end-to-end tests use it")]
     pub fn set_away(&self, is_away: bool) {
         self.inside().is_away = is_away;
     }

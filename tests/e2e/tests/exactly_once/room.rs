@@ -30,11 +30,7 @@ fn draft(what: Happening) -> Draft {
 
 /// What somebody else writes in between.
 pub fn note() -> Draft {
-    draft(Happening::Message {
-        channel: "cli".into(),
-        text: "the checkout is slow again".into(),
-        message: None,
-    })
+    draft(Happening::note("cli", "the checkout is slow again"))
 }
 
 /// Who may approve, and how much may be done.

@@ -22,7 +22,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants demo install test lint bench backtest torture mutants scenarios picture
+.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants demo install test lint bench backtest torture mutants scenarios picture story
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +42,14 @@ setup-torture:
 setup-mutants:
 	@.ci/setup mutants
 
-demo: setup ## build, then replay the bundled incident; no key, no account, no network
+demo: setup ## build, replay the bundled incident, then play a rollback live; no key, no account, no network
 	@cargo build --locked --bin hearback
 	@cargo run --quiet --locked --bin hearback -- demo
+	@$(MAKE) --no-print-directory story
+
+story: setup-tests ## play a rollback on this machine: a page, the answer, a click, a revert, and whether it helped
+	@cargo build --quiet --locked --bin hearback
+	@cargo run --quiet --locked -p hearback-e2e --example story
 
 install: setup ## put the optimised `hearback` into ~/.cargo/bin
 	@cargo install --locked --path agent/app

@@ -129,18 +129,22 @@ fn question(text: &str, window: hearback_core::Window, message: Option<MessageId
     }
 }
 
+/// A question: its incident and its message.
+type Named = (IncidentId, MessageId);
+
 /// Answers what is asked in the channels of incidents.
 pub async fn answer_questions(service: Arc<Service>) {
     let mut news = service.news.subscribe();
-    let mut asked: JoinSet<(MessageId, Result<(), Problem>)> = JoinSet::new();
-    let mut under_way: BTreeSet<MessageId> = BTreeSet::new();
-    let mut resting: BTreeMap<MessageId, Instant> = BTreeMap::new();
+    let mut asked: JoinSet<(Named, Result<(), Problem>)> = JoinSet::new();
+    let mut under_way: BTreeSet<Named> = BTreeSet::new();
+    let mut resting: BTreeMap<Named, Instant> = BTreeMap::new();
     loop {
         match unanswered(&service).await {
             Ok(waiting) => {
                 resting.retain(|_, until| *until > Instant::now());
                 for (id, message) in waiting {
-                    let Some(name) = message.message.clone() else { continue };
+                    let Some(message_id) = message.message.clone() else { continue };
+                    let name = (id.clone(), message_id);
                     if resting.contains_key(&name) || !under_way.insert(name.clone()) {
                         continue;
                     }
@@ -199,19 +203,15 @@ pub async fn speak(service: Arc<Service>) {
     let mut speaking: JoinSet<(IncidentId, Voice, Rests)> = JoinSet::new();
     let mut under_way: BTreeSet<IncidentId> = BTreeSet::new();
     loop {
-        match with_channel(&service).await {
+        let has_to_say = |incident: &Incident| {
+            let rests = voices.get(&incident.id).is_some_and(|(_, rests)| rests.holds(incident));
+            !rests && !under_way.contains(&incident.id)
+        };
+        match with_channel(&service, has_to_say).await {
             Ok(incidents) => {
                 for incident in incidents {
-                    let id = incident.id.clone();
-                    if under_way.contains(&id) {
-                        continue;
-                    }
-                    let (voice, rests) = voices.remove(&id).unwrap_or_default();
-                    if rests.holds(&incident) {
-                        voices.insert(id, (voice, rests));
-                        continue;
-                    }
-                    under_way.insert(id);
+                    let (voice, _) = voices.remove(&incident.id).unwrap_or_default();
+                    under_way.insert(incident.id.clone());
                     let (service, chat) = (Arc::clone(&service), Arc::clone(&chat));
                     speaking.spawn(async move { speak_of(&service, chat.as_ref(), incident, voice).await });
                 }
@@ -271,7 +271,11 @@ async fn speak_of(
     (incident.id, voice, rests)
 }
 
-async fn with_channel(service: &Service) -> Result<Vec<Incident>, Problem> {
+/// The incidents with a channel of which there is something to say.
+async fn with_channel(
+    service: &Service,
+    has_to_say: impl Fn(&Incident) -> bool,
+) -> Result<Vec<Incident>, Problem> {
     let record = service.parts.record.as_ref();
     let mut incidents = service.incidents().lock().await;
     incidents.refresh(record).await?;
@@ -284,7 +288,7 @@ async fn with_channel(service: &Service) -> Result<Vec<Incident>, Problem> {
             State::Open => true,
             State::Resolved { at } => now.duration_since(at) < AFTERWARDS,
         };
-        is_recent && incident.channel.is_some()
+        is_recent && incident.channel.is_some() && has_to_say(incident)
     };
     Ok(incidents.all().filter(is_wanted).cloned().collect())
 }

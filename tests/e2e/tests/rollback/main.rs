@@ -12,6 +12,7 @@ mod fake;
 #[allow(dead_code, reason = "the payloads serve other tests too")]
 #[path = "../../../../connectors/slack/tests/slack/sent.rs"]
 mod sent;
+#[allow(dead_code, reason = "the workspace serves the example and other tests too")]
 mod workspace;
 mod world;
 

@@ -87,6 +87,20 @@ impl Workspace {
         self.seen(|text| text.lines().next().unwrap_or_default().to_owned())
     }
 
+    /// Each message as people see it now.
+    pub fn each(&self) -> Vec<String> {
+        let shown = |message: &Value| {
+            let thread = if message.get("thread_ts").is_some() { "    | " } else { "" };
+            let buttons = labels(message);
+            let text = plain(message).replace('\n', &format!("\n{thread}"));
+            match buttons.is_empty() {
+                true => format!("{thread}{text}"),
+                false => format!("{thread}{text}\n{thread}[ {} ]", buttons.join(" ] [ ")),
+            }
+        };
+        self.fake.messages().iter().map(shown).collect()
+    }
+
     fn seen(&self, words: impl Fn(&str) -> String) -> String {
         let messages = self.fake.messages();
         let seen = messages.iter().map(|message| {

@@ -58,7 +58,7 @@ pub struct World {
     toy: Toy,
     prometheus: Prometheus,
     alertmanager: Alertmanager,
-    workspace: Workspace,
+    pub workspace: Workspace,
     _git: GitServer,
 }
 
@@ -86,8 +86,8 @@ impl World {
     }
 
     /// Plays the story. Says what stands in the channel at its end, without what differs from run to run.
-    pub fn play(self, ends: Ends) -> Result<String> {
-        let World { home, service, toy, workspace, .. } = &self;
+    pub fn play(&self, ends: Ends) -> Result<String> {
+        let World { home, service, toy, workspace, .. } = self;
         commit(
             &home.path("shop"),
             "services/checkout/total.py",

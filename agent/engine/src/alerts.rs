@@ -32,8 +32,7 @@ pub struct AlertDesk<'a> {
 /// Something the copilot has to find out by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inquiry {
-    /// What changed, in an incident that has no answer yet, or one that was found before it was declared: then it was not
-    /// looked what can be undone.
+    /// What changed, in an incident that has no answer yet, or one that was found before it was declared.
     Incident(IncidentId),
     /// What changed, for an alert that waits, unless that was found out before.
     Waiting(Known<Alert>),
@@ -60,7 +59,8 @@ impl AlertDesk<'_> {
                 inquiries.push(Inquiry::Waiting(waiting.alert));
             }
         }
-        let unanswered = |incident: &&Incident| !incident.is_weighed() && !incident.alerts.is_empty();
+        let unanswered =
+            |incident: &&Incident| incident.first_answer.is_none() && !incident.alerts.is_empty();
         inquiries.extend(
             incidents.open().filter(unanswered).map(|incident| Inquiry::Incident(incident.id.clone())),
         );

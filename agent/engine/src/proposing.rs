@@ -122,6 +122,9 @@ impl Proposer<'_> {
     /// # Errors
     /// The store of targets is away.
     pub async fn weigh(&self, incident: &Incident, answered: &Answered) -> Result<Weighed, RecordError> {
+        if !self.can_propose() {
+            return Ok(Weighed::Nothing);
+        }
         let Some((suspect, lead)) = self.first(incident, answered) else {
             return Ok(match answered.answer.verdict {
                 Verdict::LookHere => {
@@ -159,6 +162,11 @@ impl Proposer<'_> {
             expires_after: self.rule.expires_after,
             how,
         })))
+    }
+
+    /// Whether anything can be proposed at all.
+    pub fn can_propose(&self) -> bool {
+        !self.ways.is_empty() || !self.reverts.is_empty()
     }
 
     /// The likeliest suspect that nobody dismissed, if it is strong, or a rollout to an affected service shortly before the

@@ -234,7 +234,7 @@ pub async fn speak(service: Arc<Service>) {
 /// When an incident's channel is looked at again.
 #[derive(Debug, Default)]
 struct Rests {
-    until: Option<Instant>,
+    until: Option<Timestamp>,
     /// All was said when it had so many entries, …
     at: Option<u64>,
     /// … and by then nothing that time alone changes.
@@ -246,7 +246,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 impl Rests {
     fn holds(&self, incident: &Incident) -> bool {
-        let waits = self.until.is_some_and(|until| until > Instant::now());
+        let waits = self.until.is_some_and(|until| until > Timestamp::now());
         let is_new = self.looked_at.is_some_and(|at| at.elapsed() < LOOK_AGAIN);
         waits || (self.at == Some(incident.entries) && is_new)
     }
@@ -265,7 +265,7 @@ async fn speak_of(
         Ok(Spoke::Later(until)) => Rests { until: Some(until), ..Rests::default() },
         Err(error) => {
             failed(service, "what was said could not be written down", &error.into());
-            Rests { until: Some(Instant::now() + TRY_AGAIN), ..Rests::default() }
+            Rests { until: Timestamp::now().checked_add(TRY_AGAIN).ok(), ..Rests::default() }
         }
     };
     (incident.id, voice, rests)

@@ -12,7 +12,7 @@ use hearback_core::evidence::Known;
 use hearback_core::happening::Alert;
 use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::ports::{ChangeQuery, Notice};
-use hearback_core::{Change, Digest, EvidenceId, ExternalText, Window};
+use hearback_core::{Change, Digest, EvidenceId, ExternalText, Incident, Window};
 use hearback_engine::alerts::Inquiry;
 use hearback_engine::analysts::authorised::{Inputs, SightedFreeze, flagged, judge};
 use hearback_engine::asking;
@@ -122,11 +122,24 @@ fn key_of(inquiry: &Inquiry) -> String {
 
 async fn settle(service: &Service) -> Result<Vec<Inquiry>, Problem> {
     let mut incidents = service.incidents().lock().await;
-    let inquiries = service.alert_desk().settle(&mut incidents, Timestamp::now()).await?;
+    let mut inquiries = service.alert_desk().settle(&mut incidents, Timestamp::now()).await?;
+    if can_propose(service) {
+        // What was found out before the incident was declared says nothing of what can be undone.
+        let is_unweighed = |incident: &&Incident| {
+            incident.first_answer.is_some() && !incident.is_weighed() && !incident.alerts.is_empty()
+        };
+        inquiries.extend(
+            incidents.open().filter(is_unweighed).map(|incident| Inquiry::Incident(incident.id.clone())),
+        );
+    }
     service.metrics.open_incidents.set(incidents.open().count() as i64);
     service.metrics.broken_incidents.set(incidents.broken().count() as i64);
     service.news.send_modify(|count| *count = count.wrapping_add(1));
     Ok(inquiries)
+}
+
+fn can_propose(service: &Service) -> bool {
+    service.parts.actions.proposer(service.parts.record.as_ref()).can_propose()
 }
 
 async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
@@ -135,7 +148,8 @@ async fn find_out(service: &Service, inquiry: Inquiry) -> Result<(), Problem> {
     match inquiry {
         Inquiry::Incident(id) => {
             let incident = service.incident(&id).await?;
-            if incident.is_weighed() {
+            let is_answered = incident.first_answer.is_some();
+            if is_answered && (incident.is_weighed() || !can_propose(service)) {
                 return Ok(());
             }
             let question = asking::question_of_incident(&incident, now, length);

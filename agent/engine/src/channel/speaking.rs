@@ -3,7 +3,6 @@
 //! It must not know what is said.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use hearback_core::chat::{BoundChannel, ChatError, ChatMessage, ChatPort};
 use hearback_core::entry::{Actor, Draft};
@@ -17,10 +16,12 @@ use super::speeches::{digest, speeches};
 /// How long the chat system may take for one call.
 const CALL_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 /// How long another copilot is left to say what it has begun to say: longer than a call may take.
-const OTHERS_SAY_WITHIN: Duration = Duration::from_secs(30);
+const OTHERS_SAY_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// How long is waited after the chat system was away, at first and at most.
-const AWAY: Duration = Duration::from_secs(1);
-const AWAY_AT_MOST: Duration = Duration::from_secs(30);
+const AWAY: SignedDuration = SignedDuration::from_secs(1);
+const AWAY_AT_MOST: SignedDuration = SignedDuration::from_secs(30);
+/// How soon it is looked again whether another copilot has said what it began to say.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 /// For how long it is remembered who began to say what.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
 
@@ -39,13 +40,13 @@ pub struct SpeakingDesk<'a> {
 #[derive(Debug, Default)]
 pub struct Voice {
     /// Nothing is said before this.
-    rests_until: Option<Instant>,
+    rests_until: Option<Timestamp>,
     /// How often in a row the chat system was away.
     away: u32,
     /// What stands, as far as it was not read back from the record yet.
     said: BTreeMap<String, (MessageId, Digest)>,
     /// What another copilot has begun to say, since when that is known here, and for the how manieth time.
-    begun: BTreeMap<String, (Instant, u32)>,
+    begun: BTreeMap<String, (Timestamp, u32)>,
     /// What can't be said at all, in these words.
     unsayable: BTreeMap<String, Digest>,
 }
@@ -56,13 +57,13 @@ pub enum Spoke {
     /// All of it stands.
     All,
     /// There is more to say, then.
-    Later(Instant),
+    Later(Timestamp),
 }
 
 /// What came of one message.
 enum Said {
     Stands(MessageId),
-    NotNow(Duration),
+    NotNow(SignedDuration),
     /// Another copilot says it.
     ByOthers,
 }
@@ -79,7 +80,7 @@ impl SpeakingDesk<'_> {
         now: Timestamp,
     ) -> Result<Spoke, RecordError> {
         let Some(channel) = &incident.channel else { return Ok(Spoke::All) };
-        if let Some(until) = voice.rests_until.filter(|until| *until > Instant::now()) {
+        if let Some(until) = voice.rests_until.filter(|until| *until > now) {
             return Ok(Spoke::Later(until));
         }
         let mut waits = None;
@@ -103,10 +104,10 @@ impl SpeakingDesk<'_> {
                     voice.said.insert(message.key.clone(), (id.clone(), says));
                     self.write_down(&incident.id, &message.key, id, says, now).await?;
                 }
-                Ok(Said::ByOthers) => waits = Some(Instant::now() + Duration::from_secs(1)),
+                Ok(Said::ByOthers) => waits = Some(later(now, LOOK_AGAIN)),
                 Ok(Said::NotNow(pause)) => {
                     // The order is kept: nothing is said before what comes first.
-                    let until = Instant::now() + pause;
+                    let until = later(now, pause);
                     voice.rests_until = Some(until);
                     return Ok(Spoke::Later(until));
                 }
@@ -129,7 +130,7 @@ impl SpeakingDesk<'_> {
             // Edited twice to the same words is edited.
             Ok(()) => Ok(Said::Stands(id.clone())),
             Err(ChatError::Unclear(_) | ChatError::Away(_)) => Ok(Said::NotNow(AWAY)),
-            Err(ChatError::Busy(pause)) => Ok(Said::NotNow(pause.unsigned_abs())),
+            Err(ChatError::Busy(pause)) => Ok(Said::NotNow(pause)),
             Err(ChatError::Refused(why)) => Err(why),
         }
     }
@@ -148,7 +149,7 @@ impl SpeakingDesk<'_> {
             None => (None, 1),
             Some((since, time)) => (Some(*since), *time),
         };
-        if since.is_some_and(|since| since.elapsed() < OTHERS_SAY_WITHIN) {
+        if since.is_some_and(|since| now.duration_since(since) < OTHERS_SAY_WITHIN) {
             return Ok(Ok(Said::ByOthers));
         }
         if since.is_some() {
@@ -160,20 +161,20 @@ impl SpeakingDesk<'_> {
             }
         }
         if !self.begin(&incident.id, &message.key, time, now).await? {
-            voice.begun.insert(message.key.clone(), (Instant::now(), time + 1));
+            voice.begun.insert(message.key.clone(), (now, time + 1));
             return Ok(Ok(Said::ByOthers));
         }
         Ok(match self.chat.post(channel, message, CALL_WITHIN).await {
             Ok(id) => Ok(Said::Stands(id)),
             Err(ChatError::Unclear(_)) => {
                 // It may stand: it is looked for before it is said again, at once.
-                let long_ago = Instant::now().checked_sub(OTHERS_SAY_WITHIN).unwrap_or_else(Instant::now);
+                let long_ago = now.checked_sub(OTHERS_SAY_WITHIN).unwrap_or(Timestamp::MIN);
                 voice.begun.insert(message.key.clone(), (long_ago, time + 1));
                 Ok(Said::NotNow(AWAY))
             }
             Err(error) => {
                 // Nothing was posted: the next attempt is one of its own.
-                let long_ago = Instant::now().checked_sub(OTHERS_SAY_WITHIN).unwrap_or_else(Instant::now);
+                let long_ago = now.checked_sub(OTHERS_SAY_WITHIN).unwrap_or(Timestamp::MIN);
                 voice.begun.insert(message.key.clone(), (long_ago, time + 1));
                 self.not_now(voice, error)
             }
@@ -182,9 +183,9 @@ impl SpeakingDesk<'_> {
 
     fn not_now(&self, voice: &mut Voice, error: ChatError) -> Result<Said, String> {
         match error {
-            ChatError::Busy(pause) => Ok(Said::NotNow(pause.unsigned_abs())),
+            ChatError::Busy(pause) => Ok(Said::NotNow(pause)),
             ChatError::Away(_) | ChatError::Unclear(_) => {
-                let pause = AWAY.saturating_mul(1 << voice.away.min(5)).min(AWAY_AT_MOST);
+                let pause = (AWAY * (1 << voice.away.min(5))).min(AWAY_AT_MOST);
                 voice.away += 1;
                 Ok(Said::NotNow(pause))
             }
@@ -219,4 +220,8 @@ impl SpeakingDesk<'_> {
         let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
         self.record.append(incident, Expect::Any, vec![draft]).await.map(drop)
     }
+}
+
+fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.checked_add(pause).unwrap_or(now)
 }

@@ -201,6 +201,9 @@ pub enum Happening {
         /// The channel's own id of it; a message with the same id is the same message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<MessageId>,
+        /// The first message of the thread it stands in, if it stands in one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<MessageId>,
         /// To whom it was said.
         #[serde(default, skip_serializing_if = "Addressee::is_everybody")]
         to: Addressee,
@@ -311,7 +314,7 @@ impl Happening {
     /// Something that somebody wrote to everybody, not in a chat system's channel.
     pub fn note(channel: impl Into<String>, text: impl Into<ExternalText>) -> Self {
         let (channel, text) = (channel.into(), text.into());
-        Happening::Message { channel, text, message: None, to: Addressee::Everybody }
+        Happening::Message { channel, text, message: None, thread: None, to: Addressee::Everybody }
     }
 
     /// The name of the kind, and the body's JSON.

@@ -52,8 +52,21 @@ pub struct SeenMessage {
     pub text: ExternalText,
     /// The channel's own id of it.
     pub message: Option<MessageId>,
+    /// The first message of the thread it stands in, if it stands in one.
+    pub thread: Option<MessageId>,
     /// To whom it was said.
     pub to: Addressee,
+}
+
+/// A decision that did not let a proposal be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenDenial {
+    /// The number of the entry that holds it.
+    pub seq: u64,
+    /// The decision.
+    pub made: MadeDecision,
+    /// Why it did not.
+    pub why: String,
 }
 
 /// A proposal, and what became of it.
@@ -63,10 +76,10 @@ pub struct SeenProposal {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<MadeDecision>,
-    /// The decisions that did not let it be done: the entry's number, who made it, and why it did not.
-    pub denied: Vec<(u64, Actor, String)>,
-    /// Whether somebody who may rejected it.
-    pub rejected: bool,
+    /// The decisions that did not let it be done, in order.
+    pub denied: Vec<SeenDenial>,
+    /// The decision that rejected it, if somebody who may did.
+    pub rejected: Option<MadeDecision>,
     /// When its action was started.
     pub started_at: Option<Timestamp>,
     /// Who approved it then.
@@ -167,6 +180,8 @@ pub struct Incident {
     pub last_at: Option<Timestamp>,
     /// Open or resolved.
     pub state: State,
+    /// What ended it, by the word of who resolved it.
+    pub ended_by: Option<ExternalText>,
     /// How many entries were folded.
     pub entries: u64,
     /// How many of them could not be read: redacted, or of a newer version.
@@ -198,6 +213,7 @@ impl Incident {
             first_answer: None,
             last_at: None,
             state: State::Open,
+            ended_by: None,
             entries: 0,
             unreadable: 0,
         }
@@ -236,10 +252,10 @@ impl Incident {
             Happening::RoleAssigned { role, to } => {
                 self.roles.insert(role, to);
             }
-            Happening::Message { text, message, to, .. } => {
+            Happening::Message { text, message, thread, to, .. } => {
                 self.heard.extend(message.clone());
                 let (at, by) = (entry.happened_at, entry.by.clone());
-                self.messages.push(SeenMessage { evidence, at, by, text, message, to });
+                self.messages.push(SeenMessage { evidence, at, by, text, message, thread, to });
             }
             Happening::AlertFired(alert) => self.fire(alert, evidence),
             Happening::AlertResolved { fingerprint } => {
@@ -263,9 +279,17 @@ impl Incident {
             Happening::Decided { decision, denied } => {
                 if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
                     let (by, at) = (entry.by.clone(), entry.happened_at);
-                    seen.rejected |= decision.verdict == Decided::Reject && denied.is_none();
-                    seen.denied.extend(denied.map(|why| (entry.seq, by.clone(), why)));
-                    seen.decisions.push(MadeDecision { decision, by, at });
+                    let made = MadeDecision { decision, by, at };
+                    match denied {
+                        Some(why) => {
+                            seen.denied.push(SeenDenial { seq: entry.seq, made: made.clone(), why });
+                        }
+                        None if made.decision.verdict == Decided::Reject => {
+                            seen.rejected.get_or_insert_with(|| made.clone());
+                        }
+                        None => {}
+                    }
+                    seen.decisions.push(made);
                 }
             }
             Happening::ActionStarted { proposal, by, glass_broken, .. } => {
@@ -291,7 +315,10 @@ impl Incident {
             Happening::ChannelBound { channel, .. } => {
                 self.channel = Some(BoundChannel::new(self.id.clone(), channel));
             }
-            Happening::Resolved { .. } => self.state = State::Resolved { at: entry.happened_at },
+            Happening::Resolved { how } => {
+                self.state = State::Resolved { at: entry.happened_at };
+                self.ended_by = Some(how);
+            }
             Happening::Asked(question) => {
                 self.questions.push(SeenQuestion { seq: entry.seq, question, answer: None });
             }
@@ -334,7 +361,7 @@ impl Incident {
             proposal,
             decisions: Vec::new(),
             denied: Vec::new(),
-            rejected: false,
+            rejected: None,
             started_at: None,
             approved_by: Vec::new(),
             glass: None,

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use hearback_core::action::{Inverse, Outcome, Proposal, Recovery, RecoveryCheck, RecoverySign};
 use hearback_core::approval::{Decided, MadeDecision};
-use hearback_core::incident::SeenProposal;
+use hearback_core::incident::{SeenDenial, SeenProposal};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Claim, Digest, ExternalText, ProposalId};
+use hearback_core::{Claim, Digest, ExternalText, ProposalId, SignalKind};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::analysts::signature::short;
 
 /// How far a proposal has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +48,9 @@ pub struct DecisionView {
     /// Why, if they said so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// Why it did not let it be done, if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
 }
 
 /// A proposal, and what became of it.
@@ -66,6 +71,9 @@ pub struct ProposalView {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<DecisionView>,
+    /// The one that rejected it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<DecisionView>,
     /// Why decisions did not let it be done, in order.
     pub denied: Vec<String>,
     /// When its action was started.
@@ -95,10 +103,9 @@ impl ProposalView {
             at: made.at,
             verdict: made.decision.verdict,
             why: made.decision.why.for_people(200),
+            denied: seen.denied.iter().find(|denial| denial.made == *made).map(denied),
         };
-        let denied = seen.denied.iter().map(|(_, by, why)| {
-            format!("{}: {}", by.for_people(), ExternalText::new(why.as_str()).for_people(300))
-        });
+        let denied = seen.denied.iter().map(denied);
         Some(ProposalView {
             id: proposal.id.clone(),
             digest: proposal.digest().ok()?,
@@ -106,6 +113,7 @@ impl ProposalView {
             says: proposal.action.says(),
             proposal: proposal.clone(),
             decisions: seen.decisions.iter().map(decision).collect(),
+            rejected: seen.rejected.as_ref().map(decision),
             denied: denied.collect(),
             started_at: seen.started_at,
             approved_by: seen.approved_by.clone(),
@@ -129,20 +137,18 @@ impl ProposalView {
                 format!("waits for approval until {}", format_time(self.proposal.expires_at))
             }
             (Stage::Expired, _) => format!("expired at {}", format_time(self.proposal.expires_at)),
-            (Stage::Rejected, _) => {
-                let rejected = self.decisions.iter().find(|made| made.verdict == Decided::Reject);
-                match rejected {
-                    Some(made) => format!("rejected by {}: {}", made.by, made.why),
-                    None => "rejected".to_owned(),
-                }
-            }
+            (Stage::Rejected, _) => match &self.rejected {
+                Some(made) if made.why.is_empty() => format!("rejected by {}", made.by),
+                Some(made) => format!("rejected by {}: {}", made.by, made.why),
+                None => "rejected".to_owned(),
+            },
             (Stage::UnderWay, _) | (_, None) => {
                 format!("under way, approved by {}", word(&self.approved_by.join(", ")))
             }
             (_, Some(outcome)) => {
                 let ended = ended(outcome);
                 match self.helped() {
-                    Some(helped) => format!("{ended}. {helped}"),
+                    Some(helped) => format!("{} {helped}", sentence(&ended)),
                     None => ended,
                 }
             }
@@ -208,7 +214,7 @@ fn stage(seen: &SeenProposal, now: Timestamp) -> Stage {
         (Some((_, Outcome::Unknown { .. })), _) => Stage::Unknown,
         (Some((_, Outcome::NotAsExpected { .. } | Outcome::Failed { .. })), _) => Stage::NotDone,
         (None, Some(_)) => Stage::UnderWay,
-        (None, None) if seen.rejected => Stage::Rejected,
+        (None, None) if seen.rejected.is_some() => Stage::Rejected,
         (None, None) if now >= seen.proposal.expires_at => Stage::Expired,
         (None, None) => Stage::Waiting,
     }
@@ -230,27 +236,38 @@ pub fn way_back(inverse: &Inverse) -> String {
     match inverse {
         Inverse::Action(action) => action.says(),
         Inverse::KnownWhenDone { says } => ExternalText::new(says.as_str()).for_people(200),
-        Inverse::Nothing => "none: it can't be taken back".to_owned(),
+        Inverse::Nothing => "none, it can't be taken back".to_owned(),
     }
 }
 
 /// How it is told whether it helped, in words.
 pub fn check(check: Option<&RecoveryCheck>) -> String {
     let Some(check) = check else {
-        return "nothing showed the onset: look yourself whether it helped".into();
+        return "none, for nothing showed the onset; look yourself whether it helped".into();
     };
     let within = format_length(check.within);
     match &check.sign {
         RecoverySign::Signal { service, signal, usual, now, .. } => {
-            let (usual, now) = (level(*usual), level(*now));
-            format!("{service}: {signal} back near {usual} within {within}; now {now}")
+            // The unit of a latency is known, those of the others are their queries'.
+            let unit = if *signal == SignalKind::Latency { " s" } else { "" };
+            let (usual, now) = (short(*usual), short(*now));
+            format!("{service} {signal} back near {usual}{unit} within {within}; {now}{unit} since the onset")
         }
         RecoverySign::Alert { name, .. } => format!("alert {} over within {within}", name.for_people(60)),
     }
 }
 
-fn level(value: f64) -> String {
-    crate::analysts::signature::short(value)
+/// Why somebody's decision did not let it be done, with their name.
+pub fn denied(denial: &SeenDenial) -> String {
+    let by = denial.made.by.for_people();
+    let why = ExternalText::new(denial.why.as_str()).for_people(300);
+    if why.starts_with(&by) { why } else { format!("{by}: {why}") }
+}
+
+/// With one full stop at its end, unless it ends with a sign of its own.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim_end();
+    if text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }
 
 /// What was decided, in one word.

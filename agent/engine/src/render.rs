@@ -23,16 +23,13 @@ pub const TOP: usize = 5;
 const LINES: usize = 10;
 /// How percentages come about.
 const CALIBRATE: &str = "hearback backtest reverts --repo PATH --save";
-/// Fewer suspects are not listed, whatever else there is to say.
-const FEWEST: usize = 2;
 
 /// The answer as text: at most ten lines for `top` up to [`TOP`].
 pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     let before = [onset_line(answer), signals_line(answer), errors_line(answer)];
     let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
     // With many other lines there, suspects make room: ten lines are what a tired person reads.
-    let others = 2 + before.iter().chain(&after).flatten().count();
-    let room = LINES.saturating_sub(others).clamp(FEWEST, TOP);
+    let room = room(2 + before.iter().chain(&after).flatten().count());
     let mut lines = vec![verdict_line(answer)];
     lines.extend(before.into_iter().flatten());
     let shown: Vec<&Suspect> = answer.suspects.iter().take(if top == TOP { room } else { top }).collect();
@@ -53,6 +50,11 @@ pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     lines.extend(after.into_iter().flatten());
     lines.push(searched_line(answer, cost));
     lines.join("\n") + "\n"
+}
+
+/// How many suspects there is room for beside so many other lines. There is for one, whatever else there is to say.
+pub(crate) fn room(others: usize) -> usize {
+    LINES.saturating_sub(others).clamp(1, TOP)
 }
 
 /// The answer as Markdown, with the same words.
@@ -112,7 +114,7 @@ pub(crate) fn verdict_line(answer: &Answer) -> String {
         Verdict::NothingFits if answer.considered == 0 => {
             format!("Nothing changed here: no change {span}. Look at other repositories, or further back.")
         }
-        Verdict::NothingFits => format!("Nothing that changed fits: {window}, all ruled out."),
+        Verdict::NothingFits => format!("Nothing that changed fits: {window}, all ruled out. Look further back, or at what was not searched."),
     }
 }
 

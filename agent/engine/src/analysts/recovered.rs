@@ -48,7 +48,7 @@ impl After<'_> {
             RecoverySign::Alert { fingerprint, name } => self.of_alert(fingerprint, name, incident),
             RecoverySign::Signal { service, signal, usual, spread, now, .. } => {
                 let course = Course { usual: *usual, bad: *now, spread: *spread };
-                self.of_signal(&format!("{service}: {signal}"), *signal, course, points)
+                self.of_signal(&format!("{service} {signal}"), *signal, course, points)
             }
         }
     }

@@ -41,11 +41,11 @@ fn bad_then(after: &[f64]) -> Vec<f64> {
 #[test]
 fn a_signal_that_is_back_and_stays_is_a_recovery() {
     let sign = errors(0.2, 14.0);
-    let back = "Recovered: checkout: errors back at 0.3, 6 min after the action; 14 before it, usually 0.2";
+    let back = "Recovered: checkout errors back at 0.3, 6 min after the action; 14 before it, usually 0.2";
     check(&sign, &bad_then(&[12.0, 6.0, 0.3, 0.3, 0.2, 0.4]), back);
     check(&sign, &bad_then(&[12.0, 6.0, 0.3, 0.3, 0.2]), "too early");
     // Below what is usual is well too.
-    let none = "Recovered: checkout: errors back at 0, 4 min after the action; 14 before it, usually 0.2";
+    let none = "Recovered: checkout errors back at 0, 4 min after the action; 14 before it, usually 0.2";
     check(&sign, &bad_then(&[0.0; 4]), none);
     // A moment of quiet is none.
     check(&sign, &bad_then(&[0.2, 0.2, 0.2, 14.0, 0.2, 0.2]), "too early");
@@ -54,12 +54,12 @@ fn a_signal_that_is_back_and_stays_is_a_recovery() {
 #[test]
 fn that_it_did_not_help_is_said() {
     let sign = errors(0.2, 14.0);
-    let not = "NotRecovered: checkout: errors at 14, 15 min after the action; 14 before it, usually 0.2";
+    let not = "NotRecovered: checkout errors at 14, 15 min after the action; 14 before it, usually 0.2";
     check(&sign, &bad_then(&[14.0; 15]), not);
     check(&sign, &bad_then(&[14.0; 14]), "too early");
-    let worse = "NotRecovered: checkout: errors at 30, 15 min after the action; 14 before it, usually 0.2";
+    let worse = "NotRecovered: checkout errors at 30, 15 min after the action; 14 before it, usually 0.2";
     check(&sign, &bad_then(&[30.0; 15]), worse);
-    let half = "CantTell: checkout: errors from 14 to 5 in 15 min; usually 0.2";
+    let half = "CantTell: checkout errors from 14 to 5 in 15 min; usually 0.2";
     check(&sign, &bad_then(&[5.0; 15]), half);
 }
 
@@ -77,17 +77,17 @@ fn traffic_that_fell_must_rise() {
     check(
         &sign,
         &low,
-        "Recovered: checkout: traffic back at 90, 4 min after the action; 10 before it, usually 100",
+        "Recovered: checkout traffic back at 90, 4 min after the action; 10 before it, usually 100",
     );
     let low = [vec![10.0; 11], vec![12.0; 15]].concat();
-    let not = "NotRecovered: checkout: traffic at 12, 15 min after the action; 10 before it, usually 100";
+    let not = "NotRecovered: checkout traffic at 12, 15 min after the action; 10 before it, usually 100";
     check(&sign, &low, not);
 }
 
 #[test]
 fn what_was_well_before_is_no_merit() {
     let well = [vec![14.0; 7], vec![0.2; 8]].concat();
-    check(&errors(0.2, 14.0), &well, "CantTell: checkout: errors back at 0.2 before the action was done");
+    check(&errors(0.2, 14.0), &well, "CantTell: checkout errors back at 0.2 before the action was done");
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn what_is_not_measured_can_not_be_told() {
     let sign = errors(0.2, 14.0);
     let after = After { sign: &sign, done_at: at(0), until: at(15), now: at(15) };
     let incident = Incident::new(IncidentId::numbered(1));
-    let says = "checkout: errors not measured since the action, 15 min ago".to_owned();
+    let says = "checkout errors not measured since the action, 15 min ago".to_owned();
     assert_eq!(after.judge(&[], &incident), Judged::Ended(Recovery::CantTell, says));
     assert_eq!(After { now: at(3), ..after }.judge(&[], &incident), Judged::TooEarly);
 }

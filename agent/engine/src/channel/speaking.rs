@@ -43,12 +43,40 @@ pub struct Voice {
     rests_until: Option<Timestamp>,
     /// How often in a row the chat system was away.
     away: u32,
-    /// What stands, as far as it was not read back from the record yet.
-    said: BTreeMap<String, (MessageId, Digest)>,
-    /// What another copilot has begun to say, since when that is known here, and for the how manieth time.
-    begun: BTreeMap<String, (Timestamp, u32)>,
+    /// What stands, until it is read back from the record.
+    said: BTreeMap<String, Standing>,
+    /// What was begun and does not stand as far as is known here.
+    begun: BTreeMap<String, Begun>,
     /// What can't be said at all, in these words.
     unsayable: BTreeMap<String, Digest>,
+}
+
+/// A message that stands.
+#[derive(Debug, Clone)]
+struct Standing {
+    message: MessageId,
+    says: Digest,
+    /// The number of the entry that says so; none as long as it could not be written down.
+    entry: Option<u64>,
+}
+
+/// A message that somebody began to say.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    /// Whoever begins next begins for the how manieth time.
+    next: u32,
+    so_far: SoFar,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, Copy)]
+enum SoFar {
+    /// Nothing of it was posted.
+    Nothing,
+    /// It may stand: nobody said whether it was taken.
+    MayStand,
+    /// Another copilot began to say it; that is known here since then.
+    WithOthers(Timestamp),
 }
 
 /// What came of speaking.
@@ -83,26 +111,32 @@ impl SpeakingDesk<'_> {
         if let Some(until) = voice.rests_until.filter(|until| *until > now) {
             return Ok(Spoke::Later(until));
         }
+        voice.said.retain(|_, standing| standing.entry.is_none_or(|entry| entry > incident.entries));
         let mut waits = None;
         for message in speeches(incident, now) {
+            let key = &message.key;
             let says = digest(&message).map_err(|error| RecordError::Refused(error.to_string()))?;
-            let stands = voice.said.get(&message.key).cloned().or_else(|| {
-                incident.spoken.get(&message.key).map(|spoken| (spoken.message.clone(), spoken.digest))
-            });
-            if stands.as_ref().is_some_and(|(_, said)| *said == says)
-                || voice.unsayable.get(&message.key) == Some(&says)
-            {
+            let spoken = incident.spoken.get(key);
+            let stands = voice.said.get(key).map(|standing| (standing.message.clone(), standing.says));
+            let stands = stands.or_else(|| spoken.map(|spoken| (spoken.message.clone(), spoken.digest)));
+            if stands.as_ref().is_some_and(|(_, said)| *said == says) {
+                self.write_down(&incident.id, key, voice, now).await?;
+                continue;
+            }
+            if voice.unsayable.get(key) == Some(&says) {
                 continue;
             }
             let said = match &stands {
-                Some((id, _)) => self.edit(channel, id, &message).await,
+                Some((id, _)) => self.edit(channel, id, &message, voice).await,
+                // What another copilot says comes first. What stands is edited meanwhile.
+                None if waits.is_some() => continue,
                 None => self.post(channel, &message, incident, voice, now).await?,
             };
             match said {
                 Ok(Said::Stands(id)) => {
                     voice.away = 0;
-                    voice.said.insert(message.key.clone(), (id.clone(), says));
-                    self.write_down(&incident.id, &message.key, id, says, now).await?;
+                    voice.said.insert(key.clone(), Standing { message: id, says, entry: None });
+                    self.write_down(&incident.id, key, voice, now).await?;
                 }
                 Ok(Said::ByOthers) => waits = Some(later(now, LOOK_AGAIN)),
                 Ok(Said::NotNow(pause)) => {
@@ -113,7 +147,7 @@ impl SpeakingDesk<'_> {
                 }
                 Err(why) => {
                     tracing::error!(incident = %incident.id, why, "a message can't be said");
-                    voice.unsayable.insert(message.key.clone(), says);
+                    voice.unsayable.insert(key.clone(), says);
                 }
             }
         }
@@ -125,13 +159,12 @@ impl SpeakingDesk<'_> {
         channel: &BoundChannel,
         id: &MessageId,
         message: &ChatMessage,
+        voice: &mut Voice,
     ) -> Result<Said, String> {
         match self.chat.update(channel, id, message, CALL_WITHIN).await {
-            // Edited twice to the same words is edited.
             Ok(()) => Ok(Said::Stands(id.clone())),
-            Err(ChatError::Unclear(_) | ChatError::Away(_)) => Ok(Said::NotNow(AWAY)),
-            Err(ChatError::Busy(pause)) => Ok(Said::NotNow(pause)),
-            Err(ChatError::Refused(why)) => Err(why),
+            // Edited twice to the same words is edited: what is unclear is done again.
+            Err(error) => not_now(voice, error),
         }
     }
 
@@ -145,52 +178,36 @@ impl SpeakingDesk<'_> {
         voice: &mut Voice,
         now: Timestamp,
     ) -> Result<Result<Said, String>, RecordError> {
-        let (since, time) = match voice.begun.get(&message.key) {
-            None => (None, 1),
-            Some((since, time)) => (Some(*since), *time),
-        };
-        if since.is_some_and(|since| now.duration_since(since) < OTHERS_SAY_WITHIN) {
-            return Ok(Ok(Said::ByOthers));
-        }
-        if since.is_some() {
-            let from = incident.declared_at.map_or(now, |(at, _)| at);
-            match self.chat.find(channel, message, from, CALL_WITHIN).await {
-                Ok(Some(id)) => return Ok(Ok(Said::Stands(id))),
-                Ok(None) => {}
-                Err(error) => return Ok(self.not_now(voice, error)),
+        let begun = voice.begun.get(&message.key).copied();
+        let Begun { next: time, so_far } = begun.unwrap_or(Begun { next: 1, so_far: SoFar::Nothing });
+        match so_far {
+            SoFar::WithOthers(since) if now.duration_since(since) < OTHERS_SAY_WITHIN => {
+                return Ok(Ok(Said::ByOthers));
             }
+            SoFar::WithOthers(_) | SoFar::MayStand => {
+                let long_ago = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+                let from = incident.declared_at.map_or(long_ago, |(at, _)| at);
+                match self.chat.find(channel, message, from, CALL_WITHIN).await {
+                    Ok(Some(id)) => return Ok(Ok(Said::Stands(id))),
+                    Ok(None) => {}
+                    Err(error) => return Ok(not_now(voice, error)),
+                }
+            }
+            SoFar::Nothing => {}
         }
+        let mut begin = |so_far| voice.begun.insert(message.key.clone(), Begun { next: time + 1, so_far });
         if !self.begin(&incident.id, &message.key, time, now).await? {
-            voice.begun.insert(message.key.clone(), (now, time + 1));
+            begin(SoFar::WithOthers(now));
             return Ok(Ok(Said::ByOthers));
         }
         Ok(match self.chat.post(channel, message, CALL_WITHIN).await {
             Ok(id) => Ok(Said::Stands(id)),
-            Err(ChatError::Unclear(_)) => {
-                // It may stand: it is looked for before it is said again, at once.
-                let long_ago = now.checked_sub(OTHERS_SAY_WITHIN).unwrap_or(Timestamp::MIN);
-                voice.begun.insert(message.key.clone(), (long_ago, time + 1));
-                Ok(Said::NotNow(AWAY))
-            }
             Err(error) => {
-                // Nothing was posted: the next attempt is one of its own.
-                let long_ago = now.checked_sub(OTHERS_SAY_WITHIN).unwrap_or(Timestamp::MIN);
-                voice.begun.insert(message.key.clone(), (long_ago, time + 1));
-                self.not_now(voice, error)
+                let is_unclear = matches!(error, ChatError::Unclear(_));
+                begin(if is_unclear { SoFar::MayStand } else { SoFar::Nothing });
+                not_now(voice, error)
             }
         })
-    }
-
-    fn not_now(&self, voice: &mut Voice, error: ChatError) -> Result<Said, String> {
-        match error {
-            ChatError::Busy(pause) => Ok(Said::NotNow(pause)),
-            ChatError::Away(_) | ChatError::Unclear(_) => {
-                let pause = (AWAY * (1 << voice.away.min(5))).min(AWAY_AT_MOST);
-                voice.away += 1;
-                Ok(Said::NotNow(pause))
-            }
-            ChatError::Refused(why) => Err(why),
-        }
     }
 
     /// Whether this copilot is the one who says it for the `time`th time.
@@ -208,20 +225,38 @@ impl SpeakingDesk<'_> {
         Ok(self.claims.mark_delivered(&sender, &claim, now, forget).await? == Recorded::New)
     }
 
+    /// Writes down that a message stands, if that is not written down.
     async fn write_down(
         &self,
         incident: &IncidentId,
         key: &str,
-        message: MessageId,
-        says: Digest,
+        voice: &mut Voice,
         now: Timestamp,
     ) -> Result<(), RecordError> {
-        let what = Happening::Spoke { key: key.to_owned(), message, digest: says };
+        let Some(standing) = voice.said.get_mut(key).filter(|standing| standing.entry.is_none()) else {
+            return Ok(());
+        };
+        let (message, digest) = (standing.message.clone(), standing.says);
+        let what = Happening::Spoke { key: key.to_owned(), message, digest };
         let draft = Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what };
-        self.record.append(incident, Expect::Any, vec![draft]).await.map(drop)
+        let written = self.record.append(incident, Expect::Any, vec![draft]).await?;
+        standing.entry = written.last().map(|entry| entry.seq);
+        Ok(())
+    }
+}
+
+fn not_now(voice: &mut Voice, error: ChatError) -> Result<Said, String> {
+    match error {
+        ChatError::Busy(pause) => Ok(Said::NotNow(pause)),
+        ChatError::Away(_) | ChatError::Unclear(_) => {
+            let pause = (AWAY * (1 << voice.away.min(5))).min(AWAY_AT_MOST);
+            voice.away = voice.away.saturating_add(1);
+            Ok(Said::NotNow(pause))
+        }
+        ChatError::Refused(why) => Err(why),
     }
 }
 
 fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
-    now.checked_add(pause).unwrap_or(now)
+    now.checked_add(pause.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX)
 }

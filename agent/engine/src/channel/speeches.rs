@@ -3,6 +3,7 @@
 
 use hearback_core::Incident;
 use hearback_core::MessageId;
+use hearback_core::action::Inverse;
 use hearback_core::chat::{ChatMessage, Press};
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::incident::{SeenQuestion, State};
@@ -25,11 +26,12 @@ pub fn speeches(incident: &Incident, now: Timestamp) -> Vec<ChatMessage> {
         speeches.extend(answered(incident, asked));
     }
     if let Some((seq, why)) = &incident.not_proposed {
-        let lines = vec![words::line(format!("Nothing is proposed: {why}."))];
-        speeches.push(message(&format!("not proposed {seq}"), None, lines, Vec::new()));
+        speeches.push(message(&format!("not proposed {seq}"), None, words::not_proposed(why), Vec::new()));
     }
     let views = incident.proposals.values().filter_map(|seen| Some((seen, ProposalView::of(seen, now)?)));
-    let views: Vec<_> = views.collect();
+    let mut views: Vec<_> = views.collect();
+    // By number: P10 comes after P9.
+    views.sort_by_key(|(_, view)| view.id.as_str().len());
     for (seen, view) in &views {
         let id = &view.id;
         let key = format!("proposal {id}");
@@ -42,30 +44,25 @@ pub fn speeches(incident: &Incident, now: Timestamp) -> Vec<ChatMessage> {
         };
         speeches.push(message(&key, None, words::proposal(view), buttons));
         if let Some(spoken) = incident.spoken.get(&key) {
-            for (seq, by, why) in &seen.denied {
-                let says = format!(
-                    "{}: {}",
-                    by.for_people(),
-                    hearback_core::ExternalText::new(why.as_str()).for_people(300)
-                );
-                let lines = vec![words::line(says)];
-                speeches.push(message(&format!("denied {seq}"), Some(&spoken.message), lines, Vec::new()));
+            for denial in &seen.denied {
+                let key = format!("denied {}", denial.seq);
+                speeches.push(message(&key, Some(&spoken.message), words::denied(denial), Vec::new()));
             }
         }
         if let Some((_, outcome)) = &seen.outcome {
             speeches.push(message(&format!("ended {id}"), None, words::ended(seen, outcome), Vec::new()));
         }
         let offer = views.iter().map(|(_, other)| other).find(|other| {
-            other.stage == Stage::Waiting
-                && other.proposal.why.says().starts_with(&format!("{id} did not help"))
+            let inverse = &other.proposal.inverse;
+            other.proposal.why.says().starts_with(&format!("{id} did not help: "))
+                && matches!(inverse, Inverse::Action(action) if **action == seen.proposal.action)
         });
         if let Some(lines) = words::helped(view, offer) {
             speeches.push(message(&format!("helped {id}"), None, lines, Vec::new()));
         }
     }
     if let State::Resolved { .. } = incident.state {
-        let lines = words::status(incident, now);
-        speeches.push(message("resolved", None, lines, Vec::new()));
+        speeches.push(message("resolved", None, words::resolved(incident, now), Vec::new()));
     }
     speeches
 }
@@ -79,7 +76,11 @@ fn answered(incident: &Incident, asked: &SeenQuestion) -> Option<ChatMessage> {
     if by_message.is_none() && !is_first {
         return None;
     }
-    let thread = by_message.filter(|message| !message.is_of_command());
+    // A question that stands in a thread is answered there: a thread has one first message.
+    let thread = by_message.filter(|message| !message.is_of_command()).map(|message| {
+        let heard = incident.messages.iter().find(|seen| seen.message.as_ref() == Some(message));
+        heard.and_then(|seen| seen.thread.as_ref()).unwrap_or(message)
+    });
     let mut buttons = vec![Press::Why { incident: incident.id.clone(), answer: *seq }];
     let left = answer.suspects.iter().find(|suspect| !incident.dismissed.contains_key(&suspect.change.id));
     buttons.extend(

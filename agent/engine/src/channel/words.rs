@@ -3,30 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use hearback_core::action::Outcome;
-use hearback_core::answer::{ChangeSummary, Suspect};
+use hearback_core::action::{Action, Outcome, Recovery};
+use hearback_core::answer::{ChangeSummary, Strength, Suspect, Verdict};
 use hearback_core::chat::Span;
 use hearback_core::entry::Actor;
-use hearback_core::incident::{SeenProposal, State};
+use hearback_core::happening::Role;
+use hearback_core::incident::{SeenDenial, SeenProposal, State};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Answer, ChangeId, ExternalText, Incident};
+use hearback_core::{Answer, ChangeId, Claim, ExternalText, Incident};
 use jiff::Timestamp;
 
-use crate::proposed::{ProposalView, Stage, check, way_back};
+use crate::proposed::{ProposalView, Stage, check, sentence, way_back};
 use crate::render::{
-    age, errors_line, gaps_line, onset_line, ruled_out_line, runbook_line, searched_line, short_id,
+    age, errors_line, gaps_line, onset_line, room, ruled_out_line, runbook_line, searched_line, short_id,
     signals_line, strength, telling, unauthorised_line, verdict_line,
 };
 
 /// A line of a message.
 pub type Line = Vec<Span>;
-
-/// As many lines an answer has at most.
-const LINES: usize = 10;
-/// So many suspects are listed where there is room.
-const SUSPECTS: usize = 5;
-/// And so many in any case.
-const FEWEST: usize = 2;
 
 fn plain(text: impl Into<String>) -> Span {
     Span::Plain(text.into())
@@ -53,14 +47,32 @@ pub fn line(text: impl Into<String>) -> Line {
 pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Vec<Line> {
     let before = [onset_line(answer), signals_line(answer), errors_line(answer)];
     let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
-    let others = 2 + before.iter().chain(&after).flatten().count();
-    let room = LINES.saturating_sub(others).clamp(FEWEST, SUSPECTS);
-    let mut lines = vec![vec![strong(verdict_line(answer))]];
+    let room = room(2 + before.iter().chain(&after).flatten().count());
+    let mut lines = vec![vec![strong(verdict(answer, dismissed))]];
     lines.extend(before.into_iter().flatten().map(line));
     lines.extend(answer.suspects.iter().take(room).map(|one| suspect(answer, one, dismissed)));
     lines.extend(after.into_iter().flatten().map(line));
     lines.push(line(searched_line(answer, None)));
     lines
+}
+
+/// The verdict on the suspects that nobody dismissed: what to check next is never what was checked.
+fn verdict(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> String {
+    let is_out = |suspect: &Suspect| dismissed.contains_key(&suspect.change.id);
+    let out: Vec<String> =
+        answer.suspects.iter().filter(|one| is_out(one)).map(|one| short_id(&one.change)).collect();
+    let mut left = answer.clone();
+    left.suspects.retain(|suspect| !is_out(suspect));
+    let is_strong = left.suspects.iter().any(|suspect| suspect.strength == Strength::Strong);
+    if answer.verdict == Verdict::LookHere && !is_strong && !out.is_empty() {
+        let others = if left.suspects.is_empty() { "" } else { "look at the others, or " };
+        return format!(
+            "Can't tell any more: no strong suspect is left without {}. Next: {others}ask again with more words of the \
+             error.",
+            out.join(", ")
+        );
+    }
+    verdict_line(&left)
 }
 
 fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, Actor>) -> Line {
@@ -69,7 +81,7 @@ fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, Ac
     if let Some(by) = dismissed.get(&change.id) {
         spans.push(plain(format!("(not it, says {}) ", by.for_people())));
     }
-    spans.push(plain(format!("{}, {} before: ", strength(suspect), age(answer, change))));
+    spans.push(plain(format!("{}, {}: ", strength(suspect), when(answer, change))));
     spans.extend(named(change));
     if let Some(deploy) = &suspect.delivered_by {
         spans.push(plain(" in "));
@@ -80,6 +92,16 @@ fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, Ac
         spans.push(plain(format!("; {}", reasons.join("; "))));
     }
     spans
+}
+
+/// When it took effect, seen from the onset, or from the question if nobody knows when it began.
+fn when(answer: &Answer, change: &ChangeSummary) -> String {
+    let (reference, what) = match &answer.onset {
+        Some(onset) => (onset.latest, "onset"),
+        None => (answer.as_of, "the question"),
+    };
+    let side = if change.effective_at <= reference { "before" } else { "after" };
+    format!("{} {side} {what}", age(answer, change))
 }
 
 fn named(change: &ChangeSummary) -> Vec<Span> {
@@ -140,88 +162,148 @@ pub fn proposal(view: &ProposalView) -> Vec<Line> {
         Stage::UnderWay => "Under way",
         Stage::Done => "Done",
         Stage::NotDone => "Not done",
-        Stage::Unknown => "A person must look",
+        Stage::Unknown => "Outcome unknown",
     };
     let mut lines = vec![vec![strong(format!("{head}: {}", view.says)), plain(format!(" ({})", view.id))]];
-    lines.push(line(format!("Why: {}", proposal.why.says())));
+    lines.push(says("Why: ", proposal.why.says()));
     let risks: Vec<String> =
         proposal.risks.iter().map(|risk| ExternalText::new(risk.says.as_str()).for_people(200)).collect();
     let risks = if risks.is_empty() { "none was found".to_owned() } else { risks.join("; ") };
-    lines.push(line(format!("Risk: {risks}.")));
+    lines.push(says("Risk: ", &risks));
     lines.push(line(format!(
-        "Way back: {}. Check: {}.",
-        way_back(&proposal.inverse),
-        check(proposal.check.as_ref())
+        "{} {}",
+        sentence(&format!("Way back: {}", way_back(&proposal.inverse))),
+        sentence(&format!("Check: {}", check(proposal.check.as_ref())))
     )));
     for made in &view.decisions {
         let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
         let word = crate::proposed::verdict(made.verdict);
-        lines.push(line(format!("{} {} {word}{why}", format_time(made.at), made.by)));
+        // Who reads "approved" must not take it for enough.
+        let not = if made.denied.is_some() { " (not done; why is in the thread)" } else { "" };
+        lines.push(says("", &format!("{} {} {word}{not}{why}", format_time(made.at), made.by)));
     }
-    let state = view.state();
-    lines.push(line(format!("{}.", first_upper(&state).trim_end_matches('.'))));
+    let next = match view.stage {
+        Stage::Expired => " Next: ask again what changed, for a new proposal.",
+        _ => "",
+    };
+    lines.push(line(format!("{}{next}", sentence(&first_upper(&view.state())))));
     lines
 }
 
 /// How an action ended, and what is next.
 pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
     let id = &seen.proposal.id;
-    let word = |text: &str| ExternalText::new(text).for_people(300);
+    let word = |text: &str| sentence(&ExternalText::new(text).for_people(300));
     match outcome {
         Outcome::Done(receipt) => {
-            let mut first = vec![strong(format!("{id} is done: {}.", word(&receipt.says)))];
+            let mut first = vec![strong(format!("{id} is done: {}", word(&receipt.says)))];
             if let Some(to) = &receipt.link {
                 first.extend([plain(" "), link("Look".to_owned(), Some(to))]);
             }
             let next = match &seen.proposal.check {
-                None => "Nothing showed the onset: look yourself whether it helped.".to_owned(),
-                Some(check_) => format!("I look whether it helps: {}.", check(Some(check_))),
+                None => "Next: look yourself whether it helped; nothing showed the onset.".to_owned(),
+                Some(check_) => sentence(&format!("Next: I look whether it helps: {}", check(Some(check_)))),
             };
             vec![first, line(next)]
         }
         Outcome::NotAsExpected { why } => vec![
-            vec![strong(format!("{id} was not done: {}.", word(why)))],
+            vec![strong(format!("{id} was not done, the target is not as expected: {}", word(why)))],
             line("Next: ask again what changed; what was proposed does not fit any more."),
         ],
         Outcome::Failed { why } => vec![
-            vec![strong(format!("{id} failed, and nothing was done: {}.", word(why)))],
-            line("Next: do it by hand, or ask again what changed for a new proposal."),
+            vec![strong(format!("{id} failed: {}", word(why)))],
+            line("Next: do it by hand, or ask again what changed, for a new proposal."),
         ],
         Outcome::Unknown { why } => vec![
             vec![strong(format!("A person must look: nobody knows whether {id} was done."))],
-            line(format!("{}. It is not tried again.", word(why))),
+            line(format!("What is known: {} It is not tried again.", word(why))),
+            line(format!(
+                "Next: look at {}; then: hearback target reset \"{}\"",
+                place(seen),
+                seen.proposal.action.target()
+            )),
         ],
     }
 }
 
-/// Whether an action helped, and what is next.
-pub fn helped(view: &ProposalView, offers: Option<&ProposalView>) -> Option<Vec<Line>> {
-    use hearback_core::action::Recovery;
-    let says = view.helped()?;
-    let next = match (view.recovery?, offers) {
-        (Recovery::Recovered, _) => {
-            "Next: keep watching; resolve the incident when users say so too.".to_owned()
+/// Where a person looks what became of an action.
+fn place(seen: &SeenProposal) -> String {
+    let word = |text: &str| ExternalText::new(text).for_people(80);
+    match &seen.proposal.action {
+        Action::RevertCommit(revert) => format!("branch {} of {}", word(&revert.push_to), word(&revert.repository)),
+        Action::CallHook(call) => format!("{} in {}", call.service, word(&call.environment)),
+        Action::OpenPullRequest(open) => format!("the pull requests of {}", word(&open.repository)),
+        Action::Redeploy(redeploy) => {
+            format!("the deployments of {} in {}", word(&redeploy.repository), word(&redeploy.environment))
         }
-        (_, Some(offer)) => format!("Next: to take it back, approve {}: {}.", offer.id, offer.says),
-        (Recovery::NotRecovered, None) => {
-            format!("Next: look elsewhere. Way back: {}.", way_back(&view.proposal.inverse))
-        }
-        (Recovery::CantTell, None) => "Next: look at the graph yourself.".to_owned(),
+    }
+}
+
+/// Whether an action helped, and what is next. `offer` is the proposal that takes it back.
+pub fn helped(view: &ProposalView, offer: Option<&ProposalView>) -> Option<Vec<Line>> {
+    let id = &view.id;
+    let because = sentence(view.recovery_because.as_ref().map_or("", Claim::says));
+    let (first, next) = match view.recovery? {
+        Recovery::Recovered => (
+            format!("{id} helped: {because}"),
+            "Next: keep watching; when users say so too, /incident resolve what ended it.".to_owned(),
+        ),
+        Recovery::NotRecovered => (
+            format!("{id} did not help: {because}"),
+            match offer {
+                None => {
+                    sentence(&format!("Next: look elsewhere. Way back: {}", way_back(&view.proposal.inverse)))
+                }
+                Some(offer) if offer.stage == Stage::Waiting => {
+                    sentence(&format!("Next: look elsewhere. To take it back, approve {}: {}", offer.id, offer.says))
+                }
+                Some(offer) => {
+                    format!("Next: look elsewhere. {}, which takes it back, {}.", offer.id, stands(offer.stage))
+                }
+            },
+        ),
+        Recovery::CantTell => (
+            format!("Can't tell whether {id} helped: {because}"),
+            "Next: look at the graph yourself.".to_owned(),
+        ),
     };
-    Some(vec![vec![strong(format!("{}. {says}.", view.id))], line(next)])
+    Some(vec![vec![strong(first)], line(next)])
+}
+
+fn stands(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Waiting => "waits for approval",
+        Stage::Expired => "expired",
+        Stage::Rejected => "was rejected",
+        Stage::UnderWay => "is under way",
+        Stage::Done => "is done",
+        Stage::NotDone => "was not done",
+        Stage::Unknown => "must be looked at by a person",
+    }
+}
+
+/// Why nothing is proposed.
+pub fn not_proposed(why: &str) -> Vec<Line> {
+    vec![says("Nothing is proposed: ", why)]
+}
+
+/// Why somebody's decision did not let it be done.
+pub fn denied(denial: &SeenDenial) -> Vec<Line> {
+    vec![says("Not done. ", &crate::proposed::denied(denial))]
 }
 
 /// What is said when the copilot begins to listen in a channel.
 pub fn notice(incident: &Incident) -> Vec<Line> {
     vec![
         vec![
-            strong(format!("This channel is of {} now, and I listen.", incident.id)),
+            strong(format!("This channel is of {} now, and I listen:", incident.id)),
             plain(" "),
             Span::Quoted(ExternalText::new(incident.title.for_people(100))),
         ],
         line("What is written here from now on goes into the incident's record, with names and times."),
         line(
-            "Ask me what changed; /incident status, /incident resolve. Nothing is done without your approval.",
+            "Ask me what changed. /incident status tells how it stands, /incident resolve ends it. Nothing is done that \
+             nobody approved.",
         ),
     ]
 }
@@ -230,15 +312,16 @@ pub fn notice(incident: &Incident) -> Vec<Line> {
 pub fn status(incident: &Incident, now: Timestamp) -> Vec<Line> {
     let severity = incident.severity.map_or("no severity".to_owned(), |severity| severity.to_string());
     let state = match (incident.state, incident.declared_at) {
-        (State::Resolved { at }, _) => format!("resolved {}", format_time(at)),
+        (State::Resolved { at }, _) => format!("resolved at {}", format_time(at)),
         (State::Open, Some((at, _))) => format!("open for {}", format_length(now.duration_since(at))),
         (State::Open, None) => "open".to_owned(),
     };
     let mut lines = vec![vec![
-        strong(format!("{} {severity}, {state}: ", incident.id)),
+        strong(format!("{} {severity}, {state}:", incident.id)),
+        plain(" "),
         Span::Quoted(ExternalText::new(incident.title.for_people(100))),
     ]];
-    let commander = incident.roles.get(&hearback_core::happening::Role::IncidentCommander);
+    let commander = incident.roles.get(&Role::IncidentCommander);
     lines.push(line(match commander {
         Some(name) => format!("Incident commander: {}.", name.for_people(40)),
         None => "Nobody is incident commander.".to_owned(),
@@ -256,11 +339,41 @@ pub fn status(incident: &Incident, now: Timestamp) -> Vec<Line> {
     if !firing.is_empty() {
         lines.push(line(format!("Firing: {}.", firing.join(", "))));
     }
-    let views = incident.proposals.values().filter_map(|seen| ProposalView::of(seen, now));
-    for view in views.filter(|view| matches!(view.stage, Stage::Waiting | Stage::UnderWay | Stage::Unknown)) {
-        lines.push(line(format!("{}: {}; {}.", view.id, view.says, view.state())));
-    }
+    lines.extend(open_proposals(incident, now));
     lines
+}
+
+/// What is said when an incident is over.
+pub fn resolved(incident: &Incident, now: Timestamp) -> Vec<Line> {
+    let after = match (incident.state, incident.declared_at) {
+        (State::Resolved { at }, Some((from, _))) => {
+            format!(", {} after it was declared", format_length(at.duration_since(from)))
+        }
+        _ => String::new(),
+    };
+    let first = match incident.ended_by.as_ref().filter(|how| !how.is_blank()) {
+        None => vec![strong(format!("{} is resolved{after}.", incident.id))],
+        Some(how) => vec![
+            strong(format!("{} is resolved{after}:", incident.id)),
+            plain(" "),
+            Span::Quoted(ExternalText::new(how.for_people(200))),
+        ],
+    };
+    let mut lines = vec![first, line("What is written here from now on goes into no record.")];
+    lines.extend(open_proposals(incident, now));
+    lines
+}
+
+/// What waits, is under way or must be looked at.
+fn open_proposals(incident: &Incident, now: Timestamp) -> impl Iterator<Item = Line> {
+    let views = incident.proposals.values().filter_map(move |seen| ProposalView::of(seen, now));
+    let open = views.filter(|view| matches!(view.stage, Stage::Waiting | Stage::UnderWay | Stage::Unknown));
+    open.map(|view| says("", &format!("{}: {}; {}", view.id, view.says, view.state())))
+}
+
+/// A line of our own words that ends as a sentence does.
+fn says(before: &str, text: &str) -> Line {
+    line(sentence(&format!("{before}{text}")))
 }
 
 fn first_upper(text: &str) -> String {

@@ -125,8 +125,8 @@ impl World {
         }
         said("INC-1.P1 is done")?;
         said(match ends {
-            Ends::Well => "INC-1.P1. It helped",
-            Ends::Badly => "INC-1.P1. It did not help",
+            Ends::Well => "INC-1.P1 helped",
+            Ends::Badly => "INC-1.P1 did not help",
         })?;
         if ends == Ends::Badly {
             workspace.wait_for(|message| plain(message).contains("(INC-1.P2)"))?;

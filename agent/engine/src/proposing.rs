@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hearback_core::action::{
-    Action, Inverse, Proposal, RecoveryCheck, RecoverySign, RevertCommit, Risk, RiskKind, Support,
+    Action, Inverse, Outcome, Proposal, RecoveryCheck, RecoverySign, RevertCommit, Risk, RiskKind, Support,
 };
 use hearback_core::answer::{Claim, Onset, Strength, Suspect, Verdict};
 use hearback_core::entry::Actor;
@@ -140,11 +140,11 @@ impl Proposer<'_> {
                 Err(why) => return Ok(Weighed::Cannot(why)),
             },
         };
-        let target = how.action(&ProposalId::numbered(&incident.id, 1)).target();
+        let target = how.action(&incident.next_proposal()).target();
         if let Some(why) = self.targets.target(&target).await?.stopped {
             let why = ExternalText::new(why).for_people(200);
             return Ok(Weighed::Cannot(format!(
-                "{} is not proposed: {why}. After a person has looked: hearback target reset \"{}\"",
+                "undoing {} must wait, {why}. After a person has looked: hearback target reset \"{}\"",
                 short(&lead.change),
                 ExternalText::new(target.as_str()).for_people(200)
             )));
@@ -277,7 +277,7 @@ impl Weighed {
     }
 }
 
-/// Whether the same is proposed and may still be approved, or was begun.
+/// Whether the same is proposed and may still be approved, or was begun and not broken off with nothing done.
 pub fn is_open_already(incident: &Incident, action: &Action, now: Timestamp) -> bool {
     let is_same = |other: &Action| match (action, other) {
         (Action::RevertCommit(one), Action::RevertCommit(other)) => {
@@ -289,7 +289,11 @@ pub fn is_open_already(incident: &Incident, action: &Action, now: Timestamp) -> 
         .proposals
         .values()
         .filter(|seen| is_same(&seen.proposal.action))
-        .any(|seen| seen.started_at.is_some() || now < seen.proposal.expires_at)
+        .any(|seen| match (&seen.outcome, seen.started_at) {
+            (Some((_, Outcome::Failed { .. } | Outcome::NotAsExpected { .. })), _) => false,
+            (Some(_), _) | (None, Some(_)) => true,
+            (None, None) => now < seen.proposal.expires_at,
+        })
 }
 
 impl Undo {
@@ -335,8 +339,9 @@ fn why(suspect: &Suspect, lead: &Lead, onset: Option<&Onset>) -> Option<Claim> {
         Some(onset) => {
             citations.extend(onset.because.citations().iter().cloned());
             let since = onset.latest.duration_since(suspect.change.effective_at);
-            let since = format_length(since);
-            format!("{name} \"{title}\" took effect {since} before the onset ({})", onset.because.says())
+            let side = if since.is_negative() { "after" } else { "before" };
+            let (since, seen) = (format_length(since), onset.because.says());
+            format!("{name} \"{title}\" took effect {since} {side} the onset ({seen})")
         }
         None => format!("{name} \"{title}\" is the likeliest change"),
     };

@@ -86,7 +86,14 @@ impl RecoveryDesk<'_> {
         let until = done_at.checked_add(check.within).unwrap_or(*done_at);
         let read = self.read(&check.sign, *done_at, now).await.map_err(not_kept)?;
         let after = After { sign: &check.sign, done_at: *done_at, until, now };
-        let Judged::Ended(recovery, says) = after.judge(&read.points, incident) else { return Ok(false) };
+        let (recovery, says) = match after.judge(&read.points, incident) {
+            Judged::TooEarly => return Ok(false),
+            // What waits for somebody to merge it can't have helped yet, and that is no failure of it.
+            Judged::Ended(Recovery::NotRecovered, says) if waits_for_a_merge(&seen.proposal.action) => {
+                (Recovery::CantTell, format!("{says}; it takes effect when it is merged and deployed"))
+            }
+            Judged::Ended(recovery, says) => (recovery, says),
+        };
         for snapshot in &read.kept {
             self.record.keep(snapshot).await?;
         }
@@ -255,6 +262,15 @@ impl RecoveryDesk<'_> {
             }
         }
         Ok(Read::default())
+    }
+}
+
+/// Whether an action by itself leaves what runs as it is.
+fn waits_for_a_merge(action: &Action) -> bool {
+    match action {
+        Action::RevertCommit(revert) => revert.push_to != revert.branch,
+        Action::OpenPullRequest(_) => true,
+        Action::CallHook(_) | Action::Redeploy(_) => false,
     }
 }
 

@@ -20,6 +20,9 @@ use crate::incidents::Incidents;
 
 /// For how long it is remembered what was heard. Slack repeats a delivery for an hour at most.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// So many characters of who did something are shown, and so many of a stranger's name at least.
+const SHOWN: usize = 40;
+const SHORTEST: usize = 8;
 /// The longest title, in characters.
 const TITLE: usize = 300;
 
@@ -62,20 +65,50 @@ impl HearingDesk<'_> {
         now: Timestamp,
     ) -> Result<Heeded, RecordError> {
         let here = bound(incidents, &heard.channel).map(|incident| incident.id.clone());
-        match &here {
-            Some(id) => incidents.refresh_one(self.record, id).await?,
-            None => incidents.refresh(self.record).await?,
+        if let Some(id) = &here {
+            incidents.refresh_one(self.record, id).await?;
+        }
+        // The channel may have become another incident's since.
+        if bound(incidents, &heard.channel).is_none() {
+            incidents.refresh(self.record).await?;
         }
         let is_bound = bound(incidents, &heard.channel).is_some();
-        match &heard.what {
+        let is_declared = match &heard.what {
             // The message's own id makes it one entry, however often it is delivered.
-            HeardWhat::Said { .. } if is_bound => {}
+            HeardWhat::Said { .. } if is_bound => return self.take_surely(heard, incidents, now).await,
             HeardWhat::Said { to_us: false, .. } => return Ok(Heeded::Nothing),
-            // The rest is never repeated by the chat system, but by people who saw nothing happen.
-            _ if !self.is_new(heard, now).await? => return Ok(Heeded::Nothing),
-            _ => {}
+            HeardWhat::Command { name, text } => {
+                matches!(meant(name, text.as_untrusted()), Meant::Declare { .. })
+            }
+            HeardWhat::Said { .. } | HeardWhat::Pressed { .. } | HeardWhat::Joined => false,
+        };
+        let sender = sender(heard)?;
+        if is_declared {
+            // Two copilots that hear it at once would declare two incidents: who marks it first declares it.
+            if self.mark(&sender, heard, now).await? == Recorded::AlreadyThere {
+                return Ok(Heeded::Nothing);
+            }
+            return self.take_surely(heard, incidents, now).await;
         }
-        // What is written is written on the condition that nobody wrote in between: else it is looked at anew.
+        if self.deliveries.was_delivered(&sender, &heard.delivery).await? {
+            return Ok(Heeded::Nothing);
+        }
+        // It counts as taken once it was: what could not be written down may be sent again. Taken twice, it is written
+        // once all the same.
+        let taken = self.take_surely(heard, incidents, now).await?;
+        if let Err(error) = self.mark(&sender, heard, now).await {
+            tracing::warn!(%error, "that something was heard could not be noted");
+        }
+        Ok(taken)
+    }
+
+    /// What is written is written on the condition that nobody wrote in between: else it is looked at anew.
+    async fn take_surely(
+        &self,
+        heard: &Heard,
+        incidents: &mut Incidents,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
         loop {
             match self.take(heard, incidents, now).await {
                 Err(RecordError::Conflict { .. }) => incidents.refresh(self.record).await?,
@@ -122,10 +155,10 @@ impl HearingDesk<'_> {
                 Some(_) => Heeded::Nothing,
                 None => Heeded::Reply(vec![
                     words::line(
-                        "I'm here. This channel is of no incident, so I write down nothing and say nothing in it.",
+                        "I'm here. This channel is of no incident: nothing that is said in it is written down.",
                     ),
                     words::line(
-                        "/incident declare SEV-2 what fails makes it one; /whatchanged SERVICE asks without.",
+                        "Make it one: /incident declare SEV-2 what fails. Ask without one: /whatchanged SERVICE.",
                     ),
                 ]),
             }),
@@ -144,11 +177,15 @@ impl HearingDesk<'_> {
             (Meant::WhatChanged(text), None) => Heeded::Ask(text, self.identity(heard)),
             (Meant::WhatChanged(text), Some(incident)) => {
                 // A command is no message; its own id stands for one.
+                let id = MessageId::of_command(&heard.delivery);
+                if incident.heard.contains(&id) {
+                    return Ok(Heeded::Nothing);
+                }
                 let says = if text.is_empty() { crate::asking::WHAT_CHANGED.to_owned() } else { text };
                 let what = Happening::Message {
                     channel: heard.channel.to_string(),
                     text: ExternalText::new(says),
-                    message: Some(MessageId::of_command(&heard.delivery)),
+                    message: Some(id),
                     thread: None,
                     to: Addressee::Copilot,
                 };
@@ -181,7 +218,7 @@ impl HearingDesk<'_> {
                 self.write(incident, incidents, what, heard, now).await?
             }
             (Meant::Status | Meant::Resolve(_), None) => Heeded::Reply(vec![words::line(
-                "This channel is of no incident. /incident declare SEV-2 what fails makes it one.",
+                "This channel is of no incident. Make it one: /incident declare SEV-2 what fails.",
             )]),
         })
     }
@@ -196,10 +233,10 @@ impl HearingDesk<'_> {
     ) -> Result<Heeded, RecordError> {
         let says = |text: String| Ok(Heeded::Reply(vec![words::line(text)]));
         if self.policy.in_chat(&heard.by).is_none() {
-            return says("Only people of the policy may bind a channel; ask one of them.".to_owned());
+            return says("Only people of the approval policy may bind a channel; ask one of them.".to_owned());
         }
         match incidents.open().find(|incident| incident.id == *id) {
-            None => says(format!("There is no open incident {id}.")),
+            None => says(format!("There is no open incident {id}; nothing was bound.")),
             Some(Incident { channel: Some(bound), .. }) => {
                 says(format!("{id} has the channel {} already.", bound.channel()))
             }
@@ -284,14 +321,15 @@ impl HearingDesk<'_> {
         Ok(Heeded::Written(incident.id.clone()))
     }
 
-    /// Whether this delivery was not taken before; from now on it was.
-    async fn is_new(&self, heard: &Heard, now: Timestamp) -> Result<bool, RecordError> {
-        let system = heard.channel.as_str().split(':').next().unwrap_or_default();
-        let sender = SourceName::new(format!("chat:{system}"))
-            .map_err(|error| RecordError::Refused(error.to_string()))?;
+    /// Marks this delivery as taken.
+    async fn mark(
+        &self,
+        sender: &SourceName,
+        heard: &Heard,
+        now: Timestamp,
+    ) -> Result<Recorded, RecordError> {
         let forget = now.checked_sub(REMEMBERED).unwrap_or(now);
-        let marked = self.deliveries.mark_delivered(&sender, &heard.delivery, now, forget).await?;
-        Ok(marked == Recorded::New)
+        self.deliveries.mark_delivered(sender, &heard.delivery, now, forget).await
     }
 
     /// Who spoke, for the record: the name that the policy has, else what they are called with their id, so that nobody can
@@ -299,7 +337,12 @@ impl HearingDesk<'_> {
     fn identity(&self, heard: &Heard) -> Actor {
         Actor::Person(match self.policy.in_chat(&heard.by) {
             Some(person) => ExternalText::new(person.name.as_str()),
-            None => ExternalText::new(format!("{} ({})", heard.name.for_people(60), heard.by)),
+            None => {
+                let id = heard.by.as_str();
+                // So long that the id stands wherever the name is shown.
+                let width = SHOWN.saturating_sub(id.chars().count() + 3).max(SHORTEST);
+                ExternalText::new(format!("{} ({id})", heard.name.for_people(width)))
+            }
         })
     }
 
@@ -310,6 +353,12 @@ impl HearingDesk<'_> {
             None => ExternalText::new(heard.by.as_str()),
         })
     }
+}
+
+/// Under which name the deliveries of a chat system are remembered.
+fn sender(heard: &Heard) -> Result<SourceName, RecordError> {
+    let system = heard.channel.as_str().split(':').next().unwrap_or_default();
+    SourceName::new(format!("chat:{system}")).map_err(|error| RecordError::Refused(error.to_string()))
 }
 
 fn channel_bound(channel: &ChannelId) -> Happening {

@@ -179,7 +179,7 @@ pub fn proposal(view: &ProposalView) -> Vec<Line> {
         let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
         let word = crate::proposed::verdict(made.verdict);
         // Who reads "approved" must not take it for enough.
-        let not = if made.denied.is_some() { " (not done; why is in the thread)" } else { "" };
+        let not = if made.denied.is_some() { " (not enough by itself; see the thread)" } else { "" };
         lines.push(says("", &format!("{} {} {word}{not}{why}", format_time(made.at), made.by)));
     }
     let next = match view.stage {

@@ -285,15 +285,13 @@ pub fn is_open_already(incident: &Incident, action: &Action, now: Timestamp) -> 
         }
         _ => action == other,
     };
-    incident
-        .proposals
-        .values()
-        .filter(|seen| is_same(&seen.proposal.action))
-        .any(|seen| match (&seen.outcome, seen.started_at) {
+    incident.proposals.values().filter(|seen| is_same(&seen.proposal.action)).any(|seen| {
+        match (&seen.outcome, seen.started_at) {
             (Some((_, Outcome::Failed { .. } | Outcome::NotAsExpected { .. })), _) => false,
             (Some(_), _) | (None, Some(_)) => true,
             (None, None) => now < seen.proposal.expires_at,
-        })
+        }
+    })
 }
 
 impl Undo {

@@ -114,7 +114,9 @@ pub(crate) fn verdict_line(answer: &Answer) -> String {
         Verdict::NothingFits if answer.considered == 0 => {
             format!("Nothing changed here: no change {span}. Look at other repositories, or further back.")
         }
-        Verdict::NothingFits => format!("Nothing that changed fits: {window}, all ruled out. Look further back, or at what was not searched."),
+        Verdict::NothingFits => format!(
+            "Nothing that changed fits: {window}, all ruled out. Look further back, or at what was not searched."
+        ),
     }
 }
 

@@ -27,8 +27,7 @@ pub enum Meant {
 const HELP: &str = "Say /incident declare [SEV-2] what fails, /incident bind INC-3, /incident status, or /incident resolve \
                     what ended it.";
 const BIND: &str = "Say which incident this channel is of: /incident bind INC-3.";
-const DECLARE: &str =
-    "Say what fails: /incident declare SEV-2 checkout answers 500. SEV-1 is the worst, SEV-5 has no impact yet.";
+const DECLARE: &str = "Say what fails: /incident declare SEV-2 checkout answers 500. SEV-1 is the worst, SEV-5 has no impact yet.";
 const RESOLVE: &str = "Say in a few words what ended it: /incident resolve rolled back checkout.";
 
 /// What a command means.

@@ -233,7 +233,9 @@ impl HearingDesk<'_> {
     ) -> Result<Heeded, RecordError> {
         let says = |text: String| Ok(Heeded::Reply(vec![words::line(text)]));
         if self.policy.in_chat(&heard.by).is_none() {
-            return says("Only people of the approval policy may bind a channel; ask one of them.".to_owned());
+            return says(
+                "Only people of the approval policy may bind a channel; ask one of them.".to_owned(),
+            );
         }
         match incidents.open().find(|incident| incident.id == *id) {
             None => says(format!("There is no open incident {id}; nothing was bound.")),

@@ -230,7 +230,9 @@ pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
 fn place(seen: &SeenProposal) -> String {
     let word = |text: &str| ExternalText::new(text).for_people(80);
     match &seen.proposal.action {
-        Action::RevertCommit(revert) => format!("branch {} of {}", word(&revert.push_to), word(&revert.repository)),
+        Action::RevertCommit(revert) => {
+            format!("branch {} of {}", word(&revert.push_to), word(&revert.repository))
+        }
         Action::CallHook(call) => format!("{} in {}", call.service, word(&call.environment)),
         Action::OpenPullRequest(open) => format!("the pull requests of {}", word(&open.repository)),
         Action::Redeploy(redeploy) => {
@@ -254,11 +256,16 @@ pub fn helped(view: &ProposalView, offer: Option<&ProposalView>) -> Option<Vec<L
                 None => {
                     sentence(&format!("Next: look elsewhere. Way back: {}", way_back(&view.proposal.inverse)))
                 }
-                Some(offer) if offer.stage == Stage::Waiting => {
-                    sentence(&format!("Next: look elsewhere. To take it back, approve {}: {}", offer.id, offer.says))
-                }
+                Some(offer) if offer.stage == Stage::Waiting => sentence(&format!(
+                    "Next: look elsewhere. To take it back, approve {}: {}",
+                    offer.id, offer.says
+                )),
                 Some(offer) => {
-                    format!("Next: look elsewhere. {}, which takes it back, {}.", offer.id, stands(offer.stage))
+                    format!(
+                        "Next: look elsewhere. {}, which takes it back, {}.",
+                        offer.id,
+                        stands(offer.stage)
+                    )
                 }
             },
         ),

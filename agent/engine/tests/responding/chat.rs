@@ -87,7 +87,13 @@ impl Fake {
     }
 
     /// Checks what no caller may do, and says what goes wrong.
-    async fn call(&self, what: &str, at: &BoundChannel, message: &ChatMessage, budget: SignedDuration) -> Trouble {
+    async fn call(
+        &self,
+        what: &str,
+        at: &BoundChannel,
+        message: &ChatMessage,
+        budget: SignedDuration,
+    ) -> Trouble {
         assert_eq!(at.channel().as_str(), CHANNEL, "a message for another channel");
         assert!(budget.is_positive() && budget <= SignedDuration::from_secs(10), "{budget}");
         assert!(!message.key.is_empty() && !message.lines.is_empty());
@@ -168,9 +174,10 @@ impl ChatPort for Fake {
         assert!(since <= super::story::at(0), "what was said at once would not be found");
         failed(trouble)?;
         let room = self.open();
-        let found = room.stands.iter().find(|stands| {
-            (&stands.message.key, &stands.message.thread) == (&message.key, &message.thread)
-        });
+        let found = room
+            .stands
+            .iter()
+            .find(|stands| (&stands.message.key, &stands.message.thread) == (&message.key, &message.thread));
         Ok(found.map(|stands| stands.id.clone()))
     }
 

@@ -156,7 +156,10 @@ async fn who_is_not_of_the_policy_is_a_name_and_an_id() {
     };
     // Who calls themselves by somebody's name is not taken for them, and neither is who has a long one.
     assert_eq!(by("Ana Ruiz", "1.1").await, "Ana Ruiz (slack:T024BE7LD:U0G9QF9C6)");
-    assert_eq!(by("Ana Ruiz, incident commander of it all", "1.2").await, "Ana Ruiz, i… (slack:T024BE7LD:U0G9QF9C6)");
+    assert_eq!(
+        by("Ana Ruiz, incident commander of it all", "1.2").await,
+        "Ana Ruiz, i… (slack:T024BE7LD:U0G9QF9C6)"
+    );
     assert_eq!(by("Ana (slack:T024BE7LD:U0ANA)", "1.3").await, "Ana (slack:… (slack:T024BE7LD:U0G9QF9C6)");
     assert_eq!(by("", "1.4").await, "(slack:T024BE7LD:U0G9QF9C6)");
 }
@@ -384,8 +387,10 @@ async fn who_is_of_the_policy_binds_a_channel_to_an_incident_that_has_none() {
     let told = room.told(&bind(STRANGER)).await;
     assert_eq!(told, "Only people of the approval policy may bind a channel; ask one of them.");
     let (news, heeded) = room.news(&bind(ANA)).await;
-    let what =
-        Happening::ChannelBound { channel: channel(ELSEWHERE), name: hearback_core::ExternalText::new(ELSEWHERE) };
+    let what = Happening::ChannelBound {
+        channel: channel(ELSEWHERE),
+        name: hearback_core::ExternalText::new(ELSEWHERE),
+    };
     assert_eq!((news, heeded), (vec![(person("Ana Ruiz"), what)], written()));
     let mut room = Room::of(&announced());
     assert_eq!(room.told(&bind(ANA)).await, format!("INC-17 has the channel {CHANNEL} already."));
@@ -435,12 +440,8 @@ async fn incidents_that_nobody_declared_in_a_channel_get_the_one_that_is_configu
         let id = IncidentId::numbered(number);
         hearback_core::Entry::seal(&draft(0, Actor::hearback(), what), &id, None, [7; 16]).unwrap()
     };
-    let memory = Memory::of(&[
-        declared(1, "cart"),
-        declared(2, "search"),
-        declared(3, "cart"),
-        declared(4, "mail"),
-    ]);
+    let memory =
+        Memory::of(&[declared(1, "cart"), declared(2, "search"), declared(3, "cart"), declared(4, "mail")]);
     let channels = Channels {
         of_services: BTreeMap::from([(service("cart"), channel(ELSEWHERE))]),
         others: Some(channel(CHANNEL)),
@@ -450,7 +451,8 @@ async fn incidents_that_nobody_declared_in_a_channel_get_the_one_that_is_configu
         incidents.refresh(memory).await.unwrap();
         let count = channels.bind(memory, &incidents, at(1)).await.unwrap();
         incidents.refresh(memory).await.unwrap();
-        let here = |name: &str| bound(&incidents, &channel(name)).map(|incident| incident.id.number().unwrap());
+        let here =
+            |name: &str| bound(&incidents, &channel(name)).map(|incident| incident.id.number().unwrap());
         (count, here(ELSEWHERE), here(CHANNEL))
     };
     assert_eq!(bind(&memory).await, (2, Some(1), Some(2)), "one incident a channel");

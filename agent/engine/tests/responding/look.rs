@@ -18,7 +18,8 @@ fn span(span: &Span) -> String {
 
 /// With its key, and the thread it is in.
 pub fn message(message: &ChatMessage) -> String {
-    let thread = message.thread.as_ref().map_or(String::new(), |thread| format!(" in the thread of {thread}"));
+    let thread =
+        message.thread.as_ref().map_or(String::new(), |thread| format!(" in the thread of {thread}"));
     let buttons: Vec<String> = message.buttons.iter().map(button).collect();
     let buttons = if buttons.is_empty() { String::new() } else { format!("\n{}", buttons.join("  ")) };
     format!("--- {}{thread} ---\n{}{buttons}\n", message.key, lines(&message.lines))

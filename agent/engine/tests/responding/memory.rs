@@ -145,13 +145,7 @@ impl RecordStore for Memory {
         Ok(shelves.chains.keys().filter_map(|id| Some((id.clone(), shelves.head(id)?))).collect())
     }
 
-    async fn redact(
-        &self,
-        _: &IncidentId,
-        _: u64,
-        _: &ExternalText,
-        _: Draft,
-    ) -> Result<Entry, RecordError> {
+    async fn redact(&self, _: &IncidentId, _: u64, _: &ExternalText, _: Draft) -> Result<Entry, RecordError> {
         Err(RecordError::Refused("nothing is redacted in these tests".into()))
     }
 

@@ -118,8 +118,7 @@ async fn each_message_is_said_once_and_in_order() {
 #[tokio::test]
 async fn what_is_called_for_in_a_thread_follows_when_that_stands() {
     use hearback_core::approval::Decided;
-    let story =
-        proposed().decided(5, "Eve", &revert(), Decided::Approve, "", Some("Eve may not approve it"));
+    let story = proposed().decided(5, "Eve", &revert(), Decided::Approve, "", Some("Eve may not approve it"));
     let mut room = Room::of(&story);
     let mut voice = Voice::default();
     assert_eq!(room.speak(&mut voice).await, Spoke::All);
@@ -203,7 +202,8 @@ async fn what_could_not_be_written_down_is_written_down_by_the_next_call() {
     room.pass(1);
     assert_eq!(room.speak(&mut voice).await, Spoke::All);
     room.assert_all_stands();
-    let spoke = room.memory.happenings(&id()).into_iter().filter(|(_, what)| matches!(what, Happening::Spoke { .. }));
+    let spoke =
+        room.memory.happenings(&id()).into_iter().filter(|(_, what)| matches!(what, Happening::Spoke { .. }));
     assert_eq!(spoke.count(), 3, "each once");
 }
 
@@ -215,8 +215,10 @@ async fn two_copilots_at_once_say_it_once_and_in_order() {
         // Both see the incident as it is when they begin.
         let incident = room.incident();
         let desk = room.desk();
-        let (one, other) =
-            tokio::join!(desk.speak(&incident, &mut one, room.now), desk.speak(&incident, &mut other, room.now));
+        let (one, other) = tokio::join!(
+            desk.speak(&incident, &mut one, room.now),
+            desk.speak(&incident, &mut other, room.now)
+        );
         assert!(one.is_ok() && other.is_ok());
         room.pass(1);
     }

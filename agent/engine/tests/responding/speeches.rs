@@ -146,8 +146,7 @@ fn only_what_waits_can_be_approved_and_exactly_what_is_shown() {
         all.into_iter().find(|message| message.key == "proposal INC-17.P1").unwrap().buttons
     };
     let (proposal, digest) = (revert().id, revert().digest().unwrap());
-    let both =
-        [Press::Approve { proposal: proposal.clone(), digest }, Press::Reject { proposal, digest }];
+    let both = [Press::Approve { proposal: proposal.clone(), digest }, Press::Reject { proposal, digest }];
     assert_eq!(buttons(&story, 33), both);
     assert_eq!(buttons(&story, 34), []);
     let rejected = story.clone().decided(6, "Ana", &revert(), Decided::Reject, "no", None);
@@ -160,7 +159,8 @@ fn time_alone_changes_a_message_and_never_its_key() {
     let story = Story::in_channel().asked(1, None, look_here()).proposed(&revert()).incident();
     let (early, late) = (speeches(&story, at(5)), speeches(&story, at(40)));
     assert_eq!(keys(&story, 5), keys(&story, 40));
-    let changed = early.iter().zip(&late).filter(|(early, late)| digest(early).unwrap() != digest(late).unwrap());
+    let changed =
+        early.iter().zip(&late).filter(|(early, late)| digest(early).unwrap() != digest(late).unwrap());
     let changed: Vec<&str> = changed.map(|(early, _)| early.key.as_str()).collect();
     assert_eq!(changed, ["proposal INC-17.P1"]);
 }

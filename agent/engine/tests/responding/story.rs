@@ -1,8 +1,8 @@
 //! An incident at three in the morning, told step by step, and what tests need of it: changes, answers, proposals.
 
 use hearback_core::action::{
-    Action, CallHook, Inverse, Outcome, Proposal, Receipt, Recovery, RecoveryCheck, RecoverySign, RevertCommit,
-    Risk, RiskKind, Support,
+    Action, CallHook, Inverse, Outcome, Proposal, Receipt, Recovery, RecoveryCheck, RecoverySign,
+    RevertCommit, Risk, RiskKind, Support,
 };
 use hearback_core::answer::{ANSWER_VERSION, ChangeSummary, Onset};
 use hearback_core::approval::{Decided, Decision};
@@ -10,9 +10,9 @@ use hearback_core::change::{Author, Landed, Lines, Nature, Paths, Revert, Review
 use hearback_core::evidence::Citation;
 use hearback_core::happening::{Addressee, Alert, Question};
 use hearback_core::{
-    Actor, Answer, Change, ChangeId, ChangeKind, ChannelId, Claim, Coverage, Digest, Draft, Entry, EvidenceId,
-    ExternalText, Happening, Incident, IncidentId, MessageId, Origin, PathChange, ProposalId, Reason,
-    ServiceName, Severity, SignalKind, SourceName, Strength, Suspect, Verdict, Window,
+    Actor, Answer, Change, ChangeId, ChangeKind, ChannelId, Claim, Coverage, Digest, Draft, Entry,
+    EvidenceId, ExternalText, Happening, Incident, IncidentId, MessageId, Origin, PathChange, ProposalId,
+    Reason, ServiceName, Severity, SignalKind, SourceName, Strength, Suspect, Verdict, Window,
 };
 use hearback_engine::channel::speeches::{digest, speeches};
 use jiff::{SignedDuration, Timestamp};

@@ -61,11 +61,7 @@ fn all_there_is() -> Answer {
     let graph = "https://prometheus.example/graph?g0=errors";
     Answer {
         findings: vec![
-            finding(
-                FindingKind::Signal,
-                "checkout: errors 0.2 → 14 at 02:58Z, plateau since",
-                Some(graph),
-            ),
+            finding(FindingKind::Signal, "checkout: errors 0.2 → 14 at 02:58Z, plateau since", Some(graph)),
             finding(FindingKind::ErrorLog, "checkout logs \"total is NaN\" 412 times since 02:58Z", None),
         ],
         ruled_out: vec![RuledOut {
@@ -243,14 +239,7 @@ fn two_have_to_approve_and_who_may_not_is_told_in_the_thread() {
     let story = Story::in_channel()
         .proposed(&revert())
         .spoken(4)
-        .decided(
-            5,
-            "Eve",
-            &revert(),
-            Decided::Approve,
-            "",
-            Some(&format!("Eve may not approve it; {who}")),
-        )
+        .decided(5, "Eve", &revert(), Decided::Approve, "", Some(&format!("Eve may not approve it; {who}")))
         .decided(6, "Ben", &revert(), Decided::Approve, "", Some(&format!("1 of 2 approvals; {who}")));
     assert_snapshot!(of_proposals(story.clone(), 7));
     assert_snapshot!(of_proposals(story.started(8, &revert()), 9));
@@ -294,11 +283,12 @@ const AT_14: &str = "checkout errors at 14, 15 min after the action; 14 before i
 
 fn after(recovery: Recovery, says: &str) -> Story {
     let done = Outcome::Done(receipt("brought checkout from v42 back to v41"));
-    Story::in_channel()
-        .proposed(&rollback())
-        .started(6, &rollback())
-        .ended(7, &rollback(), done)
-        .checked(22, &rollback(), recovery, says)
+    Story::in_channel().proposed(&rollback()).started(6, &rollback()).ended(7, &rollback(), done).checked(
+        22,
+        &rollback(),
+        recovery,
+        says,
+    )
 }
 
 /// What is said beside the proposals.
@@ -384,8 +374,8 @@ fn an_incident_is_over() {
             Happening::Resolved { how: how.into() },
         )
     };
-    let two = ["rolled back checkout", " "]
-        .map(|how| seen(&words::resolved(&resolved(how).incident(), at(50))));
+    let two =
+        ["rolled back checkout", " "].map(|how| seen(&words::resolved(&resolved(how).incident(), at(50))));
     assert_snapshot!(two.join("\n\n"));
 }
 

@@ -386,7 +386,7 @@ fn risks(lead: &Lead, how: &How, answer: &hearback_core::Answer) -> Vec<Risk> {
             risk(RiskKind::OtherChanges, format!("{} other {changes} with it{names}", lead.along_count));
         }
         How::RollBack { .. } => {}
-        How::Revert { trial, .. } => {
+        How::Revert { trial, push_to } => {
             if trial.later_count > 0 {
                 let commits =
                     if trial.later_count == 1 { "later commit touches" } else { "later commits touch" };
@@ -400,9 +400,13 @@ fn risks(lead: &Lead, how: &How, answer: &hearback_core::Answer) -> Vec<Risk> {
                     format!("{} {commits} the same files and may build on it: {names}", trial.later_count),
                 );
             }
-            if lead.rollout.is_some() || lead.environment.is_none() {
-                let says = "it takes effect when it is deployed, not when it is pushed".to_owned();
-                risk(RiskKind::Unknown, says);
+            let is_deployed = lead.rollout.is_some() || lead.environment.is_none();
+            let when = match push_to {
+                PushTo::OwnBranch => Some("merged and deployed"),
+                PushTo::SameBranch => is_deployed.then_some("deployed"),
+            };
+            if let Some(when) = when {
+                risk(RiskKind::Unknown, format!("it takes effect when it is {when}, not when it is pushed"));
             }
         }
     }

@@ -266,7 +266,7 @@ impl RecoveryDesk<'_> {
 }
 
 /// Whether an action by itself leaves what runs as it is.
-fn waits_for_a_merge(action: &Action) -> bool {
+pub(crate) fn waits_for_a_merge(action: &Action) -> bool {
     match action {
         Action::RevertCommit(revert) => revert.push_to != revert.branch,
         Action::OpenPullRequest(_) => true,

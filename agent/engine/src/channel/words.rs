@@ -14,6 +14,7 @@ use hearback_core::{Answer, ChangeId, Claim, ExternalText, Incident};
 use jiff::Timestamp;
 
 use crate::proposed::{ProposalView, Stage, check, sentence, way_back};
+use crate::recovery::waits_for_a_merge;
 use crate::render::{
     age, errors_line, gaps_line, onset_line, room, ruled_out_line, runbook_line, searched_line, short_id,
     signals_line, strength, telling, unauthorised_line, verdict_line,
@@ -200,9 +201,15 @@ pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
             if let Some(to) = &receipt.link {
                 first.extend([plain(" "), link("Look".to_owned(), Some(to))]);
             }
+            let merge = match waits_for_a_merge(&seen.proposal.action) {
+                true => "have it merged and deployed; ",
+                false => "",
+            };
             let next = match &seen.proposal.check {
-                None => "Next: look yourself whether it helped; nothing showed the onset.".to_owned(),
-                Some(check_) => sentence(&format!("Next: I look whether it helps: {}", check(Some(check_)))),
+                None => format!("Next: {merge}look yourself whether it helped; nothing showed the onset."),
+                Some(look_at) => {
+                    sentence(&format!("Next: {merge}I look whether it helps: {}", check(Some(look_at))))
+                }
             };
             vec![first, line(next)]
         }

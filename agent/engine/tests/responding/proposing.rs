@@ -276,7 +276,7 @@ async fn what_speaks_for_caution_is_said() {
             RiskKind::OtherChanges,
             "5 later commits touch the same files and may build on it: 77aa10cc4f, 4 more",
         ),
-        (RiskKind::Unknown, "it takes effect when it is deployed, not when it is pushed"),
+        (RiskKind::Unknown, "it takes effect when it is merged and deployed, not when it is pushed"),
     ];
     assert_eq!(says, expect.map(|(kind, says)| (kind, says.to_owned())));
 }
@@ -286,7 +286,7 @@ async fn what_stood_for_long_and_what_is_not_known_is_a_risk() {
     let mut case = Case::default();
     case.changes[0].effective_at = at(-2 - 25 * 60);
     case.changes[0].paths = Paths::Unknown;
-    let deployed = "it takes effect when it is deployed, not when it is pushed";
+    let deployed = "it takes effect when it is merged and deployed, not when it is pushed";
     let expect = [
         (RiskKind::Unknown, deployed),
         (RiskKind::Age, "it stood for 25 h; others may rely on it"),
@@ -303,6 +303,8 @@ async fn where_it_is_pushed_says_how_it_is_taken_back() {
     let own = Case::default().proposal().await;
     assert_eq!(own.inverse, Inverse::KnownWhenDone { says: "delete the branch".into() });
     let same = Case { push_to: PushTo::SameBranch, ..Case::default() }.proposal().await;
+    let says = |proposal: &Proposal| proposal.risks.iter().map(|risk| risk.says.clone()).collect::<Vec<_>>();
+    assert_eq!(says(&same), ["it takes effect when it is deployed, not when it is pushed"]);
     assert_eq!(same.action.says(), "revert 3f2a91c5d0 on main of shop and push it there");
     assert_eq!(same.inverse, Inverse::KnownWhenDone { says: "a revert of the revert".into() });
 }

@@ -63,8 +63,8 @@ pub struct SeenProposal {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<MadeDecision>,
-    /// The decisions that did not let it be done: the entry's number, who made it, and why it did not.
-    pub denied: Vec<(u64, Actor, String)>,
+    /// The decisions that did not let it be done: the entry's number, the place in `decisions`, and why it did not.
+    pub denied: Vec<(u64, usize, String)>,
     /// Whether somebody who may rejected it.
     pub rejected: bool,
     /// When its action was started.
@@ -264,7 +264,7 @@ impl Incident {
                 if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
                     let (by, at) = (entry.by.clone(), entry.happened_at);
                     seen.rejected |= decision.verdict == Decided::Reject && denied.is_none();
-                    seen.denied.extend(denied.map(|why| (entry.seq, by.clone(), why)));
+                    seen.denied.extend(denied.map(|why| (entry.seq, seen.decisions.len(), why)));
                     seen.decisions.push(MadeDecision { decision, by, at });
                 }
             }

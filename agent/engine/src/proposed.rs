@@ -46,6 +46,18 @@ pub struct DecisionView {
     /// Why, if they said so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// Why it did not let the action be done, if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denied: Option<String>,
+}
+
+impl DecisionView {
+    /// In one line.
+    pub fn says(&self) -> String {
+        let why = if self.why.is_empty() { String::new() } else { format!(": {}", self.why) };
+        let denied = self.denied.as_ref().map_or(String::new(), |denied| format!(", not done: {denied}"));
+        format!("{} {} {}{why}{denied}", format_time(self.at), self.by, verdict(self.verdict))
+    }
 }
 
 /// A proposal, and what became of it.
@@ -66,8 +78,6 @@ pub struct ProposalView {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<DecisionView>,
-    /// Why decisions did not let it be done, in order.
-    pub denied: Vec<String>,
     /// When its action was started.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<Timestamp>,
@@ -90,23 +100,24 @@ impl ProposalView {
     /// How a proposal stands at `now`. None never happens: its digest can always be made.
     pub fn of(seen: &SeenProposal, now: Timestamp) -> Option<Self> {
         let proposal = &seen.proposal;
-        let decision = |made: &MadeDecision| DecisionView {
+        let denied = |place: usize| {
+            let (_, _, why) = seen.denied.iter().find(|(_, denied, _)| *denied == place)?;
+            Some(ExternalText::new(why.as_str()).for_people(300))
+        };
+        let decision = |(place, made): (usize, &MadeDecision)| DecisionView {
             by: made.by.for_people(),
             at: made.at,
             verdict: made.decision.verdict,
             why: made.decision.why.for_people(200),
+            denied: denied(place),
         };
-        let denied = seen.denied.iter().map(|(_, by, why)| {
-            format!("{}: {}", by.for_people(), ExternalText::new(why.as_str()).for_people(300))
-        });
         Some(ProposalView {
             id: proposal.id.clone(),
             digest: proposal.digest().ok()?,
             stage: stage(seen, now),
             says: proposal.action.says(),
             proposal: proposal.clone(),
-            decisions: seen.decisions.iter().map(decision).collect(),
-            denied: denied.collect(),
+            decisions: seen.decisions.iter().enumerate().map(decision).collect(),
             started_at: seen.started_at,
             approved_by: seen.approved_by.clone(),
             outcome: seen.outcome.as_ref().map(|(_, outcome)| outcome.clone()),
@@ -153,9 +164,9 @@ impl ProposalView {
     pub fn helped(&self) -> Option<String> {
         let because = self.recovery_because.as_ref().map_or("", Claim::says);
         Some(match self.recovery? {
-            Recovery::Recovered => format!("It helped: {because}"),
-            Recovery::NotRecovered => format!("It did not help: {because}"),
-            Recovery::CantTell => format!("Can't tell whether it helped: {because}"),
+            Recovery::Recovered => format!("{} helped: {because}", self.id),
+            Recovery::NotRecovered => format!("{} did not help: {because}", self.id),
+            Recovery::CantTell => format!("Can't tell whether {} helped: {because}", self.id),
         })
     }
 
@@ -180,11 +191,7 @@ impl ProposalView {
         let place = place.map_or(String::new(), |name| format!(" in {name}"));
         line("Services", &format!("{services}{place}"));
         for made in &self.decisions {
-            let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
-            line("Decided", &format!("{} {} {}{why}", format_time(made.at), made.by, verdict(made.verdict)));
-        }
-        for denied in &self.denied {
-            line("Not done", denied);
+            line("Decided", &made.says());
         }
         line("State", &self.state());
         line("Digest", &self.digest.to_string());

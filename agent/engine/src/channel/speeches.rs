@@ -9,7 +9,7 @@ use hearback_core::incident::{SeenQuestion, State};
 use jiff::Timestamp;
 
 use super::words;
-use crate::proposed::{ProposalView, Stage};
+use crate::proposed::{DecisionView, ProposalView, Stage};
 
 /// The key of the message with which the copilot begins to listen.
 pub const NOTICE: &str = "notice";
@@ -42,13 +42,9 @@ pub fn speeches(incident: &Incident, now: Timestamp) -> Vec<ChatMessage> {
         };
         speeches.push(message(&key, None, words::proposal(view), buttons));
         if let Some(spoken) = incident.spoken.get(&key) {
-            for (seq, by, why) in &seen.denied {
-                let says = format!(
-                    "{}: {}",
-                    by.for_people(),
-                    hearback_core::ExternalText::new(why.as_str()).for_people(300)
-                );
-                let lines = vec![words::line(says)];
+            for (seq, place, _) in &seen.denied {
+                let Some(made) = view.decisions.get(*place) else { continue };
+                let lines = vec![words::line(denied(made))];
                 speeches.push(message(&format!("denied {seq}"), Some(&spoken.message), lines, Vec::new()));
             }
         }
@@ -87,6 +83,12 @@ fn answered(incident: &Incident, asked: &SeenQuestion) -> Option<ChatMessage> {
     );
     let lines = words::answer(answer, &incident.dismissed);
     Some(message(&format!("answer {}", asked.seq), thread, lines, buttons))
+}
+
+/// Why a decision did not let it be done, for who made it.
+fn denied(made: &DecisionView) -> String {
+    let why = made.denied.as_deref().unwrap_or_default();
+    if why.starts_with(&made.by) { format!("{why}.") } else { format!("{}: {why}.", made.by) }
 }
 
 fn message(

@@ -59,8 +59,22 @@ pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Vec<Lin
     lines.extend(before.into_iter().flatten().map(line));
     lines.extend(answer.suspects.iter().take(room).map(|one| suspect(answer, one, dismissed)));
     lines.extend(after.into_iter().flatten().map(line));
-    lines.push(line(searched_line(answer, None)));
+    lines.push(line(searched(answer)));
     lines
+}
+
+/// Where it was looked, in few words; the evidence has them all.
+fn searched(answer: &Answer) -> String {
+    let mut sources: Vec<&str> = answer.searched.iter().map(|coverage| coverage.source.as_str()).collect();
+    sources.dedup();
+    let sources: Vec<String> =
+        sources.into_iter().map(|name| ExternalText::new(name).for_people(60)).collect();
+    match (sources.len(), answer.gaps.len()) {
+        (0, _) => "Nothing answered. Why? says more.".to_owned(),
+        (_, 0) => format!("Searched {}: no gaps. Why? says more.", sources.join(", ")),
+        (_, 1) => format!("Searched {}: 1 gap. Why? says more.", sources.join(", ")),
+        (_, gaps) => format!("Searched {}: {gaps} gaps. Why? says more.", sources.join(", ")),
+    }
 }
 
 fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, Actor>) -> Line {
@@ -153,11 +167,7 @@ pub fn proposal(view: &ProposalView) -> Vec<Line> {
         way_back(&proposal.inverse),
         check(proposal.check.as_ref())
     )));
-    for made in &view.decisions {
-        let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
-        let word = crate::proposed::verdict(made.verdict);
-        lines.push(line(format!("{} {} {word}{why}", format_time(made.at), made.by)));
-    }
+    lines.extend(view.decisions.iter().map(|made| line(made.says())));
     let state = view.state();
     lines.push(line(format!("{}.", first_upper(&state).trim_end_matches('.'))));
     lines
@@ -189,7 +199,7 @@ pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
         ],
         Outcome::Unknown { why } => vec![
             vec![strong(format!("A person must look: nobody knows whether {id} was done."))],
-            line(format!("{}. It is not tried again.", word(why))),
+            line(format!("{}. It is not tried again.", first_upper(&word(why)))),
         ],
     }
 }
@@ -208,7 +218,7 @@ pub fn helped(view: &ProposalView, offers: Option<&ProposalView>) -> Option<Vec<
         }
         (Recovery::CantTell, None) => "Next: look at the graph yourself.".to_owned(),
     };
-    Some(vec![vec![strong(format!("{}. {says}.", view.id))], line(next)])
+    Some(vec![vec![strong(format!("{says}."))], line(next)])
 }
 
 /// What is said when the copilot begins to listen in a channel.

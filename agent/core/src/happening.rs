@@ -139,9 +139,12 @@ pub struct Question {
     /// When it began, by the asker's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onset: Option<Timestamp>,
-    /// The message of the channel that it was asked with; the answer goes into its thread.
+    /// The message of the channel that it was asked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageId>,
+    /// The first message of the thread that the answer goes into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<MessageId>,
 }
 
 /// To whom something was said in the channel.
@@ -201,6 +204,9 @@ pub enum Happening {
         /// The channel's own id of it; a message with the same id is the same message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<MessageId>,
+        /// The first message of the thread it stands in, if it stands in one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<MessageId>,
         /// To whom it was said.
         #[serde(default, skip_serializing_if = "Addressee::is_everybody")]
         to: Addressee,
@@ -311,7 +317,7 @@ impl Happening {
     /// Something that somebody wrote to everybody, not in a chat system's channel.
     pub fn note(channel: impl Into<String>, text: impl Into<ExternalText>) -> Self {
         let (channel, text) = (channel.into(), text.into());
-        Happening::Message { channel, text, message: None, to: Addressee::Everybody }
+        Happening::Message { channel, text, message: None, thread: None, to: Addressee::Everybody }
     }
 
     /// The name of the kind, and the body's JSON.

@@ -52,6 +52,8 @@ pub struct SeenMessage {
     pub text: ExternalText,
     /// The channel's own id of it.
     pub message: Option<MessageId>,
+    /// The first message of its thread, if it stands in one.
+    pub thread: Option<MessageId>,
     /// To whom it was said.
     pub to: Addressee,
 }
@@ -236,10 +238,10 @@ impl Incident {
             Happening::RoleAssigned { role, to } => {
                 self.roles.insert(role, to);
             }
-            Happening::Message { text, message, to, .. } => {
+            Happening::Message { text, message, thread, to, .. } => {
                 self.heard.extend(message.clone());
                 let (at, by) = (entry.happened_at, entry.by.clone());
-                self.messages.push(SeenMessage { evidence, at, by, text, message, to });
+                self.messages.push(SeenMessage { evidence, at, by, text, message, thread, to });
             }
             Happening::AlertFired(alert) => self.fire(alert, evidence),
             Happening::AlertResolved { fingerprint } => {

@@ -115,6 +115,7 @@ pub fn question_of_incident(incident: &Incident, now: Timestamp, length: SignedD
         window: window(now, length, None, Some(incident)),
         onset: None,
         message: None,
+        thread: None,
     }
 }
 
@@ -128,5 +129,6 @@ pub fn question_of_alert(alert: &Alert, now: Timestamp, length: SignedDuration) 
         window: window(now, length, Some(alert.started_at), None),
         onset: None,
         message: None,
+        thread: None,
     }
 }

@@ -112,12 +112,12 @@ async fn run_errand(service: &Service, Errand { heeded, from, key }: Errand) {
 
 async fn ask_outside(service: &Service, text: &str) -> Result<Vec<Line>, Problem> {
     let now = Timestamp::now();
-    let question = question(text, asking::window(now, service.parts.config.window, None, None), None);
+    let question = question(text, asking::window(now, service.parts.config.window, None, None));
     let answered = service.ask(&question, None, Asker::Person).await?;
     Ok(words::answer(&answered.answer, &BTreeMap::new()))
 }
 
-fn question(text: &str, window: hearback_core::Window, message: Option<MessageId>) -> Question {
+fn question(text: &str, window: hearback_core::Window) -> Question {
     let text = if text.trim().is_empty() { asking::WHAT_CHANGED } else { text };
     Question {
         text: ExternalText::capped(text, TEXT_BYTES),
@@ -125,7 +125,8 @@ fn question(text: &str, window: hearback_core::Window, message: Option<MessageId
         services: Vec::new(),
         window,
         onset: None,
-        message,
+        message: None,
+        thread: None,
     }
 }
 
@@ -187,7 +188,11 @@ async fn answer(service: &Service, id: &IncidentId, asked: SeenMessage) -> Resul
     }
     let now = Timestamp::now();
     let window = asking::window(now, service.parts.config.window, None, Some(&incident));
-    let question = question(asked.text.as_untrusted(), window, asked.message.clone());
+    let question = Question {
+        message: asked.message.clone(),
+        thread: asked.thread.clone(),
+        ..question(asked.text.as_untrusted(), window)
+    };
     let by: Actor = asked.by.clone();
     service.ask_inside(question, &incident, Asker::Channel, by, now).await.map(drop)
 }

@@ -92,7 +92,7 @@ impl HearingDesk<'_> {
     ) -> Result<Heeded, RecordError> {
         let here = bound(incidents, &heard.channel);
         match &heard.what {
-            HeardWhat::Said { text, to_us, message, .. } => match here {
+            HeardWhat::Said { text, to_us, message, thread } => match here {
                 Some(incident) => {
                     let to = if *to_us { Addressee::Copilot } else { Addressee::Everybody };
                     // Nobody's words are written down before everybody was told that they are.
@@ -104,6 +104,7 @@ impl HearingDesk<'_> {
                         channel: heard.channel.to_string(),
                         text: text.clone(),
                         message: Some(message.clone()),
+                        thread: thread.clone(),
                         to,
                     };
                     if incident.heard.contains(message) {
@@ -148,6 +149,7 @@ impl HearingDesk<'_> {
                     channel: heard.channel.to_string(),
                     text: ExternalText::new(says),
                     message: Some(MessageId::of_command(&heard.delivery)),
+                    thread: None,
                     to: Addressee::Copilot,
                 };
                 self.write(incident, incidents, what, heard, now).await?

@@ -75,7 +75,8 @@ fn answered(incident: &Incident, asked: &SeenQuestion) -> Option<ChatMessage> {
     if by_message.is_none() && !is_first {
         return None;
     }
-    let thread = by_message.filter(|message| !message.is_of_command());
+    // A thread is named by its first message: a question inside one is answered there.
+    let thread = asked.question.thread.as_ref().or(by_message).filter(|message| !message.is_of_command());
     let mut buttons = vec![Press::Why { incident: incident.id.clone(), answer: *seq }];
     let left = answer.suspects.iter().find(|suspect| !incident.dismissed.contains_key(&suspect.change.id));
     buttons.extend(

@@ -79,6 +79,7 @@ impl Room {
             window: Window { from: at(-1440), until: at(1) },
             onset: None,
             message: message.map(|id| MessageId::new(id).unwrap()),
+            thread: None,
         };
         self.happens(1, Happening::Asked(question)).await;
         self.happens(1, Happening::Answered(answer)).await;

@@ -141,7 +141,8 @@ impl ProposalView {
             }
             (Stage::Expired, _) => format!("expired at {}", format_time(self.proposal.expires_at)),
             (Stage::Rejected, _) => {
-                let rejected = self.decisions.iter().find(|made| made.verdict == Decided::Reject);
+                let is_it = |made: &&DecisionView| made.verdict == Decided::Reject && made.denied.is_none();
+                let rejected = self.decisions.iter().find(is_it);
                 match rejected {
                     Some(made) => format!("rejected by {}: {}", made.by, made.why),
                     None => "rejected".to_owned(),
@@ -244,7 +245,7 @@ pub fn way_back(inverse: &Inverse) -> String {
 /// How it is told whether it helped, in words.
 pub fn check(check: Option<&RecoveryCheck>) -> String {
     let Some(check) = check else {
-        return "nothing showed the onset: look yourself whether it helped".into();
+        return "none: look yourself whether it helped".into();
     };
     let within = format_length(check.within);
     match &check.sign {

@@ -60,9 +60,6 @@ impl RecoveryDesk<'_> {
     /// The record is away; what was not done is done by the next call.
     pub async fn look(&self, incident: &Incident, now: Timestamp) -> Result<Vec<ProposalId>, RecordError> {
         let mut told = Vec::new();
-        if incident.state != State::Open {
-            return Ok(told);
-        }
         for seen in incident.proposals.values() {
             if let Some((_, recovery, _)) = &seen.recovery {
                 self.tell_target(seen, *recovery, now).await?;
@@ -132,8 +129,10 @@ impl RecoveryDesk<'_> {
             let checked =
                 Happening::RecoveryChecked { proposal: id.clone(), recovery, because: because.clone() };
             let offer = match recovery {
-                Recovery::NotRecovered => self.taking_back(&incident, seen, receipt, &because, now),
-                Recovery::Recovered | Recovery::CantTell => None,
+                Recovery::NotRecovered if incident.state == State::Open => {
+                    self.taking_back(&incident, seen, receipt, &because, now)
+                }
+                Recovery::NotRecovered | Recovery::Recovered | Recovery::CantTell => None,
             };
             let happened = gathered.chain([checked]).chain(offer.map(Happening::Proposed));
             let drafts = happened

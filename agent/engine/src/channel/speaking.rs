@@ -22,6 +22,8 @@ const AWAY: SignedDuration = SignedDuration::from_secs(1);
 const AWAY_AT_MOST: SignedDuration = SignedDuration::from_secs(30);
 /// How soon it is looked again whether another copilot has said what it began to say.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+/// So long after it was refused something is not said again.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(2);
 /// For how long it is remembered who began to say what.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
 
@@ -47,8 +49,8 @@ pub struct Voice {
     said: BTreeMap<String, (MessageId, Digest)>,
     /// What another copilot has begun to say, since when that is known here, and for the how manieth time.
     begun: BTreeMap<String, (Timestamp, u32)>,
-    /// What can't be said at all, in these words.
-    unsayable: BTreeMap<String, Digest>,
+    /// What was refused, in these words, and when: the copilot may not be in the channel yet.
+    unsayable: BTreeMap<String, (Digest, Timestamp)>,
 }
 
 /// What came of speaking.
@@ -90,7 +92,10 @@ impl SpeakingDesk<'_> {
                 incident.spoken.get(&message.key).map(|spoken| (spoken.message.clone(), spoken.digest))
             });
             if stands.as_ref().is_some_and(|(_, said)| *said == says)
-                || voice.unsayable.get(&message.key) == Some(&says)
+                || voice
+                    .unsayable
+                    .get(&message.key)
+                    .is_some_and(|(refused, at)| *refused == says && now.duration_since(*at) < REFUSED_FOR)
             {
                 continue;
             }
@@ -101,8 +106,9 @@ impl SpeakingDesk<'_> {
             match said {
                 Ok(Said::Stands(id)) => {
                     voice.away = 0;
-                    voice.said.insert(message.key.clone(), (id.clone(), says));
-                    self.write_down(&incident.id, &message.key, id, says, now).await?;
+                    // Written down first: what can't be is found again in the channel.
+                    self.write_down(&incident.id, &message.key, id.clone(), says, now).await?;
+                    voice.said.insert(message.key.clone(), (id, says));
                 }
                 Ok(Said::ByOthers) => waits = Some(later(now, LOOK_AGAIN)),
                 Ok(Said::NotNow(pause)) => {
@@ -113,7 +119,7 @@ impl SpeakingDesk<'_> {
                 }
                 Err(why) => {
                     tracing::error!(incident = %incident.id, why, "a message can't be said");
-                    voice.unsayable.insert(message.key.clone(), says);
+                    voice.unsayable.insert(message.key.clone(), (says, now));
                 }
             }
         }

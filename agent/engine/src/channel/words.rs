@@ -184,7 +184,7 @@ pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
                 first.extend([plain(" "), link("Look".to_owned(), Some(to))]);
             }
             let next = match &seen.proposal.check {
-                None => "Nothing showed the onset: look yourself whether it helped.".to_owned(),
+                None => "I can't tell from here whether it helps: look yourself.".to_owned(),
                 Some(check_) => format!("I look whether it helps: {}.", check(Some(check_))),
             };
             vec![first, line(next)]

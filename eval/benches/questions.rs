@@ -294,6 +294,7 @@ async fn answers(source: Arc<dyn ChangeSource>, cases: &[Case]) -> String {
             window: window(case),
             onset: None,
             message: None,
+            thread: None,
         };
         let context = Context {
             ranker: &asked.ranker,

@@ -229,6 +229,7 @@ impl AdoptedCase {
             window: Window { from: *since, until: *as_of },
             onset: *onset,
             message: None,
+            thread: None,
         }
     }
 

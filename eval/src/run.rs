@@ -124,6 +124,7 @@ pub(crate) async fn ask(bench: &Bench, case: &Case, read: Read) -> Result<Ran, N
         window,
         onset: None,
         message: None,
+        thread: None,
     };
     let context = Context {
         ranker: &bench.ranker,

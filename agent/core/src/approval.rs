@@ -12,7 +12,7 @@ use crate::evidence::Origin;
 use crate::freeze::{Freeze, same_environment};
 use crate::happening::Role;
 use crate::hash::Digest;
-use crate::ids::{ChatUserId, ProposalId, ServiceName};
+use crate::ids::{ChatUserId, IncidentId, ProposalId, ServiceName};
 use crate::text::ExternalText;
 use crate::time::format_time;
 
@@ -216,6 +216,9 @@ pub enum Denied {
     /// It was started before.
     #[error("{0} was started already; it is done once")]
     Started(ProposalId),
+    /// The incident is over.
+    #[error("{0} is resolved; what is still wrong is an incident of its own")]
+    Over(IncidentId),
     /// What happened to it can't be told.
     #[error(
         "an entry of the record that may be about it can't be read; update hearback, or ask again for a proposal in a \
@@ -242,6 +245,9 @@ pub enum Denied {
     /// Nobody approved it yet.
     #[error("nobody approved it yet")]
     NotDecided,
+    /// A program decided.
+    #[error("a program decides nothing; a person must")]
+    NotAPerson,
     /// What was approved is not what is stored.
     #[error("what {0} saw is not what is proposed now; look at it again and approve that")]
     OtherDigest(String),
@@ -415,6 +421,10 @@ pub fn approve(facts: &Facts<'_>, policy: &ApprovalPolicy, now: Timestamp) -> Re
     }
     // A program decides nothing, and neither does who decided on another proposal's id.
     let decisions = facts.decisions.iter().filter(|made| made.decision.proposal == proposal.id);
+    // What a program says last must not set off what a person said before.
+    if decisions.clone().next_back().is_some_and(|made| name_of(&made.by).is_none()) {
+        return Err(Denied::NotAPerson);
+    }
     let decisions: Vec<(&MadeDecision, String)> =
         decisions.filter_map(|made| Some((made, name_of(&made.by)?))).collect();
     // Who is not known here stops nothing either.

@@ -152,6 +152,8 @@ fn came(decided: &Result<ApprovedAction, Denied>) -> &'static str {
             Denied::ClockIsBehind => "clock is behind",
             Denied::OnlyOutsiders => "only outsiders",
             Denied::NotDecided => "not decided",
+            Denied::NotAPerson => "not a person",
+            Denied::Over(_) => "over",
             Denied::OtherDigest(_) => "other digest",
             Denied::NoRule(_) => "no rule",
             Denied::Frozen(_) => "frozen",

@@ -183,8 +183,19 @@ fn any_doubt_is_a_refusal() {
     check("the clock of this machine is behind the record; set it right", |case| decided_at(case, -1));
     check("by Ana", |case| decided_at(case, 0));
     check("nobody approved it yet", |case| case.decisions.clear());
-    check("nobody approved it yet", |case| {
+    check("a program decides nothing; a person must", |case| {
         case.decisions.iter_mut().for_each(|made| made.by = Actor::hearback());
+    });
+    // What a program says last sets nothing off, whatever a person said before.
+    for verdict in [Decided::Approve, Decided::Reject, Decided::BreakGlass] {
+        check("a program decides nothing; a person must", |case| {
+            let last = said("Ana", verdict, "why", &case.proposal);
+            case.decisions.push(MadeDecision { by: Actor::System("ci".into()), ..last });
+        });
+    }
+    check("by Ana", |case| {
+        let first = said("Ana", Decided::Reject, "why", &case.proposal);
+        case.decisions.insert(0, MadeDecision { by: Actor::System("ci".into()), ..first });
     });
     check("nobody approved it yet", |case| {
         let other = ProposalId::new("INC-3.P2").unwrap();

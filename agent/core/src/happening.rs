@@ -139,9 +139,12 @@ pub struct Question {
     /// When it began, by the asker's word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onset: Option<Timestamp>,
-    /// The message of the channel that it was asked with; the answer goes into its thread.
+    /// The message of the channel that it was asked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageId>,
+    /// The first message of the thread that the answer goes into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<MessageId>,
 }
 
 /// To whom something was said in the channel.

@@ -52,21 +52,10 @@ pub struct SeenMessage {
     pub text: ExternalText,
     /// The channel's own id of it.
     pub message: Option<MessageId>,
-    /// The first message of the thread it stands in, if it stands in one.
+    /// The first message of its thread, if it stands in one.
     pub thread: Option<MessageId>,
     /// To whom it was said.
     pub to: Addressee,
-}
-
-/// A decision that did not let a proposal be done.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeenDenial {
-    /// The number of the entry that holds it.
-    pub seq: u64,
-    /// The decision.
-    pub made: MadeDecision,
-    /// Why it did not.
-    pub why: String,
 }
 
 /// A proposal, and what became of it.
@@ -76,10 +65,10 @@ pub struct SeenProposal {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<MadeDecision>,
-    /// The decisions that did not let it be done, in order.
-    pub denied: Vec<SeenDenial>,
-    /// The decision that rejected it, if somebody who may did.
-    pub rejected: Option<MadeDecision>,
+    /// The decisions that did not let it be done: the entry's number, the place in `decisions`, and why it did not.
+    pub denied: Vec<(u64, usize, String)>,
+    /// Whether somebody who may rejected it.
+    pub rejected: bool,
     /// When its action was started.
     pub started_at: Option<Timestamp>,
     /// Who approved it then.
@@ -279,17 +268,9 @@ impl Incident {
             Happening::Decided { decision, denied } => {
                 if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
                     let (by, at) = (entry.by.clone(), entry.happened_at);
-                    let made = MadeDecision { decision, by, at };
-                    match denied {
-                        Some(why) => {
-                            seen.denied.push(SeenDenial { seq: entry.seq, made: made.clone(), why });
-                        }
-                        None if made.decision.verdict == Decided::Reject => {
-                            seen.rejected.get_or_insert_with(|| made.clone());
-                        }
-                        None => {}
-                    }
-                    seen.decisions.push(made);
+                    seen.rejected |= decision.verdict == Decided::Reject && denied.is_none();
+                    seen.denied.extend(denied.map(|why| (entry.seq, seen.decisions.len(), why)));
+                    seen.decisions.push(MadeDecision { decision, by, at });
                 }
             }
             Happening::ActionStarted { proposal, by, glass_broken, .. } => {
@@ -361,7 +342,7 @@ impl Incident {
             proposal,
             decisions: Vec::new(),
             denied: Vec::new(),
-            rejected: None,
+            rejected: false,
             started_at: None,
             approved_by: Vec::new(),
             glass: None,

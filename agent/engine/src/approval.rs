@@ -12,7 +12,7 @@ use hearback_core::approval::{
     ApprovalPolicy, ApprovedAction, Decided, Decision, Denied, Facts, KnownFreezes, MadeDecision, approve,
 };
 use hearback_core::entry::{Actor, Draft, Head};
-use hearback_core::incident::SeenProposal;
+use hearback_core::incident::{SeenProposal, State};
 use hearback_core::ports::{
     ActionExecutor, Expect, FreezeSource, Notice, Outbox, RecordError, RecordStore, TargetLedger, Trace,
 };
@@ -35,6 +35,8 @@ const BEGIN_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 const FREEZES_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 /// How long it is tried to find out what became of an action whose end nobody heard.
 const LOOK_FOR: SignedDuration = SignedDuration::from_mins(30);
+/// So far apart at most are the clocks of two who decide at once.
+const AT_ONCE: SignedDuration = SignedDuration::from_mins(1);
 /// How often a decision is made anew because somebody wrote in between.
 const ATTEMPTS: usize = 50;
 
@@ -114,6 +116,9 @@ impl ApprovalDesk<'_> {
                 folded => folded?,
             };
             let seen = incident.proposals.get(&decision.proposal).ok_or_else(no_such)?;
+            // Two who press at once are no clock that is wrong: whoever is written second decided second.
+            let last = seen.decisions.last().map_or(now, |made| made.at);
+            let now = if last.duration_since(now) <= AT_ONCE { now.max(last) } else { now };
             let made = MadeDecision { decision: decision.clone(), by: by.clone(), at: now };
             match self.rule(&incident, head, seen, made, now).await {
                 Err(RecordError::Conflict { .. }) => {}
@@ -144,7 +149,10 @@ impl ApprovalDesk<'_> {
             tiers: &tiers,
             freezes: &freezes,
         };
-        let approved = approve(&facts, self.policy, now);
+        let approved = match incident.state {
+            State::Open => approve(&facts, self.policy, now),
+            State::Resolved { .. } => Err(Denied::Over(incident.id.clone())),
+        };
         let note = |denied: Option<String>| {
             draft(now, made.by.clone(), Happening::Decided { decision: decision.clone(), denied })
         };

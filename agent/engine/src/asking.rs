@@ -3,6 +3,7 @@
 
 use hearback_core::entry::Actor;
 use hearback_core::happening::{Alert, Question};
+use hearback_core::incident::SeenQuestion;
 use hearback_core::ports::{Expect, RecordError, RecordStore};
 use hearback_core::{Draft, Evidence, ExternalText, Happening, Incident, IncidentId, Window};
 use jiff::{SignedDuration, Timestamp};
@@ -72,12 +73,21 @@ pub async fn write_answer(
     weighed: &Weighed,
     now: Timestamp,
 ) -> Result<(), RecordError> {
-    if *weighed == Weighed::Nothing {
+    let asked_with = drafts.iter().find_map(|draft| match &draft.what {
+        Happening::Asked(question) => question.message.clone(),
+        _ => None,
+    });
+    if *weighed == Weighed::Nothing && asked_with.is_none() {
         return write_down(record, id, Expect::Any, &answered.snapshots, drafts).await;
     }
     loop {
         let (entries, head) = load(record, id).await?;
         let incident = Incident::as_of(id.clone(), &entries, Timestamp::MAX);
+        // Another copilot may have answered the same message.
+        let is_same = |asked: &SeenQuestion| asked_with.is_some() && asked.question.message == asked_with;
+        if incident.questions.iter().any(is_same) {
+            return Ok(());
+        }
         let mut drafts = drafts.clone();
         drafts.extend(weighed.happening(&incident, now).map(|what| Draft {
             happened_at: now,
@@ -115,6 +125,7 @@ pub fn question_of_incident(incident: &Incident, now: Timestamp, length: SignedD
         window: window(now, length, None, Some(incident)),
         onset: None,
         message: None,
+        thread: None,
     }
 }
 
@@ -128,5 +139,6 @@ pub fn question_of_alert(alert: &Alert, now: Timestamp, length: SignedDuration) 
         window: window(now, length, Some(alert.started_at), None),
         onset: None,
         message: None,
+        thread: None,
     }
 }

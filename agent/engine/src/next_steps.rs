@@ -79,7 +79,8 @@ impl NextSteps<'_> {
             because: seen.proposal.because.clone(),
             risks: Vec::new(),
             inverse: Inverse::KnownWhenDone { says: "close the pull request".to_owned() },
-            check: seen.proposal.check.clone(),
+            // It takes effect when it is merged and deployed, and must not be judged before.
+            check: None,
             asked_by: seen.proposal.asked_by.clone(),
             proposed_at: now,
             expires_at: now.checked_add(self.expires_after).unwrap_or(now),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use hearback_core::action::{Inverse, Outcome, Proposal, Recovery, RecoveryCheck, RecoverySign};
 use hearback_core::approval::{Decided, MadeDecision};
-use hearback_core::incident::{SeenDenial, SeenProposal};
+use hearback_core::incident::SeenProposal;
 use hearback_core::time::{format_length, format_time};
 use hearback_core::{Claim, Digest, ExternalText, ProposalId, SignalKind};
 use jiff::Timestamp;
@@ -48,9 +48,28 @@ pub struct DecisionView {
     /// Why, if they said so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
-    /// Why it did not let it be done, if it did not.
+    /// Why it did not let the action be done, if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied: Option<String>,
+}
+
+impl DecisionView {
+    /// Why it did not let the action be done, with who made it; none if it did, or counted otherwise.
+    pub fn denied_says(&self) -> Option<String> {
+        let why = self.denied.as_deref()?;
+        Some(if why.starts_with(&self.by) { why.to_owned() } else { format!("{}: {why}", self.by) })
+    }
+
+    /// In one line.
+    pub fn says(&self) -> String {
+        let why = if self.why.is_empty() { String::new() } else { format!(": {}", self.why) };
+        let but = match self.verdict {
+            Decided::Reject => ", which does not count",
+            Decided::Approve | Decided::BreakGlass => ", not done",
+        };
+        let denied = self.denied.as_ref().map_or(String::new(), |denied| format!("{but}: {denied}"));
+        format!("{} {} {}{why}{denied}", format_time(self.at), self.by, verdict(self.verdict))
+    }
 }
 
 /// A proposal, and what became of it.
@@ -71,11 +90,6 @@ pub struct ProposalView {
     pub proposal: Proposal,
     /// What was decided about it, in order.
     pub decisions: Vec<DecisionView>,
-    /// The one that rejected it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejected: Option<DecisionView>,
-    /// Why decisions did not let it be done, in order.
-    pub denied: Vec<String>,
     /// When its action was started.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<Timestamp>,
@@ -98,23 +112,24 @@ impl ProposalView {
     /// How a proposal stands at `now`. None never happens: its digest can always be made.
     pub fn of(seen: &SeenProposal, now: Timestamp) -> Option<Self> {
         let proposal = &seen.proposal;
-        let decision = |made: &MadeDecision| DecisionView {
+        let denied = |place: usize| {
+            let (_, _, why) = seen.denied.iter().find(|(_, denied, _)| *denied == place)?;
+            Some(ExternalText::new(why.as_str()).for_people(300))
+        };
+        let decision = |(place, made): (usize, &MadeDecision)| DecisionView {
             by: made.by.for_people(),
             at: made.at,
             verdict: made.decision.verdict,
             why: made.decision.why.for_people(200),
-            denied: seen.denied.iter().find(|denial| denial.made == *made).map(denied),
+            denied: denied(place),
         };
-        let denied = seen.denied.iter().map(denied);
         Some(ProposalView {
             id: proposal.id.clone(),
             digest: proposal.digest().ok()?,
             stage: stage(seen, now),
             says: proposal.action.says(),
             proposal: proposal.clone(),
-            decisions: seen.decisions.iter().map(decision).collect(),
-            rejected: seen.rejected.as_ref().map(decision),
-            denied: denied.collect(),
+            decisions: seen.decisions.iter().enumerate().map(decision).collect(),
             started_at: seen.started_at,
             approved_by: seen.approved_by.clone(),
             outcome: seen.outcome.as_ref().map(|(_, outcome)| outcome.clone()),
@@ -137,11 +152,15 @@ impl ProposalView {
                 format!("waits for approval until {}", format_time(self.proposal.expires_at))
             }
             (Stage::Expired, _) => format!("expired at {}", format_time(self.proposal.expires_at)),
-            (Stage::Rejected, _) => match &self.rejected {
-                Some(made) if made.why.is_empty() => format!("rejected by {}", made.by),
-                Some(made) => format!("rejected by {}: {}", made.by, made.why),
-                None => "rejected".to_owned(),
-            },
+            (Stage::Rejected, _) => {
+                let is_it = |made: &&DecisionView| made.verdict == Decided::Reject && made.denied.is_none();
+                let rejected = self.decisions.iter().find(is_it);
+                match rejected {
+                    Some(made) if made.why.is_empty() => format!("rejected by {}", made.by),
+                    Some(made) => format!("rejected by {}: {}", made.by, made.why),
+                    None => "rejected".to_owned(),
+                }
+            }
             (Stage::UnderWay, _) | (_, None) => {
                 format!("under way, approved by {}", word(&self.approved_by.join(", ")))
             }
@@ -159,9 +178,9 @@ impl ProposalView {
     pub fn helped(&self) -> Option<String> {
         let because = self.recovery_because.as_ref().map_or("", Claim::says);
         Some(match self.recovery? {
-            Recovery::Recovered => format!("It helped: {because}"),
-            Recovery::NotRecovered => format!("It did not help: {because}"),
-            Recovery::CantTell => format!("Can't tell whether it helped: {because}"),
+            Recovery::Recovered => format!("{} helped: {because}", self.id),
+            Recovery::NotRecovered => format!("{} did not help: {because}", self.id),
+            Recovery::CantTell => format!("Can't tell whether {} helped: {because}", self.id),
         })
     }
 
@@ -186,11 +205,7 @@ impl ProposalView {
         let place = place.map_or(String::new(), |name| format!(" in {name}"));
         line("Services", &format!("{services}{place}"));
         for made in &self.decisions {
-            let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
-            line("Decided", &format!("{} {} {}{why}", format_time(made.at), made.by, verdict(made.verdict)));
-        }
-        for denied in &self.denied {
-            line("Not done", denied);
+            line("Decided", &made.says());
         }
         line("State", &self.state());
         line("Digest", &self.digest.to_string());
@@ -214,7 +229,7 @@ fn stage(seen: &SeenProposal, now: Timestamp) -> Stage {
         (Some((_, Outcome::Unknown { .. })), _) => Stage::Unknown,
         (Some((_, Outcome::NotAsExpected { .. } | Outcome::Failed { .. })), _) => Stage::NotDone,
         (None, Some(_)) => Stage::UnderWay,
-        (None, None) if seen.rejected.is_some() => Stage::Rejected,
+        (None, None) if seen.rejected => Stage::Rejected,
         (None, None) if now >= seen.proposal.expires_at => Stage::Expired,
         (None, None) => Stage::Waiting,
     }
@@ -243,7 +258,7 @@ pub fn way_back(inverse: &Inverse) -> String {
 /// How it is told whether it helped, in words.
 pub fn check(check: Option<&RecoveryCheck>) -> String {
     let Some(check) = check else {
-        return "none, for nothing showed the onset; look yourself whether it helped".into();
+        return "none; look yourself whether it helped".into();
     };
     let within = format_length(check.within);
     match &check.sign {
@@ -255,13 +270,6 @@ pub fn check(check: Option<&RecoveryCheck>) -> String {
         }
         RecoverySign::Alert { name, .. } => format!("alert {} over within {within}", name.for_people(60)),
     }
-}
-
-/// Why somebody's decision did not let it be done, with their name.
-pub fn denied(denial: &SeenDenial) -> String {
-    let by = denial.made.by.for_people();
-    let why = ExternalText::new(denial.why.as_str()).for_people(300);
-    if why.starts_with(&by) { why } else { format!("{by}: {why}") }
 }
 
 /// With one full stop at its end, unless it ends with a sign of its own.

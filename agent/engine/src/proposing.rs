@@ -12,6 +12,7 @@ use hearback_core::answer::{Claim, Onset, Strength, Suspect, Verdict};
 use hearback_core::entry::Actor;
 use hearback_core::evidence::{Citation, Origin};
 use hearback_core::ids::EvidenceId;
+use hearback_core::incident::SeenProposal;
 use hearback_core::ports::{RecordError, RevertFit, RevertPreview, RevertTrial, TargetLedger};
 use hearback_core::time::format_length;
 use hearback_core::{Change, ExternalText, Happening, Incident, ProposalId, ServiceName, SignalKind};
@@ -24,6 +25,8 @@ use crate::gather::within;
 
 /// A change that stood for longer than this may be what others rely on.
 const OLD: SignedDuration = SignedDuration::from_hours(24);
+/// So long after it was rejected the same is not proposed again.
+const REJECTED_FOR: SignedDuration = SignedDuration::from_mins(10);
 /// So many files or commits are named.
 const NAMED: usize = 3;
 
@@ -144,7 +147,7 @@ impl Proposer<'_> {
         if let Some(why) = self.targets.target(&target).await?.stopped {
             let why = ExternalText::new(why).for_people(200);
             return Ok(Weighed::Cannot(format!(
-                "undoing {} must wait, {why}. After a person has looked: hearback target reset \"{}\"",
+                "undoing {} must wait, for {why}. After a person has looked: hearback target reset \"{}\"",
                 short(&lead.change),
                 ExternalText::new(target.as_str()).for_people(200)
             )));
@@ -158,7 +161,10 @@ impl Proposer<'_> {
             why,
             services: lead.services.clone(),
             environment: lead.environment.clone(),
-            check: check(incident, lead, answered, self.rule.recovers_within),
+            check: how
+                .takes_effect()
+                .then(|| check(incident, lead, answered, self.rule.recovers_within))
+                .flatten(),
             expires_after: self.rule.expires_after,
             how,
         })))
@@ -245,6 +251,12 @@ impl How {
         }
     }
 
+    /// Whether the service changes when it is done. What lies on a branch of its own changes nothing yet, and must not be
+    /// judged by whether it helped.
+    fn takes_effect(&self) -> bool {
+        !matches!(self, How::Revert { push_to: PushTo::OwnBranch, .. })
+    }
+
     fn inverse(&self) -> Inverse {
         match self {
             How::RollBack { inverse: Some(inverse), .. } => Inverse::Action(Box::new(inverse.clone())),
@@ -267,7 +279,12 @@ impl Weighed {
             Weighed::Nothing => None,
             Weighed::Cannot(why) => {
                 let known = incident.not_proposed.as_ref().is_some_and(|(_, known)| known == why);
-                (!known).then(|| Happening::NotProposed { why: why.clone() })
+                let waits = |seen: &SeenProposal| {
+                    seen.started_at.is_none() && !seen.rejected && now < seen.proposal.expires_at
+                };
+                // While something waits for approval, "nothing is proposed" would be wrong.
+                (!known && !incident.proposals.values().any(waits))
+                    .then(|| Happening::NotProposed { why: why.clone() })
             }
             Weighed::Undo(undo) => {
                 let proposal = undo.proposal(incident.next_proposal(), now);
@@ -285,13 +302,17 @@ pub fn is_open_already(incident: &Incident, action: &Action, now: Timestamp) -> 
         }
         _ => action == other,
     };
-    incident.proposals.values().filter(|seen| is_same(&seen.proposal.action)).any(|seen| {
-        match (&seen.outcome, seen.started_at) {
-            (Some((_, Outcome::Failed { .. } | Outcome::NotAsExpected { .. })), _) => false,
-            (Some(_), _) | (None, Some(_)) => true,
-            (None, None) => now < seen.proposal.expires_at,
+    let is_open = |seen: &&SeenProposal| match (&seen.outcome, seen.started_at) {
+        // What was not done may be proposed anew, for the target as it is now.
+        (Some((_, Outcome::Failed { .. } | Outcome::NotAsExpected { .. })), _) => false,
+        (_, Some(_)) => true,
+        (_, None) if seen.rejected => {
+            let last = seen.decisions.last().map_or(seen.proposal.proposed_at, |made| made.at);
+            now.duration_since(last) < REJECTED_FOR
         }
-    })
+        (_, None) => now < seen.proposal.expires_at,
+    };
+    incident.proposals.values().filter(|seen| is_same(&seen.proposal.action)).any(|seen| is_open(&seen))
 }
 
 impl Undo {
@@ -386,7 +407,7 @@ fn risks(lead: &Lead, how: &How, answer: &hearback_core::Answer) -> Vec<Risk> {
             risk(RiskKind::OtherChanges, format!("{} other {changes} with it{names}", lead.along_count));
         }
         How::RollBack { .. } => {}
-        How::Revert { trial, push_to } => {
+        How::Revert { trial, .. } => {
             if trial.later_count > 0 {
                 let commits =
                     if trial.later_count == 1 { "later commit touches" } else { "later commits touch" };
@@ -400,14 +421,11 @@ fn risks(lead: &Lead, how: &How, answer: &hearback_core::Answer) -> Vec<Risk> {
                     format!("{} {commits} the same files and may build on it: {names}", trial.later_count),
                 );
             }
-            let is_deployed = lead.rollout.is_some() || lead.environment.is_none();
-            let when = match push_to {
-                PushTo::OwnBranch => Some("merged and deployed"),
-                PushTo::SameBranch => is_deployed.then_some("deployed"),
+            let says = match how.takes_effect() {
+                true => "it takes effect when it is deployed, not when it is pushed",
+                false => "it takes effect when it is merged and deployed, not when it is pushed",
             };
-            if let Some(when) = when {
-                risk(RiskKind::Unknown, format!("it takes effect when it is {when}, not when it is pushed"));
-            }
+            risk(RiskKind::Unknown, says.to_owned());
         }
     }
     let reference = answer.onset.as_ref().map_or(answer.as_of, |onset| onset.latest);
@@ -456,7 +474,9 @@ fn check(
         };
         return Some(RecoveryCheck { sign, within });
     }
-    let alert = incident.alerts_of_it().find(|seen| seen.resolved_at.is_none())?;
+    let fires = || incident.alerts_of_it().filter(|seen| seen.resolved_at.is_none());
+    let of_it = fires().find(|seen| seen.alert.service.as_ref().is_some_and(is_concerned));
+    let alert = of_it.or_else(|| fires().find(|seen| seen.alert.service.is_none()))?;
     let sign =
         RecoverySign::Alert { fingerprint: alert.alert.fingerprint.clone(), name: alert.alert.name.clone() };
     Some(RecoveryCheck { sign, within })

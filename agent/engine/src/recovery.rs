@@ -60,9 +60,6 @@ impl RecoveryDesk<'_> {
     /// The record is away; what was not done is done by the next call.
     pub async fn look(&self, incident: &Incident, now: Timestamp) -> Result<Vec<ProposalId>, RecordError> {
         let mut told = Vec::new();
-        if incident.state != State::Open {
-            return Ok(told);
-        }
         for seen in incident.proposals.values() {
             if let Some((_, recovery, _)) = &seen.recovery {
                 self.tell_target(seen, *recovery, now).await?;
@@ -86,14 +83,7 @@ impl RecoveryDesk<'_> {
         let until = done_at.checked_add(check.within).unwrap_or(*done_at);
         let read = self.read(&check.sign, *done_at, now).await.map_err(not_kept)?;
         let after = After { sign: &check.sign, done_at: *done_at, until, now };
-        let (recovery, says) = match after.judge(&read.points, incident) {
-            Judged::TooEarly => return Ok(false),
-            // What waits for somebody to merge it can't have helped yet, and that is no failure of it.
-            Judged::Ended(Recovery::NotRecovered, says) if waits_for_a_merge(&seen.proposal.action) => {
-                (Recovery::CantTell, format!("{says}; it takes effect when it is merged and deployed"))
-            }
-            Judged::Ended(recovery, says) => (recovery, says),
-        };
+        let Judged::Ended(recovery, says) = after.judge(&read.points, incident) else { return Ok(false) };
         for snapshot in &read.kept {
             self.record.keep(snapshot).await?;
         }
@@ -139,8 +129,10 @@ impl RecoveryDesk<'_> {
             let checked =
                 Happening::RecoveryChecked { proposal: id.clone(), recovery, because: because.clone() };
             let offer = match recovery {
-                Recovery::NotRecovered => self.taking_back(&incident, seen, receipt, &because, now),
-                Recovery::Recovered | Recovery::CantTell => None,
+                Recovery::NotRecovered if incident.state == State::Open => {
+                    self.taking_back(&incident, seen, receipt, &because, now)
+                }
+                Recovery::NotRecovered | Recovery::Recovered | Recovery::CantTell => None,
             };
             let happened = gathered.chain([checked]).chain(offer.map(Happening::Proposed));
             let drafts = happened
@@ -262,15 +254,6 @@ impl RecoveryDesk<'_> {
             }
         }
         Ok(Read::default())
-    }
-}
-
-/// Whether an action by itself leaves what runs as it is.
-pub(crate) fn waits_for_a_merge(action: &Action) -> bool {
-    match action {
-        Action::RevertCommit(revert) => revert.push_to != revert.branch,
-        Action::OpenPullRequest(_) => true,
-        Action::CallHook(_) | Action::Redeploy(_) => false,
     }
 }
 

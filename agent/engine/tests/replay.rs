@@ -334,6 +334,7 @@ fn question(time: &str, symptom: &str) -> Question {
         window: Window::before(at(time), SignedDuration::from_hours(24)),
         onset: None,
         message: None,
+        thread: None,
     }
 }
 

@@ -152,6 +152,7 @@ impl Asked<'_> {
             window: Window::before(before(0), SignedDuration::from_hours(24)),
             onset: self.onset,
             message: None,
+            thread: None,
         };
         let ranker = Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap();
         let signals = Signals::parse(include_str!("../../../config/signals.toml")).unwrap();

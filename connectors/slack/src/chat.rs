@@ -198,7 +198,8 @@ impl ChatPort for SlackChat {
         let Rendered { text, blocks } = &rendered;
         let channel = self.slack_id(to.channel())?;
         let whisper = Whisper { channel, user, text, blocks, parse: "none", link_names: false };
-        self.calls.write("chat.postEphemeral", channel, &whisper, budget).await.map(|_: Taken| ())
+        // Slack counts posts by channel, and these by the method alone.
+        self.calls.write("chat.postEphemeral", "", &whisper, budget).await.map(|_: Taken| ())
     }
 
     async fn find(

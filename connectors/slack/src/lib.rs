@@ -27,7 +27,7 @@
 //! for HTTP, but it reads answers of any length, has no deadline for a call, does not tell a request that was never
 //! sent from one whose answer was lost, dials its WebSocket with defaults that can't be set, runs it in tasks nobody
 //! owns over queues without bound, and writes bodies and the address with its ticket to the log. These are the house's
-//! rules, and they are in `connectors/http` already; what is left is six methods and five kinds of envelope.
+//! rules, and they are in `connectors/http` already; what is left is seven methods and five kinds of envelope.
 
 mod blocks;
 mod calls;

@@ -74,6 +74,16 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
             "there is no such channel, or it is private and the copilot is not in it; invite it or bind another"
                 .to_owned(),
         ),
+        "user_not_in_channel" => refused(
+            "the person is not in the channel, where only they would see the answer; they have to join it and ask again"
+                .to_owned(),
+        ),
+        "messages_tab_disabled" => refused(
+            "the app takes no direct messages; switch on the Messages tab on the app's page (App Home)".to_owned(),
+        ),
+        "cannot_reply_to_message" => refused(
+            "Slack lets nobody answer that message in a thread; ask again with a message of your own".to_owned(),
+        ),
         "is_archived" => refused("the channel is archived; unarchive it or bind another".to_owned()),
         "msg_too_long" | "msg_blocks_too_long" | "invalid_blocks" | "invalid_blocks_format" | "no_text"
         | "metadata_too_large" | "invalid_metadata_format" | "invalid_metadata_schema" => refused(format!(
@@ -86,7 +96,6 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
         | "restricted_action_thread_locked" => refused(format!(
             "the workspace does not let the copilot post there ({code}); ask an admin to allow it"
         )),
-        "user_not_in_channel" => refused("whoever asked is not in the channel any more".to_owned()),
         "message_not_found" | "thread_not_found" => {
             refused("the message is gone; somebody has deleted it".to_owned())
         }
@@ -94,7 +103,12 @@ pub(crate) fn of_code(code: &str, needed: Option<&str>, effect: Effect) -> ChatE
         "edit_window_closed" => {
             refused("the workspace no longer lets the message be changed; post a new one".to_owned())
         }
-        "accesslimited" | "access_denied" | "ekm_access_denied" | "team_access_not_granted" | "enterprise_is_restricted" => {
+        "accesslimited"
+        | "access_denied"
+        | "ekm_access_denied"
+        | "team_access_not_granted"
+        | "enterprise_is_restricted"
+        | "two_factor_setup_required" => {
             refused(format!("the workspace does not let the app in ({code}); ask an admin to allow it"))
         }
         other => refused(format!("Slack answers {}; look it up in Slack's documentation of the method", name(other))),
@@ -139,6 +153,9 @@ mod tests {
             "missing_scope",
             "not_in_channel",
             "channel_not_found",
+            "user_not_in_channel",
+            "messages_tab_disabled",
+            "cannot_reply_to_message",
             "is_archived",
             "msg_too_long",
             "restricted_action",

@@ -19,23 +19,18 @@ mod fake;
 #[path = "../tests/channel/load.rs"]
 mod load;
 #[allow(dead_code, reason = "the payloads serve other tests too")]
-#[path = "../../../connectors/slack/tests/slack/sent.rs"]
-mod sent;
+#[path = "../../../connectors/slack/tests/slack/sends.rs"]
+mod sends;
 #[allow(dead_code, reason = "the workspace serves other tests too")]
 #[path = "../tests/rollback/workspace.rs"]
 mod workspace;
 
 use std::time::Duration;
 
-use hearback_slack::Installation;
 use load::{Load, Many};
 
 /// The target for the way from a message to its answer.
 const MOST_P95: Duration = Duration::from_secs(1);
-
-fn ours() -> Installation {
-    Installation::new(contract::TEAM, contract::APP, contract::BOT_USER).unwrap()
-}
 
 fn seconds(name: &str, default: u64) -> Duration {
     let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);

@@ -15,8 +15,8 @@ mod contract;
 #[path = "../../../connectors/slack/tests/slack/fake.rs"]
 mod fake;
 #[allow(dead_code, reason = "the payloads serve tests too")]
-#[path = "../../../connectors/slack/tests/slack/sent.rs"]
-mod sent;
+#[path = "../../../connectors/slack/tests/slack/sends.rs"]
+mod sends;
 #[allow(dead_code, reason = "the workspace serves tests too")]
 #[path = "../tests/rollback/workspace.rs"]
 mod workspace;
@@ -27,15 +27,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use hearback_slack::Installation;
 use world::{Ends, World};
 
 /// How often the channel is looked at.
 const LOOK: Duration = Duration::from_millis(200);
-
-fn ours() -> Installation {
-    Installation::new(contract::TEAM, contract::APP, contract::BOT_USER).unwrap()
-}
 
 fn main() -> Result<()> {
     println!("\nA rollback, live: a shop, Prometheus, Alertmanager and a git server start on this machine.");

@@ -173,5 +173,6 @@ fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question
         window: Window { from, until },
         onset: arguments.onset.as_deref().map(|text| times::past("--onset", text, now)).transpose()?,
         message: None,
+        thread: None,
     })
 }

@@ -33,6 +33,8 @@ const REPLY_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// How long the end of an action is waited for by who approved it; the channel hears of it in any case.
 const WAIT_FOR_END: Duration = Duration::from_secs(150);
+/// How long replies have when the service ends.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// The longest text of a question that is read, in bytes.
 const TEXT_BYTES: usize = 16 * 1024;
 
@@ -82,7 +84,14 @@ pub async fn run_errands(service: Arc<Service>, mut errands: mpsc::UnboundedRece
             },
         }
     }
-    under_way.shutdown().await;
+    // What was acknowledged is begun all the same; a decision is brought to its end by who takes it.
+    errands.close();
+    while let Some(errand) = errands.recv().await {
+        let service = Arc::clone(&service);
+        under_way.spawn(async move { run_errand(&service, errand).await });
+    }
+    let all = async { while under_way.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(ENDS_WITHIN, all).await;
 }
 
 async fn run_errand(service: &Service, Errand { heeded, from, key }: Errand) {
@@ -112,12 +121,12 @@ async fn run_errand(service: &Service, Errand { heeded, from, key }: Errand) {
 
 async fn ask_outside(service: &Service, text: &str) -> Result<Vec<Line>, Problem> {
     let now = Timestamp::now();
-    let question = question(text, asking::window(now, service.parts.config.window, None, None), None);
+    let question = question(text, asking::window(now, service.parts.config.window, None, None));
     let answered = service.ask(&question, None, Asker::Person).await?;
     Ok(words::answer(&answered.answer, &BTreeMap::new()))
 }
 
-fn question(text: &str, window: hearback_core::Window, message: Option<MessageId>) -> Question {
+fn question(text: &str, window: hearback_core::Window) -> Question {
     let text = if text.trim().is_empty() { asking::WHAT_CHANGED } else { text };
     Question {
         text: ExternalText::capped(text, TEXT_BYTES),
@@ -125,7 +134,8 @@ fn question(text: &str, window: hearback_core::Window, message: Option<MessageId
         services: Vec::new(),
         window,
         onset: None,
-        message,
+        message: None,
+        thread: None,
     }
 }
 
@@ -187,7 +197,11 @@ async fn answer(service: &Service, id: &IncidentId, asked: SeenMessage) -> Resul
     }
     let now = Timestamp::now();
     let window = asking::window(now, service.parts.config.window, None, Some(&incident));
-    let question = question(asked.text.as_untrusted(), window, asked.message.clone());
+    let question = Question {
+        message: asked.message.clone(),
+        thread: asked.thread.clone(),
+        ..question(asked.text.as_untrusted(), window)
+    };
     let by: Actor = asked.by.clone();
     service.ask_inside(question, &incident, Asker::Channel, by, now).await.map(drop)
 }

@@ -8,7 +8,7 @@ use hearback_core::action::Outcome;
 use hearback_core::approval::Decision;
 use hearback_core::entry::Actor;
 use hearback_core::ids::ProposalId;
-use hearback_engine::approval::{NotTaken, Ruling, Started};
+use hearback_engine::approval::{NotTaken, Ruling};
 use hearback_engine::proposed::ended;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -17,11 +17,15 @@ use tokio::task::JoinSet;
 use super::problem::Problem;
 use super::service::Service;
 
-/// An action to be carried out, and who waits for its end.
+/// A decision that somebody made, and who waits for what comes of it.
 pub struct Deed {
-    started: Started,
-    ended: oneshot::Sender<Outcome>,
+    decision: Decision,
+    by: Actor,
+    came: oneshot::Sender<Result<Came, Problem>>,
 }
+
+/// How long after the service was told to stop decisions are still taken: what was acknowledged must not be lost.
+const STILL_TAKEN: Duration = Duration::from_secs(2);
 
 /// What came of a decision.
 #[derive(Debug)]
@@ -53,43 +57,37 @@ impl Came {
     }
 }
 
-/// Takes a decision, and waits a while for the end of what it starts.
+/// Takes a decision, and waits a while for what comes of it. It is taken by the service, whether or not somebody waits.
 ///
 /// # Errors
-/// Nothing was written.
+/// Nothing was written; or the record failed.
 pub async fn decide(
     service: &Service,
     decision: Decision,
     by: Actor,
     wait: Duration,
 ) -> Result<Came, Problem> {
-    let desk = service.parts.actions.desk(service.parts.record.as_ref());
-    let ruling = desk.decide(decision, by, Timestamp::now()).await?;
-    service.wrote();
-    let started = match ruling {
-        Ruling::Noted(why) => return Ok(Came::Noted(why)),
-        Ruling::Rejected => return Ok(Came::Rejected),
-        Ruling::Started(started) => *started,
-    };
-    let (ended, end) = oneshot::channel();
-    if service.deeds.send(Deed { started, ended }).is_err() {
-        // It is written down as started; whoever starts next finds out that nothing was done.
-        return Err(Problem::busy(
-            "the service is ending; what was approved is looked at when it starts again",
-        ));
+    let (came, comes) = oneshot::channel();
+    if service.deeds.send(Deed { decision, by, came }).is_err() {
+        return Err(Problem::busy("the service is ending; decide when it runs again"));
     }
-    Ok(match tokio::time::timeout(wait, end).await {
-        Ok(Ok(outcome)) => Came::Ended(outcome),
-        Ok(Err(_)) | Err(_) => Came::UnderWay,
-    })
+    match tokio::time::timeout(wait, comes).await {
+        Ok(Ok(came)) => came,
+        Ok(Err(_)) => Err(Problem::busy("the service is ending; decide when it runs again")),
+        Err(_) => Ok(Came::UnderWay),
+    }
 }
 
-/// Carries out what was approved, until the service stops; then what was begun is brought to its end.
+/// Takes decisions and carries out what they start, until the service stops; then what was begun is brought to its end.
 pub async fn act(service: Arc<Service>, mut deeds: mpsc::UnboundedReceiver<Deed>) {
     let mut under_way = JoinSet::new();
+    let mut closes_at = None;
     loop {
         tokio::select! {
-            () = service.stop.cancelled() => break,
+            () = service.stop.cancelled(), if closes_at.is_none() => {
+                closes_at = Some(tokio::time::Instant::now() + STILL_TAKEN);
+            }
+            () = at(closes_at) => break,
             Some(ended) = under_way.join_next(), if !under_way.is_empty() => broke_off(ended),
             deed = deeds.recv() => match deed {
                 Some(deed) => {
@@ -109,23 +107,39 @@ pub async fn act(service: Arc<Service>, mut deeds: mpsc::UnboundedReceiver<Deed>
     }
 }
 
-fn broke_off(ended: Result<(), tokio::task::JoinError>) {
-    if ended.is_err() {
-        tracing::error!("an action broke off; it is looked up");
+async fn at(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
-async fn carry_out(service: &Service, Deed { started, ended }: Deed) {
-    let id = started.proposal().clone();
-    let desk = service.parts.actions.desk(service.parts.record.as_ref());
-    match desk.carry_out(started, &Timestamp::now).await {
-        // Nobody may wait any more.
-        Ok(outcome) => drop(ended.send(outcome)),
-        Err(error) => {
-            tracing::error!(%error, proposal = %id, "how an action ended could not be written down")
-        }
+fn broke_off(ended: Result<(), tokio::task::JoinError>) {
+    if ended.is_err() {
+        tracing::error!("a decision broke off; what it started is looked up");
     }
+}
+
+async fn carry_out(service: &Service, Deed { decision, by, came }: Deed) {
+    let id = decision.proposal.clone();
+    let desk = service.parts.actions.desk(service.parts.record.as_ref());
+    let ruling = desk.decide(decision, by, Timestamp::now()).await;
     service.wrote();
+    let end = match ruling {
+        Ok(Ruling::Noted(why)) => Ok(Came::Noted(why)),
+        Ok(Ruling::Rejected) => Ok(Came::Rejected),
+        Ok(Ruling::Started(started)) => match desk.carry_out(*started, &Timestamp::now).await {
+            Ok(outcome) => Ok(Came::Ended(outcome)),
+            Err(error) => {
+                tracing::error!(%error, proposal = %id, "how an action ended could not be written down");
+                Ok(Came::UnderWay)
+            }
+        },
+        Err(error) => Err(error.into()),
+    };
+    service.wrote();
+    // Nobody may wait any more.
+    drop(came.send(end));
 }
 
 impl From<NotTaken> for Problem {

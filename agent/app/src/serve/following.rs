@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hearback_core::Incident;
-use hearback_engine::next_steps::NextSteps;
-use hearback_engine::recovery::RecoveryDesk;
-use jiff::Timestamp;
+use hearback_core::incident::SeenProposal;
+use jiff::{SignedDuration, Timestamp};
 
 use super::problem::Problem;
 use super::service::Service;
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long after its end an action is followed.
+const FOLLOWED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Follows actions until the service stops.
 pub async fn follow_actions(service: Arc<Service>) {
@@ -32,28 +33,36 @@ pub async fn follow_actions(service: Arc<Service>) {
 
 async fn look(service: &Service) -> Result<(), Problem> {
     let record = service.parts.record.as_ref();
+    let now = Timestamp::now();
     let wanted: Vec<Incident> = {
         let mut incidents = service.incidents().lock().await;
         incidents.refresh(record).await?;
-        let is_wanted = |incident: &&Incident| {
-            incident
-                .proposals
-                .values()
-                .any(|seen| seen.is_under_way() || RecoveryDesk::concerns(seen) || NextSteps::concerns(seen))
-        };
+        let is_wanted = |incident: &&Incident| incident.proposals.values().any(|seen| is_followed(seen, now));
         incidents.all().filter(is_wanted).cloned().collect()
     };
-    let now = Timestamp::now();
-    let settled = service.parts.actions.desk(record).settle(wanted.iter(), now).await?;
-    let recovery = service.parts.actions.recovery(record, &service.parts.sources.signals);
-    let mut told = settled.len();
-    let next_steps = service.parts.actions.next_steps(record);
+    let mut trouble = None;
     for incident in &wanted {
-        told += usize::from(next_steps.propose(incident, now).await?);
-        told += recovery.look(incident, now).await?.len();
+        // One incident whose record can't be read or written holds up no other.
+        match follow(service, incident, now).await {
+            Ok(0) => {}
+            Ok(_) => service.wrote(),
+            Err(problem) => trouble = Some(problem),
+        }
     }
-    if told > 0 {
-        service.wrote();
-    }
-    Ok(())
+    trouble.map_or(Ok(()), Err)
+}
+
+/// Whether there may be something to find out, to tell or to propose.
+fn is_followed(seen: &SeenProposal, now: Timestamp) -> bool {
+    let ended = seen.outcome.as_ref().map(|(at, _)| *at);
+    seen.is_under_way() || ended.is_some_and(|at| now.duration_since(at) < FOLLOWED_FOR)
+}
+
+async fn follow(service: &Service, incident: &Incident, now: Timestamp) -> Result<usize, Problem> {
+    let record = service.parts.record.as_ref();
+    let actions = &service.parts.actions;
+    let settled = actions.desk(record).settle(std::iter::once(incident), now).await?.len();
+    let proposed = usize::from(actions.next_steps(record).propose(incident, now).await?);
+    let told = actions.recovery(record, &service.parts.sources.signals).look(incident, now).await?.len();
+    Ok(settled + proposed + told)
 }

@@ -16,6 +16,8 @@ const HELD: usize = 4;
 const BACK_SHARE: f64 = 0.25;
 /// … or within this many standard deviations of what was usual.
 const BACK_SPREADS: f64 = 3.0;
+/// An alert must be over for so long.
+const STAYS: SignedDuration = SignedDuration::from_mins(2);
 /// Less of the way back than this is no recovery.
 const HALF: f64 = 0.5;
 
@@ -67,6 +69,8 @@ impl After<'_> {
             Some(over) if over < self.done_at => {
                 Judged::Ended(Recovery::CantTell, format!("alert {name} was over before the action was done"))
             }
+            // It may fire again at once.
+            Some(over) if self.now.duration_since(over) < STAYS && self.now < self.until => Judged::TooEarly,
             Some(over) => Judged::Ended(
                 Recovery::Recovered,
                 format!(
@@ -142,7 +146,9 @@ struct Course {
 impl Course {
     /// Well, or beyond: errors below the usual are no trouble.
     fn is_back(&self, value: f64) -> bool {
-        let slack = (BACK_SPREADS * self.spread).max(BACK_SHARE * (self.bad - self.usual).abs());
+        let way = (self.bad - self.usual).abs();
+        // However noisy it was: what is nearer to where it was bad is not back.
+        let slack = (BACK_SPREADS * self.spread).max(BACK_SHARE * way).min(HALF * way);
         // What went up is well when it is low enough, what went down when it is high enough.
         if self.bad >= self.usual { value <= self.usual + slack } else { value >= self.usual - slack }
     }

@@ -122,7 +122,8 @@ fn an_alert_tells_by_its_end() {
     };
     let ended = |recovery, says: &str| Judged::Ended(recovery, says.to_owned());
     check(None, 14, Judged::TooEarly);
-    check(Some(4), 5, ended(Recovery::Recovered, "alert CheckoutFailing is over, 4 min after the action"));
+    check(Some(4), 5, Judged::TooEarly);
+    check(Some(4), 6, ended(Recovery::Recovered, "alert CheckoutFailing is over, 4 min after the action"));
     check(
         Some(-2),
         5,

@@ -145,7 +145,9 @@ impl HearingDesk<'_> {
                     }
                     self.write(incident, incidents, what, heard, now).await
                 }
-                None => Ok(Heeded::Ask(text.as_untrusted().to_owned(), self.identity(heard))),
+                None if *to_us => Ok(Heeded::Ask(text.as_untrusted().to_owned(), self.identity(heard))),
+                // The incident ended while it was written.
+                None => Ok(Heeded::Nothing),
             },
             HeardWhat::Command { name, text } => {
                 self.command(meant(name, text.as_untrusted()), heard, (here, incidents), now).await

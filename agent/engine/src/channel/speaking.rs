@@ -22,6 +22,8 @@ const AWAY: SignedDuration = SignedDuration::from_secs(1);
 const AWAY_AT_MOST: SignedDuration = SignedDuration::from_secs(30);
 /// How soon it is looked again whether another copilot has said what it began to say.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+/// So long after it was refused something is not said again.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_mins(2);
 /// For how long it is remembered who began to say what.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(14 * 24);
 
@@ -47,8 +49,8 @@ pub struct Voice {
     said: BTreeMap<String, Standing>,
     /// What was begun and does not stand as far as is known here.
     begun: BTreeMap<String, Begun>,
-    /// What can't be said at all, in these words.
-    unsayable: BTreeMap<String, Digest>,
+    /// What was refused, in these words, and when: the copilot may not be in the channel yet.
+    unsayable: BTreeMap<String, (Digest, Timestamp)>,
 }
 
 /// A message that stands.
@@ -123,7 +125,8 @@ impl SpeakingDesk<'_> {
                 self.write_down(&incident.id, key, voice, now).await?;
                 continue;
             }
-            if voice.unsayable.get(key) == Some(&says) {
+            let refused = voice.unsayable.get(key).filter(|(refused, _)| *refused == says);
+            if refused.is_some_and(|(_, at)| now.duration_since(*at) < REFUSED_FOR) {
                 continue;
             }
             let said = match &stands {
@@ -147,7 +150,7 @@ impl SpeakingDesk<'_> {
                 }
                 Err(why) => {
                     tracing::error!(incident = %incident.id, why, "a message can't be said");
-                    voice.unsayable.insert(key.clone(), says);
+                    voice.unsayable.insert(key.clone(), (says, now));
                 }
             }
         }

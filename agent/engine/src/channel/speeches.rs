@@ -3,8 +3,7 @@
 
 use hearback_core::Incident;
 use hearback_core::MessageId;
-use hearback_core::action::Inverse;
-use hearback_core::chat::{ChatMessage, Press};
+use hearback_core::chat::{ChatMessage, Press, Span};
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::incident::{SeenQuestion, State};
 use jiff::Timestamp;
@@ -36,7 +35,7 @@ pub fn speeches(incident: &Incident, now: Timestamp) -> Vec<ChatMessage> {
         let id = &view.id;
         let key = format!("proposal {id}");
         let buttons = match view.stage {
-            Stage::Waiting => vec![
+            Stage::Waiting if incident.state == State::Open => vec![
                 Press::Approve { proposal: id.clone(), digest: view.digest },
                 Press::Reject { proposal: id.clone(), digest: view.digest },
             ],
@@ -44,19 +43,18 @@ pub fn speeches(incident: &Incident, now: Timestamp) -> Vec<ChatMessage> {
         };
         speeches.push(message(&key, None, words::proposal(view), buttons));
         if let Some(spoken) = incident.spoken.get(&key) {
-            for denial in &seen.denied {
-                let key = format!("denied {}", denial.seq);
-                speeches.push(message(&key, Some(&spoken.message), words::denied(denial), Vec::new()));
+            for (seq, place, _) in &seen.denied {
+                let Some(lines) = view.decisions.get(*place).and_then(words::denied) else { continue };
+                speeches.push(message(&format!("denied {seq}"), Some(&spoken.message), lines, Vec::new()));
             }
         }
         if let Some((_, outcome)) = &seen.outcome {
             speeches.push(message(&format!("ended {id}"), None, words::ended(seen, outcome), Vec::new()));
         }
-        let offer = views.iter().map(|(_, other)| other).find(|other| {
-            let inverse = &other.proposal.inverse;
-            other.proposal.why.says().starts_with(&format!("{id} did not help: "))
-                && matches!(inverse, Inverse::Action(action) if **action == seen.proposal.action)
-        });
+        let offer = views
+            .iter()
+            .map(|(_, other)| other)
+            .find(|other| other.proposal.why.says().starts_with(&format!("{id} did not help: ")));
         if let Some(lines) = words::helped(view, offer) {
             speeches.push(message(&format!("helped {id}"), None, lines, Vec::new()));
         }
@@ -76,17 +74,16 @@ fn answered(incident: &Incident, asked: &SeenQuestion) -> Option<ChatMessage> {
     if by_message.is_none() && !is_first {
         return None;
     }
-    // A question that stands in a thread is answered there: a thread has one first message.
-    let thread = by_message.filter(|message| !message.is_of_command()).map(|message| {
-        let heard = incident.messages.iter().find(|seen| seen.message.as_ref() == Some(message));
-        heard.and_then(|seen| seen.thread.as_ref()).unwrap_or(message)
-    });
+    // A thread is named by its first message: a question inside one is answered there.
+    let thread = asked.question.thread.as_ref().or(by_message).filter(|message| !message.is_of_command());
     let mut buttons = vec![Press::Why { incident: incident.id.clone(), answer: *seq }];
     let left = answer.suspects.iter().find(|suspect| !incident.dismissed.contains_key(&suspect.change.id));
     buttons.extend(
         left.map(|suspect| Press::NotIt { incident: incident.id.clone(), change: suspect.change.id.clone() }),
     );
-    let lines = words::answer(answer, &incident.dismissed);
+    let mut lines = words::answer(answer, &incident.dismissed);
+    // What the button below shows; an answer without it has none.
+    lines.last_mut().into_iter().for_each(|last| last.push(Span::Plain(" Why? says more.".to_owned())));
     Some(message(&format!("answer {}", asked.seq), thread, lines, buttons))
 }
 

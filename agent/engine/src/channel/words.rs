@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use hearback_core::action::{Action, Outcome, Recovery};
 use hearback_core::answer::{ChangeSummary, Strength, Suspect, Verdict};
+use hearback_core::approval::Decided;
 use hearback_core::chat::Span;
 use hearback_core::entry::Actor;
 use hearback_core::happening::Role;
-use hearback_core::incident::{SeenDenial, SeenProposal, State};
+use hearback_core::incident::{SeenProposal, State};
 use hearback_core::time::{format_length, format_time};
 use hearback_core::{Answer, ChangeId, Claim, ExternalText, Incident};
 use jiff::Timestamp;
 
-use crate::proposed::{ProposalView, Stage, check, sentence, way_back};
-use crate::recovery::waits_for_a_merge;
+use crate::proposed::{DecisionView, ProposalView, Stage, check, sentence, way_back};
 use crate::render::{
     age, errors_line, gaps_line, onset_line, room, ruled_out_line, runbook_line, searched_line, short_id,
     signals_line, strength, telling, unauthorised_line, verdict_line,
@@ -53,7 +53,7 @@ pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Vec<Lin
     lines.extend(before.into_iter().flatten().map(line));
     lines.extend(answer.suspects.iter().take(room).map(|one| suspect(answer, one, dismissed)));
     lines.extend(after.into_iter().flatten().map(line));
-    lines.push(line(searched_line(answer, None)));
+    lines.push(line(searched(answer)));
     lines
 }
 
@@ -74,6 +74,23 @@ fn verdict(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> String {
         );
     }
     verdict_line(&left)
+}
+
+/// Where it was looked, in few words; the evidence has them all.
+fn searched(answer: &Answer) -> String {
+    let mut sources: Vec<String> = Vec::new();
+    for coverage in &answer.searched {
+        let name = ExternalText::new(coverage.source.as_str()).for_people(60);
+        if !sources.contains(&name) {
+            sources.push(name);
+        }
+    }
+    match (sources.len(), answer.gaps.len()) {
+        (0, _) => "Nothing answered.".to_owned(),
+        (_, 0) => format!("Searched {}: no gaps.", sources.join(", ")),
+        (_, 1) => format!("Searched {}: 1 gap.", sources.join(", ")),
+        (_, gaps) => format!("Searched {}: {gaps} gaps.", sources.join(", ")),
+    }
 }
 
 fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, Actor>) -> Line {
@@ -176,13 +193,7 @@ pub fn proposal(view: &ProposalView) -> Vec<Line> {
         sentence(&format!("Way back: {}", way_back(&proposal.inverse))),
         sentence(&format!("Check: {}", check(proposal.check.as_ref())))
     )));
-    for made in &view.decisions {
-        let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
-        let word = crate::proposed::verdict(made.verdict);
-        // Who reads "approved" must not take it for enough.
-        let not = if made.denied.is_some() { " (not enough by itself; see the thread)" } else { "" };
-        lines.push(says("", &format!("{} {} {word}{not}{why}", format_time(made.at), made.by)));
-    }
+    lines.extend(view.decisions.iter().map(|made| says("", &made.says())));
     let next = match view.stage {
         Stage::Expired => " Next: ask again what changed, for a new proposal.",
         _ => "",
@@ -201,12 +212,16 @@ pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
             if let Some(to) = &receipt.link {
                 first.extend([plain(" "), link("Look".to_owned(), Some(to))]);
             }
-            let merge = match waits_for_a_merge(&seen.proposal.action) {
-                true => "have it merged and deployed; ",
-                false => "",
+            // What lies on a branch of its own, or in a pull request, changes nothing by itself.
+            let merge = match &seen.proposal.action {
+                Action::RevertCommit(revert) if revert.push_to != revert.branch => {
+                    "have it merged and deployed; "
+                }
+                Action::OpenPullRequest(_) => "have it merged and deployed; ",
+                Action::RevertCommit(_) | Action::CallHook(_) | Action::Redeploy(_) => "",
             };
             let next = match &seen.proposal.check {
-                None => format!("Next: {merge}look yourself whether it helped; nothing showed the onset."),
+                None => format!("Next: {merge}look yourself whether it helped."),
                 Some(look_at) => {
                     sentence(&format!("Next: {merge}I look whether it helps: {}", check(Some(look_at))))
                 }
@@ -302,8 +317,12 @@ pub fn not_proposed(why: &str) -> Vec<Line> {
 }
 
 /// Why somebody's decision did not let it be done.
-pub fn denied(denial: &SeenDenial) -> Vec<Line> {
-    vec![says("Not done. ", &crate::proposed::denied(denial))]
+pub fn denied(made: &DecisionView) -> Option<Vec<Line>> {
+    let what = match made.verdict {
+        Decided::Reject => "It does not count. ",
+        Decided::Approve | Decided::BreakGlass => "Not done. ",
+    };
+    made.denied_says().map(|why| vec![says(what, &why)])
 }
 
 /// What is said when the copilot begins to listen in a channel.
@@ -353,7 +372,7 @@ pub fn status(incident: &Incident, now: Timestamp) -> Vec<Line> {
     if !firing.is_empty() {
         lines.push(line(format!("Firing: {}.", firing.join(", "))));
     }
-    lines.extend(open_proposals(incident, now));
+    lines.extend(open_proposals(incident, now, &[Stage::Waiting, Stage::UnderWay, Stage::Unknown]));
     lines
 }
 
@@ -374,14 +393,14 @@ pub fn resolved(incident: &Incident, now: Timestamp) -> Vec<Line> {
         ],
     };
     let mut lines = vec![first, line("What is written here from now on goes into no record.")];
-    lines.extend(open_proposals(incident, now));
+    lines.extend(open_proposals(incident, now, &[Stage::UnderWay, Stage::Unknown]));
     lines
 }
 
-/// What waits, is under way or must be looked at.
-fn open_proposals(incident: &Incident, now: Timestamp) -> impl Iterator<Item = Line> {
+/// The proposals that came so far, and no further.
+fn open_proposals(incident: &Incident, now: Timestamp, stages: &[Stage]) -> impl Iterator<Item = Line> {
     let views = incident.proposals.values().filter_map(move |seen| ProposalView::of(seen, now));
-    let open = views.filter(|view| matches!(view.stage, Stage::Waiting | Stage::UnderWay | Stage::Unknown));
+    let open = views.filter(|view| stages.contains(&view.stage));
     open.map(|view| says("", &format!("{}: {}; {}", view.id, view.says, view.state())))
 }
 

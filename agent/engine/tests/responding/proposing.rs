@@ -381,7 +381,7 @@ async fn a_target_that_stopped_must_be_looked_at_first() {
     let case = Case { stopped: stopped.clone(), ..Case::default() };
     assert_eq!(
         case.says().await,
-        "undoing 3f2a91c5d0 must wait, nobody knows whether INC-9.P1 was done. After a person has looked: hearback \
+        "undoing 3f2a91c5d0 must wait, for nobody knows whether INC-9.P1 was done. After a person has looked: hearback \
          target reset \"git:shop:hearback/INC-17.P1\""
     );
     // What would be pushed to another branch does not wait for it.
@@ -490,7 +490,8 @@ async fn the_same_is_not_proposed_twice_while_it_can_be_approved_or_was_done() {
     check("expired", again, &|story, _| story, 34).await;
     let rejected =
         |story: Story, first: &Proposal| story.decided(5, "Ana", first, Decided::Reject, "no", None);
-    check("rejected", None, &rejected, 33).await;
+    check("rejected", None, &rejected, 14).await;
+    check("rejected a while ago", again, &rejected, 15).await;
     check("is under way", None, &|story, first| story.started(5, first), 90).await;
     check("is done", None, &ended(Outcome::Done(receipt("done"))), 90).await;
     check("unknown", None, &ended(Outcome::Unknown { why: "?".into() }), 90).await;
@@ -509,6 +510,10 @@ async fn that_nothing_can_be_undone_is_written_down_once() {
     assert_eq!(cannot.happening(&story.incident(), at(5)), None);
     assert!(Weighed::Cannot("another".into()).happening(&story.incident(), at(5)).is_some());
     assert_eq!(Weighed::Nothing.happening(&story.incident(), at(5)), None);
+    // While something waits for approval it would be wrong.
+    let waits = story.proposed(&revert()).incident();
+    assert_eq!(Weighed::Cannot("another".into()).happening(&waits, at(33)), None);
+    assert!(Weighed::Cannot("another".into()).happening(&waits, at(34)).is_some());
 }
 
 #[tokio::test]
@@ -543,7 +548,7 @@ async fn what_it_rests_on_says_who_could_have_written_it() {
 #[tokio::test]
 async fn it_is_checked_by_what_users_feel_and_what_still_holds() {
     let check = async |moved: Vec<MeasuredSeries>, story: Story, expect: Option<&str>| {
-        let case = Case { moved, story, ..Case::default() };
+        let case = Case { moved, story, push_to: PushTo::SameBranch, ..Case::default() };
         let sign = case.proposal().await.check.map(|check| {
             assert_eq!(check.within, SignedDuration::from_mins(15));
             match check.sign {
@@ -577,4 +582,6 @@ async fn it_is_checked_by_what_users_feel_and_what_still_holds() {
     let none = vec![over, absent, holds("search", errors, 99.0)];
     check(none.clone(), alerted(), Some("alert fires")).await;
     check(none, story(), None).await;
+    // What lies on a branch of its own is not judged by it.
+    assert_eq!(Case::default().proposal().await.check, None);
 }

@@ -253,23 +253,6 @@ async fn what_is_proposed_already_is_not_offered() {
     assert_eq!(room.kinds(), ["evidence", "checked"]);
 }
 
-#[tokio::test]
-async fn a_branch_that_waits_for_a_merge_did_not_fail_to_help() {
-    let room = Room::of(&revert(), receipt("reverted it"), &[well_from(99)]);
-    assert_eq!(room.look(22).await, [revert().id]);
-    let (recovery, because) = room.found();
-    assert_eq!(recovery, Recovery::CantTell);
-    assert_eq!(
-        because.says(),
-        "checkout errors at 14, 15 min after the action; 14 before it, usually 0.2; it takes effect when it is merged \
-         and deployed"
-    );
-    assert_eq!(room.ended(&revert().action), [End::Done], "no strike");
-    let room = Room::of(&revert(), receipt("reverted it"), &[well_from(10)]);
-    room.look(14).await;
-    assert_eq!(room.found().0, Recovery::Recovered);
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_nobody_measures_can_not_be_told_and_rests_on_what_it_was_proposed_on() {
     for does in [&[][..], &[Does::Fails], &[Does::Hangs], &[Does::HasOthers]] {
@@ -308,7 +291,7 @@ async fn an_alert_tells_by_its_end_and_is_what_is_cited() {
     let room = |story: &Story| Room::telling(story.clone(), &proposal, &[Does::Fails]);
     let over = story.clone().hearback(11, Happening::AlertResolved { fingerprint: "f".into() });
     for (story, minute, expect) in [
-        (&over, 12, (Recovery::Recovered, "alert CheckoutFailing is over, 4 min after the action")),
+        (&over, 13, (Recovery::Recovered, "alert CheckoutFailing is over, 4 min after the action")),
         (&story, 22, (Recovery::NotRecovered, "alert CheckoutFailing still fires, 15 min after the action")),
     ] {
         let room = room(story);
@@ -317,7 +300,8 @@ async fn an_alert_tells_by_its_end_and_is_what_is_cited() {
         assert_eq!((recovery, because.says()), expect);
         assert_eq!(because.citations()[0].evidence, fired);
     }
-    assert_eq!(room(&story).look(12).await, []);
+    assert_eq!(room(&story).look(13).await, []);
+    assert_eq!(room(&over).look(12).await, [], "it may fire again at once");
 }
 
 #[tokio::test]
@@ -331,14 +315,6 @@ async fn what_was_not_done_and_what_has_no_check_is_not_looked_at() {
         ("under way", story(&of).started(6, &of)),
         ("failed", story(&of).started(6, &of).ended(7, &of, failed)),
         ("no check", story(&unchecked).started(6, &unchecked).ended(7, &unchecked, Outcome::Done(done()))),
-        (
-            "over",
-            story(&of).started(6, &of).ended(7, &of, Outcome::Done(done())).then(
-                9,
-                person("Ana"),
-                Happening::Resolved { how: "".into() },
-            ),
-        ),
     ] {
         let room = Room::telling(story, &of, &[well_from(8)]);
         let before = room.memory.entries(&id()).len();
@@ -364,5 +340,16 @@ async fn who_writes_in_between_makes_nothing_happen_twice() {
     // It may have been killed before it told the target.
     assert_eq!(room.ended(&rollback().action), [End::Done]);
     assert_eq!(room.look(23).await, []);
+    assert_eq!(room.ended(&rollback().action), [End::DidNotHelp]);
+}
+
+#[tokio::test]
+async fn an_incident_that_is_over_is_told_and_offered_nothing() {
+    let story = Story::in_channel().proposed(&rollback()).started(6, &rollback());
+    let story = story.ended(7, &rollback(), Outcome::Done(done()));
+    let story = story.then(9, person("Ana"), Happening::Resolved { how: "rolled back".into() });
+    let room = Room::telling(story, &rollback(), &[well_from(99)]);
+    assert_eq!(room.look(22).await, [rollback().id]);
+    assert_eq!(room.kinds(), ["other", "evidence", "checked"]);
     assert_eq!(room.ended(&rollback().action), [End::DidNotHelp]);
 }

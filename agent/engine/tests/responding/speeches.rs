@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hearback_core::action::{Outcome, Recovery};
 use hearback_core::approval::Decided;
 use hearback_core::chat::{ChatMessage, Press};
-use hearback_core::happening::Addressee;
+use hearback_core::happening::{Addressee, Question};
 use hearback_core::{Happening, Incident, MessageId, ProposalId};
 use hearback_engine::channel::speeches::{digest, speeches};
 
@@ -106,7 +106,11 @@ fn an_answer_stands_where_it_was_asked_for() {
     // In a thread that stands already it is answered in that thread.
     let inside = story().said_in(1, "1.7", Some("1.2"), "what changed?", Addressee::Copilot);
     let inside = inside
-        .then(1, person("Ana"), Happening::Asked(question(Some("1.7"))))
+        .then(
+            1,
+            person("Ana"),
+            Happening::Asked(Question { thread: Some(message_id("1.2")), ..question(Some("1.7")) }),
+        )
         .hearback(2, Happening::Answered(look_here()));
     check(inside, "answer 4", Some(Some("1.2")));
     // A command has no thread, and what the copilot asks by itself none either.
@@ -151,6 +155,8 @@ fn only_what_waits_can_be_approved_and_exactly_what_is_shown() {
     assert_eq!(buttons(&story, 34), []);
     let rejected = story.clone().decided(6, "Ana", &revert(), Decided::Reject, "no", None);
     assert_eq!(buttons(&rejected, 7), []);
+    let over = story.clone().then(6, person("Ana"), Happening::Resolved { how: "over".into() });
+    assert_eq!(buttons(&over, 7), []);
     assert_eq!(buttons(&story.started(6, &revert()), 7), []);
 }
 

@@ -194,6 +194,7 @@ pub fn question(message: Option<&str>) -> Question {
         window: Window::before(at(2), SignedDuration::from_hours(24)),
         onset: None,
         message: message.map(message_id),
+        thread: None,
     }
 }
 

@@ -1,4 +1,5 @@
-//! What Slack asks of a request: which token, which content type, which body, and which scopes the app must have.
+//! What Slack asks of a request: which token, which content type, which body, and which scopes the app must have. It
+//! knows no crate of the product: the end-to-end tests include it too.
 
 use serde_json::Value;
 
@@ -7,6 +8,7 @@ pub const APP: &str = "A0KRD7HC3";
 pub const BOT_USER: &str = "U0HEARBACK";
 pub const BOT_TOKEN: &str = "xoxb-17-correct-horse";
 pub const APP_TOKEN: &str = "xapp-1-battery-staple";
+pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 /// A method that we call.
 pub struct Method {
@@ -24,8 +26,8 @@ const READS: &[&str] = &["channels:history", "groups:history", "metadata.message
 
 pub const METHODS: &[Method] = &[
     Method { name: "auth.test", token: BOT_TOKEN, content_type: FORM, scopes: &[] },
-    Method { name: "chat.postMessage", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
     Method { name: "chat.postEphemeral", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
+    Method { name: "chat.postMessage", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
     Method { name: "chat.update", token: BOT_TOKEN, content_type: JSON, scopes: &["chat:write"] },
     Method { name: "conversations.history", token: BOT_TOKEN, content_type: FORM, scopes: READS },
     Method { name: "conversations.replies", token: BOT_TOKEN, content_type: FORM, scopes: READS },
@@ -33,28 +35,22 @@ pub const METHODS: &[Method] = &[
     Method { name: "apps.connections.open", token: APP_TOKEN, content_type: FORM, scopes: &[] },
 ];
 
-/// The schemas, by name; read when this is compiled, so that other crates' tests can use them too.
-const SCHEMAS: &[(&str, &str)] = &[
-    ("ack", include_str!("../schemas/ack.json")),
-    ("apps.connections.open", include_str!("../schemas/apps.connections.open.json")),
-    ("auth.test", include_str!("../schemas/auth.test.json")),
-    ("blocks", include_str!("../schemas/blocks.json")),
-    ("chat.postEphemeral", include_str!("../schemas/chat.postEphemeral.json")),
-    ("chat.postMessage", include_str!("../schemas/chat.postMessage.json")),
-    ("chat.update", include_str!("../schemas/chat.update.json")),
-    ("conversations.history", include_str!("../schemas/conversations.history.json")),
-    ("conversations.replies", include_str!("../schemas/conversations.replies.json")),
-    ("manifest", include_str!("../schemas/manifest.json")),
-];
-
 /// The schema of this name.
 pub fn schema(name: &str) -> Value {
-    let read = |name: &str| -> Value {
-        let text = SCHEMAS.iter().find(|(known, _)| *known == name).unwrap().1;
-        serde_json::from_str(text).unwrap()
+    let text = match name {
+        "ack" => include_str!("../schemas/ack.json"),
+        "apps.connections.open" => include_str!("../schemas/apps.connections.open.json"),
+        "auth.test" => include_str!("../schemas/auth.test.json"),
+        "chat.postEphemeral" => include_str!("../schemas/chat.postEphemeral.json"),
+        "chat.postMessage" => include_str!("../schemas/chat.postMessage.json"),
+        "chat.update" => include_str!("../schemas/chat.update.json"),
+        "conversations.history" => include_str!("../schemas/conversations.history.json"),
+        "conversations.replies" => include_str!("../schemas/conversations.replies.json"),
+        "manifest" => include_str!("../schemas/manifest.json"),
+        other => panic!("no schema {other}"),
     };
-    let mut schema = read(name);
-    schema["$defs"] = read("blocks");
+    let mut schema: Value = serde_json::from_str(text).unwrap();
+    schema["$defs"] = serde_json::from_str(include_str!("../schemas/blocks.json")).unwrap();
     schema
 }
 
@@ -77,31 +73,4 @@ pub fn faults(name: &str, body: &Value) -> Vec<String> {
         }
     }
     faults
-}
-
-#[test]
-fn the_contract_can_be_broken() {
-    let good = serde_json::json!({
-        "channel": "C1", "text": "x", "unfurl_links": false, "unfurl_media": false,
-        "metadata": {"event_type": "hearback", "event_payload": {"key": "k"}},
-        "blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "x"}]}]}],
-    });
-    assert_eq!(faults("chat.postMessage", &good), [""; 0]);
-    let broken = |change: fn(&mut Value)| {
-        let mut body = good.clone();
-        change(&mut body);
-        faults("chat.postMessage", &body).len()
-    };
-    assert_eq!(broken(|body| body["unfurl_links"] = true.into()), 1);
-    assert_eq!(broken(|body| body["text"] = "<!channel>".into()), 1);
-    assert_eq!(broken(|body| body["username"] = "root".into()), 1);
-    assert_eq!(
-        broken(|body| body["blocks"][0]["elements"][0]["elements"][0]["text"] = "x".repeat(3001).into()),
-        1
-    );
-    assert_eq!(
-        broken(|body| body["blocks"][0]["elements"][0]["elements"][0]["type"] = "broadcast".into()),
-        1
-    );
-    assert_eq!(broken(|body| body["blocks"] = vec![body["blocks"][0].clone(); 51].into()), 1);
 }

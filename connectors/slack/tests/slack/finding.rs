@@ -33,7 +33,7 @@ async fn a_post_that_was_taken_without_an_answer_is_found_and_not_doubled() {
         fake.trouble("chat.postMessage", trouble);
         let posted = bring(&chat(&fake), &says("k", "x")).await;
         assert_eq!(posted.as_str(), "1795442400.000001");
-        assert_eq!(fake.messages().len(), 1);
+        assert_eq!(fake.kept().len(), 1);
         assert_eq!(fake.called(), ["chat.postMessage", "conversations.history"]);
         fake.assert_kept_the_contract();
     }
@@ -46,7 +46,7 @@ async fn a_post_that_was_not_taken_is_posted_again() {
         fake.trouble("chat.postMessage", trouble);
     }
     bring(&chat(&fake), &says("k", "x")).await;
-    assert_eq!(fake.messages().len(), 1);
+    assert_eq!(fake.kept().len(), 1);
     fake.assert_kept_the_contract();
 }
 
@@ -128,7 +128,7 @@ async fn what_can_not_be_told_is_never_called_absent() {
             Trouble::NotJson,
             "the chat system is away: HOST sent text/html where JSON was expected; check the address: a login page or another server may answer",
         ),
-        (Trouble::Busy(Some("60")), "the chat system asks to wait 60 s"),
+        (Trouble::Busy(Some(60)), "the chat system asks to wait 60 s"),
     ] {
         let fake = Fake::start().await;
         chat(&fake).post(&channel(), &says("k", "x"), AMPLE).await.unwrap();

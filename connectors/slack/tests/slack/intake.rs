@@ -1,62 +1,34 @@
 //! What comes in over HTTP: what is refused and with which status, what is ignored and why, and what is heard.
 
 use hearback_slack::{
-    Ignored, Intake, IntakeRefusal, IntakeRequest, LARGEST_REQUEST_BYTES, SignatureProblem, SigningSecret,
-    SlackIntake,
+    Ignored, Intake, IntakeRefusal, IntakeRequest, LARGEST_REQUEST_BYTES, SignatureProblem,
 };
-use hmac::{Hmac, Mac as _};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
-use super::contract::{BOT_USER, TEAM};
+use super::contract::{BOT_USER, SIGNING_SECRET, TEAM};
+use super::now;
+use super::sends::{ADA, Request, mention};
 use super::sent::{self, CHANNEL, approve, command, event, line, message, press};
-use super::{now, ours};
 
-const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
-const JSON: &str = "application/json";
-const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = Request::JSON;
+const FORM: &str = Request::FORM;
 
-fn intake() -> SlackIntake {
-    SlackIntake::new(SigningSecret::new(SECRET).unwrap(), ours())
-}
-
-fn sign(timestamp: &str, body: &[u8]) -> String {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(&[b"v0:", timestamp.as_bytes(), b":", body].concat());
-    let digits: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("v0={digits}")
-}
-
-fn take(content_type: &str, body: &[u8]) -> Result<Intake, IntakeRefusal> {
-    let timestamp = now().as_second().to_string();
-    let signature = sign(&timestamp, body);
-    let request = IntakeRequest {
-        signature: Some(&signature),
-        timestamp: Some(&timestamp),
-        content_type: Some(content_type),
-        body,
-    };
-    intake().take(&request, now() + SignedDuration::from_secs(2))
+fn take(content_type: &'static str, body: &[u8]) -> Result<Intake, IntakeRefusal> {
+    sent::taken(&Request::signed(SIGNING_SECRET, content_type, body.to_vec(), now()))
 }
 
 fn take_json(body: &Value) -> Result<Intake, IntakeRefusal> {
     take(JSON, body.to_string().as_bytes())
 }
 
-fn form(fields: &Value) -> String {
-    let fields =
-        fields.as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-}
-
 fn take_command(fields: &Value) -> Result<Intake, IntakeRefusal> {
-    take(FORM, form(fields).as_bytes())
+    sent::taken(&Request::command(SIGNING_SECRET, fields, now()))
 }
 
 fn take_press(payload: &Value) -> Result<Intake, IntakeRefusal> {
-    take(FORM, form(&json!({"payload": payload.to_string()})).as_bytes())
+    sent::taken(&Request::click(SIGNING_SECRET, payload, now()))
 }
 
 fn heard(taken: Result<Intake, IntakeRefusal>) -> String {
@@ -76,10 +48,10 @@ fn ignored(taken: Result<Intake, IntakeRefusal>) -> Ignored {
 #[test]
 fn what_is_not_signed_right_and_now_is_refused_before_it_is_read() {
     let timestamp = now().as_second().to_string();
-    let good = sign(&timestamp, b"{}");
+    let good = Request::signed(SIGNING_SECRET, JSON, b"{}".to_vec(), now()).signature;
     let check = |signature: Option<&str>, time: Option<&str>, body: &[u8], late: i64, expect| {
         let request = IntakeRequest { signature, timestamp: time, content_type: Some(JSON), body };
-        let error = intake().take(&request, now() + SignedDuration::from_secs(late)).unwrap_err();
+        let error = sent::intake().take(&request, now() + SignedDuration::from_secs(late)).unwrap_err();
         assert_eq!((error.status(), error), (401, IntakeRefusal::Signature(expect)));
     };
     let time = Some(timestamp.as_str());
@@ -147,9 +119,9 @@ fn every_refusal_is_a_sentence_with_a_status() {
 
 #[test]
 fn the_address_is_proved_to_be_ours() {
-    let sent = json!({"token": "x", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P", "type": "url_verification"});
-    let expect = "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P".to_owned();
-    assert_eq!(take_json(&sent).unwrap(), Intake::Challenge(expect));
+    let challenge = "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P";
+    let asked = sent::taken(&Request::challenge(SIGNING_SECRET, challenge, now()));
+    assert_eq!(asked.unwrap(), Intake::Challenge(challenge.to_owned()));
     assert_eq!(ignored(take(FORM, b"ssl_check=1&token=x")), Ignored::ConnectionCheck);
 }
 
@@ -186,8 +158,7 @@ fn what_people_write_is_heard() {
 fn a_mention_that_slack_tells_twice_and_a_repeated_event_have_one_delivery() {
     let text = format!("<@{BOT_USER}> what changed?");
     let as_message = heard(take_json(&event("Ev1", message("1795442400.000200", &text))));
-    let mut mention = message("1795442400.000200", &text);
-    mention["type"] = json!("app_mention");
+    let mention = mention(&message("1795442400.000200", &text));
     assert_eq!(heard(take_json(&event("Ev2", mention))), as_message);
     assert_eq!(heard(take_json(&event("Ev1", message("1795442400.000200", &text)))), as_message);
 }
@@ -215,10 +186,8 @@ fn commands_joining_and_buttons_are_heard() {
         format!("1.2.c 2026-11-23T14:01:00.0001Z {ada} {place}: pressed Approve under 1795442400.000001")
     );
     assert!(heard(take_press(&press("1.2.c", "press.not_it.2", &approve()))).contains("pressed"));
-    let joined = json!({"type": "member_joined_channel", "user": BOT_USER, "channel": CHANNEL, "channel_type": "C",
-        "team": TEAM, "inviter": "U2147483697"});
     assert_eq!(
-        heard(take_json(&event("Ev9", joined))),
+        heard(take_json(&event("Ev9", ADA.invites(CHANNEL, now())))),
         format!("Ev9 2026-11-23T14:00:00Z slack:{TEAM}:U2147483697 (U2147483697) {place}: joined")
     );
 }

@@ -3,10 +3,9 @@
 use hearback_core::chat::{ChatMessage, ChatPort as _, Press, Span};
 use hearback_core::hash::Digest;
 use hearback_core::{ChangeId, IncidentId, ProposalId};
-use serde_json::Value;
 
 use super::fake::Fake;
-use super::{AMPLE, channel, chat};
+use super::{AMPLE, channel, chat, sent};
 
 fn plain(words: &str) -> Span {
     Span::Plain(words.into())
@@ -24,40 +23,16 @@ fn link(says: &str, to: &str) -> Span {
     Span::Link { says: says.into(), to: to.into() }
 }
 
-/// A message as a person sees it: bold in `**`, outside words in backticks, links and buttons in brackets.
-fn seen(sent: &Value) -> String {
-    let mut seen = String::new();
-    for block in sent["blocks"].as_array().unwrap() {
-        if block["type"] == "actions" {
-            let labels = block["elements"].as_array().unwrap().iter().map(|button| {
-                format!(
-                    "[ {} ]{}",
-                    button["text"]["text"].as_str().unwrap(),
-                    button["style"].as_str().unwrap_or_default()
-                )
-            });
-            seen += &format!("\n{}\n", labels.collect::<Vec<_>>().join("  "));
-            continue;
-        }
-        for piece in block["elements"][0]["elements"].as_array().unwrap() {
-            let text = piece["text"].as_str().unwrap();
-            seen += &match (piece["type"].as_str().unwrap(), &piece["style"]) {
-                ("link", _) => format!("[{text}]({})", piece["url"].as_str().unwrap()),
-                (_, style) if style["bold"] == true => format!("**{text}**"),
-                (_, style) if style["code"] == true => format!("`{text}`"),
-                _ => text.to_owned(),
-            };
-        }
-        seen.push('\n');
-    }
-    format!("{seen}\n--- in a notification ---\n{}\n", sent["text"].as_str().unwrap())
-}
-
-async fn posted(message: &ChatMessage) -> Value {
+async fn posted(message: &ChatMessage) -> Fake {
     let fake = Fake::start().await;
     chat(&fake).post(&channel(), message, AMPLE).await.unwrap();
     fake.assert_kept_the_contract();
-    fake.last()
+    fake
+}
+
+/// The message as a person sees it.
+async fn seen(message: &ChatMessage) -> String {
+    posted(message).await.messages(sent::CHANNEL).remove(0).drawn()
 }
 
 fn first_answer() -> ChatMessage {
@@ -110,20 +85,20 @@ fn proposal() -> ChatMessage {
 
 #[tokio::test]
 async fn a_first_answer_reads_well_at_three_in_the_morning() {
-    insta::assert_snapshot!(seen(&posted(&first_answer()).await));
+    insta::assert_snapshot!(seen(&first_answer()).await);
 }
 
 #[tokio::test]
 async fn a_proposal_reads_well_at_three_in_the_morning() {
-    insta::assert_snapshot!(seen(&posted(&proposal()).await));
+    insta::assert_snapshot!(seen(&proposal()).await);
 }
 
 #[tokio::test]
 async fn a_first_answer_on_the_wire() {
-    insta::assert_json_snapshot!(posted(&first_answer()).await);
+    insta::assert_json_snapshot!(posted(&first_answer()).await.last());
 }
 
 #[tokio::test]
 async fn a_proposal_on_the_wire() {
-    insta::assert_json_snapshot!(posted(&proposal()).await);
+    insta::assert_json_snapshot!(posted(&proposal()).await.last());
 }

@@ -5,6 +5,7 @@
 mod contract;
 mod encrypted;
 mod fake;
+mod fake_itself;
 mod finding;
 mod intake;
 mod look;
@@ -12,15 +13,36 @@ mod manifest;
 mod outside;
 mod posting;
 mod replying;
+mod sends;
 mod sent;
 mod socket;
 
+use std::time::Duration;
+
 use hearback_core::chat::{BoundChannel, ChatMessage, Span};
 use hearback_core::{Actor, ChannelId, Draft, Entry, Happening, Incident, IncidentId};
-use hearback_slack::{Installation, SlackChat};
+use hearback_http::{HttpOptions, Secret};
+use hearback_slack::{Installation, SlackChat, SlackOptions, SocketOptions};
 use jiff::{SignedDuration, Timestamp};
 
+use contract::{APP_TOKEN, BOT_TOKEN};
 use fake::Fake;
+
+/// How the crate reaches it.
+impl Fake {
+    fn http(&self) -> HttpOptions {
+        HttpOptions { first_pause: Duration::from_millis(1), ..HttpOptions::new(self.base_url()) }
+    }
+
+    fn options(&self) -> SlackOptions {
+        SlackOptions { http: self.http(), ..SlackOptions::new(Secret::new(BOT_TOKEN), ours()) }
+    }
+
+    fn socket_options(&self) -> SocketOptions {
+        let first_pause = Duration::from_millis(1);
+        SocketOptions { http: self.http(), first_pause, ..SocketOptions::new(Secret::new(APP_TOKEN), ours()) }
+    }
+}
 
 /// Enough for anything on loopback.
 const AMPLE: SignedDuration = SignedDuration::from_secs(20);

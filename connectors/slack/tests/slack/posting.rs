@@ -19,6 +19,7 @@ async fn a_message_is_posted_once_with_its_key_in_its_thread() {
     let posted = chat(&fake).post(&channel(), &message, AMPLE).await.unwrap();
     assert_eq!(posted.as_str(), "1795442400.000001");
     let sent = fake.last();
+    assert_eq!(sent["channel"], "C024BE91L");
     assert_eq!(sent["thread_ts"], "1795442100.000200");
     assert_eq!(sent["metadata"]["event_payload"]["key"], "INC-17.answer.4");
     assert_eq!(fake.called(), ["chat.postMessage"]);
@@ -31,7 +32,7 @@ async fn an_update_stands_where_the_message_stood() {
     let chat = chat(&fake);
     let posted = chat.post(&channel(), &says("a", "Looking…"), AMPLE).await.unwrap();
     chat.update(&channel(), &posted, &says("b", "Likely the deploy of checkout."), AMPLE).await.unwrap();
-    let messages = fake.messages();
+    let messages = fake.kept();
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0]["text"], "Likely the deploy of checkout.");
     // The key it was posted with is the one it is found by.
@@ -46,7 +47,7 @@ async fn an_update_stands_where_the_message_stood() {
 async fn every_failure_says_what_became_of_the_message() {
     let unclear = |why: &str| ChatError::Unclear(why.to_owned());
     for (trouble, expect, taken) in [
-        (Trouble::Busy(Some("7")), ChatError::Busy(SignedDuration::from_secs(7)), 0),
+        (Trouble::Busy(Some(7)), ChatError::Busy(SignedDuration::from_secs(7)), 0),
         (Trouble::Busy(None), ChatError::Busy(SignedDuration::from_secs(30)), 0),
         (Trouble::Says("ratelimited"), ChatError::Busy(SignedDuration::from_secs(30)), 0),
         (Trouble::Status(503), ChatError::Away("HOST is too busy or failing (503); ask again".into()), 0),
@@ -96,7 +97,7 @@ async fn every_failure_says_what_became_of_the_message() {
             busy @ ChatError::Busy(_) => busy,
         };
         assert_eq!(told, expect, "{trouble:?}");
-        assert_eq!((fake.called().len(), fake.messages().len()), (1, taken), "{trouble:?}");
+        assert_eq!((fake.called().len(), fake.kept().len()), (1, taken), "{trouble:?}");
         fake.assert_kept_the_contract();
     }
 }
@@ -115,7 +116,7 @@ async fn nobody_at_the_address_means_that_nothing_was_posted() {
 async fn a_pause_that_slack_asked_for_is_kept_by_everybody_and_for_that_channel_alone() {
     let fake = Fake::start().await;
     let chat = chat(&fake);
-    fake.trouble("chat.postMessage", Trouble::Busy(Some("30")));
+    fake.trouble("chat.postMessage", Trouble::Busy(Some(30)));
     for _ in 0..5 {
         let error = chat.post(&channel(), &says("k", "x"), AMPLE).await.unwrap_err();
         let ChatError::Busy(pause) = error else { panic!("{error:?}") };
@@ -123,11 +124,10 @@ async fn a_pause_that_slack_asked_for_is_kept_by_everybody_and_for_that_channel_
     }
     assert_eq!(fake.called(), ["chat.postMessage"]);
     let other = bound_to(&format!("slack:{TEAM}:C0OTHER"));
-    chat.post(&other, &says("k", "x"), AMPLE).await.unwrap();
-    let posted = MessageId::new("1795442400.000001").unwrap();
+    let posted = chat.post(&other, &says("k", "x"), AMPLE).await.unwrap();
     chat.update(&other, &posted, &says("k", "y"), AMPLE).await.unwrap();
     // A pause of a second ends, and then it is posted: nothing was dropped.
-    fake.trouble("chat.postMessage", Trouble::Busy(Some("1")));
+    fake.trouble("chat.postMessage", Trouble::Busy(Some(1)));
     let third = bound_to(&format!("slack:{TEAM}:C0THIRD"));
     loop {
         match chat.post(&third, &says("third", "x"), AMPLE).await {
@@ -136,7 +136,7 @@ async fn a_pause_that_slack_asked_for_is_kept_by_everybody_and_for_that_channel_
             Err(error) => panic!("{error:?}"),
         }
     }
-    assert_eq!(fake.messages().len(), 2);
+    assert_eq!(fake.kept().len(), 2);
     fake.assert_kept_the_contract();
 }
 

@@ -1,48 +1,47 @@
-//! What Slack sends: the payloads of its documentation, for our installation.
+//! What Slack sends in these tests: always ada, in one channel, at one moment; and what was heard of it.
 
 use hearback_core::chat::{Heard, HeardWhat};
+use hearback_slack::{Intake, IntakeRefusal, IntakeRequest, SigningSecret, SlackIntake};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::contract::{APP, BOT_USER, TEAM};
+use super::contract::{BOT_USER, SIGNING_SECRET};
+use super::sends::{self, ADA, Request};
+use super::{now, ours};
 
 pub const CHANNEL: &str = "C024BE91L";
 
-/// An event in its outer shell.
+/// An event in its outer shell, with an id of its own.
 pub fn event(id: &str, event: Value) -> Value {
-    json!({
-        "token": "ZZZZZZWSxiZZZ2yIvs3peJ", "team_id": TEAM, "context_team_id": TEAM, "api_app_id": APP,
-        "event": event, "type": "event_callback", "event_id": id, "event_time": 1_795_442_400,
-        "authorizations": [{"team_id": TEAM, "user_id": BOT_USER, "is_bot": true}],
-        "is_ext_shared_channel": false,
-    })
+    let mut shell = sends::event(&event);
+    (shell["event_id"], shell["event_time"]) = (id.into(), now().as_second().into());
+    shell
 }
 
 pub fn message(ts: &str, text: &str) -> Value {
-    json!({
-        "type": "message", "user": "U2147483697", "text": text, "ts": ts, "channel": CHANNEL, "event_ts": ts,
-        "channel_type": "channel", "team": TEAM, "client_msg_id": "a-b-c", "blocks": [],
-    })
+    let mut message = ADA.says(CHANNEL, text, now());
+    (message["ts"], message["event_ts"]) = (ts.into(), ts.into());
+    message
 }
 
 pub fn command(trigger: &str, command: &str, text: &str) -> Value {
-    json!({
-        "token": "gIkuvaNzQIHg97ATvDxqgjtO", "team_id": TEAM, "team_domain": "acme", "channel_id": CHANNEL,
-        "channel_name": "inc-17", "user_id": "U2147483697", "user_name": "ada", "command": command, "text": text,
-        "api_app_id": APP, "is_enterprise_install": "false", "response_url": "https://hooks.slack.com/commands/1",
-        "trigger_id": trigger,
-    })
+    let mut fields = ADA.commands(CHANNEL, command, text, now());
+    fields["trigger_id"] = trigger.into();
+    fields
 }
 
+/// A click on a button with any id and value, as nothing that we posted has it.
 pub fn press(trigger: &str, action_id: &str, value: &str) -> Value {
-    json!({
-        "type": "block_actions", "team": {"id": TEAM, "domain": "acme"}, "api_app_id": APP, "trigger_id": trigger,
-        "user": {"id": "U2147483697", "username": "ada", "name": "ada", "team_id": TEAM},
-        "channel": {"id": CHANNEL, "name": "inc-17"}, "enterprise": null, "is_enterprise_install": false,
-        "container": {"type": "message", "message_ts": "1795442400.000001", "channel_id": CHANNEL},
-        "message": {"type": "message", "ts": "1795442400.000001", "user": BOT_USER, "text": "x"},
-        "response_url": "https://hooks.slack.com/actions/1",
-        "actions": [{"action_id": action_id, "block_id": "b", "type": "button", "value": value, "action_ts": "1795442460.000100"}],
-    })
+    let message = json!({
+        "channel": CHANNEL, "type": "message", "ts": "1795442400.000001", "user": BOT_USER, "text": "x",
+        "blocks": [{"type": "actions", "elements": [{
+            "type": "button", "action_id": action_id, "value": value, "text": {"type": "plain_text", "text": "Press"},
+        }]}],
+    });
+    let at = now() + SignedDuration::new(60, 100_000);
+    let mut payload = ADA.clicks(&super::fake::Seen::of_message(&message), "Press", at);
+    payload["trigger_id"] = trigger.into();
+    payload
 }
 
 /// The value of an Approve button, as we made it.
@@ -52,6 +51,29 @@ pub fn approve() -> String {
         digest: hearback_core::hash::Digest::of(b"revert"),
     };
     serde_json::to_string(&press).unwrap()
+}
+
+pub fn intake() -> SlackIntake {
+    SlackIntake::new(SigningSecret::new(SIGNING_SECRET).unwrap(), ours())
+}
+
+/// A request as it is taken, two seconds after the moment of these tests.
+pub fn taken(request: &Request) -> Result<Intake, IntakeRefusal> {
+    let request = IntakeRequest {
+        signature: Some(&request.signature),
+        timestamp: Some(&request.timestamp),
+        content_type: Some(request.content_type),
+        body: &request.body,
+    };
+    intake().take(&request, now() + SignedDuration::from_secs(2))
+}
+
+/// What was heard of a request that was taken.
+pub fn heard(request: &Request) -> Heard {
+    match taken(request).unwrap() {
+        Intake::Heard(heard) => heard,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What was heard in one line.

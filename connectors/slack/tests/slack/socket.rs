@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::contract::{APP_TOKEN, BOT_TOKEN, BOT_USER, TEAM};
 use super::fake::{Fake, Line, Trouble};
-use super::ours;
+use super::sends::ADA;
 use super::sent::{self, approve, line};
+use super::{now, ours};
 
 /// Somebody who listens, and what they have heard.
 struct Listener {
@@ -92,7 +93,7 @@ async fn all_kinds_are_heard_and_acknowledged_in_order() {
     let fake = Fake::start().await;
     let listener = Listener::of(fake.socket_options());
     let mut slack = fake.line().await;
-    let joined = json!({"type": "member_joined_channel", "user": BOT_USER, "channel": sent::CHANNEL, "inviter": "U2147483697"});
+    let joined = ADA.invites(sent::CHANNEL, now());
     let changed = json!({"type": "message", "subtype": "message_changed", "channel": sent::CHANNEL, "ts": "1795442400.000200"});
     let mut foreign = sent::command("1.2.x", "/incident", "status");
     foreign["team_id"] = json!("T0OTHER");
@@ -230,7 +231,7 @@ async fn slack_away_is_waited_for_and_its_pause_is_kept() {
     }
     fake.trouble("apps.connections.open", Trouble::NotJson);
     fake.trouble("apps.connections.open", Trouble::Answers(json!({"ok": true})));
-    fake.trouble("apps.connections.open", Trouble::Busy(Some("1")));
+    fake.trouble("apps.connections.open", Trouble::Busy(Some(1)));
     fake.trouble(
         "apps.connections.open",
         Trouble::Answers(json!({"ok": true, "url": "ws://127.0.0.1:1/?ticket=secret"})),

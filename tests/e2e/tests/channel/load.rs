@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use hearback_e2e::Home;
 use hearback_e2e::service::Service;
-use hmac::{Hmac, Mac as _};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::contract::{APP, BOT_TOKEN, BOT_USER, TEAM};
-use crate::fake::Trouble;
-use crate::sent;
-use crate::workspace::{SECRET, Workspace, plain, send};
+use crate::contract::{APP, BOT_TOKEN, BOT_USER, SIGNING_SECRET, TEAM};
+use crate::fake::Seen;
+use crate::sends::{ADA, Request, mention, ts};
+use crate::workspace::{Workspace, send};
 
 /// How long anything is polled for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,8 +59,8 @@ impl Many {
         let home = Home::new().unwrap();
         let workspace = Workspace::start().unwrap();
         std::fs::write(home.path("bot.token"), BOT_TOKEN).unwrap();
-        std::fs::write(home.path("signing.secret"), SECRET).unwrap();
-        let api = workspace.api();
+        std::fs::write(home.path("signing.secret"), SIGNING_SECRET).unwrap();
+        let api = workspace.fake.base_url();
         let configuration = format!(
             "[slack]\nteam = \"{TEAM}\"\napp = \"{APP}\"\nbot_user = \"{BOT_USER}\"\napi = \"{api}\"\n\
              bot_token = {{ file = \"bot.token\" }}\nsigning_secret = {{ file = \"signing.secret\" }}\n\
@@ -71,15 +70,14 @@ impl Many {
         let service = Service::start(&home).unwrap();
         let many = Many { load, home, service, workspace };
         for number in 0..load.incidents {
-            let mut command =
-                sent::command(&format!("1.{number}.declare"), "/incident", "declare SEV-2 checkout fails");
-            command["channel_id"] = json!(channel(number));
-            many.send_form(&command);
+            let now = Timestamp::now();
+            let declare = ADA.commands(&channel(number), "/incident", "declare SEV-2 checkout fails", now);
+            send(&many.service, &Request::command(SIGNING_SECRET, &declare, now)).unwrap();
         }
         many.until(|| {
-            let messages = many.workspace.fake.messages();
-            let noticed = messages.iter().filter(|message| plain(message).starts_with("This channel is of"));
-            (noticed.count() as u64 == load.incidents).then_some(())
+            let is_announced =
+                |number| many.ours(number).iter().any(|seen| seen.words.starts_with("This channel is of"));
+            (0..load.incidents).all(is_announced).then_some(())
         });
         many
     }
@@ -95,22 +93,20 @@ impl Many {
         }
     }
 
-    fn send_form(&self, fields: &Value) {
-        let pairs = fields.as_object().unwrap().iter();
-        let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        send(&self.service, "application/x-www-form-urlencoded", &body).unwrap();
+    /// What we said in a channel.
+    fn ours(&self, number: u64) -> Vec<Seen> {
+        let messages = self.workspace.fake.messages(&channel(number));
+        messages.into_iter().filter(|seen| seen.key.is_some()).collect()
     }
 
     /// Everybody writes, at the rate of the load; then what became of it.
     pub fn talk(self) -> Told {
         let Load { incidents, a_second, lasting, one_in_asks, pauses } = self.load;
-        for _ in 0..pauses {
-            self.workspace.fake.trouble("chat.postMessage", Trouble::Busy(Some("1")));
-        }
+        self.workspace.fake.busy("chat.postMessage", pauses, 1);
         let each = u64::try_from(lasting.as_millis()).unwrap() * a_second / 1000 / incidents;
         let every = Duration::from_micros(1_000_000 * incidents / a_second);
         let service = &self.service;
+        let began_at = Timestamp::now();
         let asked: BTreeMap<String, Instant> = thread::scope(|scope| {
             let talkers = (0..incidents).map(|number| {
                 scope.spawn(move || {
@@ -120,24 +116,24 @@ impl Many {
                         // Not before it is due; one that takes long holds up the next of its channel alone.
                         let due = every * u32::try_from(message).unwrap();
                         thread::sleep(due.saturating_sub(began.elapsed()));
-                        let ts = ts(number, message);
+                        let at = moment(began_at, number, message);
                         let asks = (message + number).is_multiple_of(one_in_asks);
-                        let words = if asks {
-                            format!("<@{BOT_USER}> what changed?")
-                        } else {
-                            format!("line {message}")
+                        let words = match asks {
+                            true => format!("<@{BOT_USER}> what changed?"),
+                            false => format!("line {message}"),
                         };
-                        let mut said = sent::message(&ts, &words);
-                        said["channel"] = json!(channel(number));
+                        let said = ADA.says(&channel(number), &words, at);
                         if asks {
-                            asked.push((key(number, &ts), Instant::now()));
+                            asked.push((key(number, &ts(at)), Instant::now()));
                         }
-                        let twice = message.is_multiple_of(ONE_IN_TWICE);
-                        for delivery in 0..=u64::from(twice) {
-                            // Slack tells a mention twice, with two event ids.
-                            let id = format!("Ev{number}x{message}x{delivery}");
-                            send(service, "application/json", &sent::event(&id, said.clone()).to_string())
-                                .unwrap();
+                        let now = Timestamp::now();
+                        send(service, &Request::event(SIGNING_SECRET, &said, now)).unwrap();
+                        if asks {
+                            send(service, &Request::event(SIGNING_SECRET, &mention(&said), now)).unwrap();
+                        }
+                        if message.is_multiple_of(ONE_IN_TWICE) {
+                            let again = Request::event(SIGNING_SECRET, &said, now).repeated(1);
+                            send(service, &again).unwrap();
                         }
                     }
                     asked
@@ -159,132 +155,133 @@ impl Many {
         }
         told.waits.sort();
         for number in 0..incidents {
-            self.count(number, each, &mut told);
+            self.count(number, (each, began_at), &mut told);
         }
-        self.workspace.assert_kept_the_contract();
+        self.workspace.fake.assert_kept_the_contract();
         told
     }
 
     /// When answers came, by the message that asked.
     fn answers(&self) -> BTreeMap<String, Vec<Instant>> {
         let mut answers: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
-        for (at, message) in self.workspace.fake.messages_in_time() {
-            if let Some(thread) = message["thread_ts"].as_str() {
-                let channel = message["channel"].as_str().unwrap();
-                answers.entry(format!("{channel} {thread}")).or_default().push(at);
+        for number in 0..self.load.incidents {
+            for seen in self.ours(number) {
+                if let Some(thread) = &seen.thread {
+                    answers.entry(key(number, thread)).or_default().push(seen.came);
+                }
             }
         }
         answers
     }
 
     /// What the record of an incident holds of what was written in its channel.
-    fn count(&self, number: u64, each: u64, told: &mut Told) {
+    fn count(&self, number: u64, (each, began_at): (u64, Timestamp), told: &mut Told) {
         let incident = self.incident_of(number);
         let run = self.home.run(["record", "show", &incident, "--json"]).unwrap().ok().unwrap();
         let entries = run.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let bodies = entries
-            .filter(|entry| entry["kind"] == "message")
-            .map(|entry| entry["body"]["kept"]["json"].clone());
-        let held: Vec<String> = bodies.map(|body| body["message"].as_str().unwrap().to_owned()).collect();
+        let messages = entries.filter(|entry| entry["kind"] == "message");
+        let held =
+            messages.map(|entry| entry["body"]["kept"]["json"]["message"].as_str().unwrap().to_owned());
+        let held: Vec<String> = held.collect();
         let distinct: BTreeSet<&String> = held.iter().collect();
         told.doubled += (held.len() - distinct.len()) as u64;
-        told.lost += (0..each).filter(|message| !distinct.contains(&ts(number, *message))).count() as u64;
+        let is_lost = |message: &u64| !distinct.contains(&ts(moment(began_at, number, *message)));
+        told.lost += (0..each).filter(is_lost).count() as u64;
         told.out_of_order += held.windows(2).filter(|pair| pair[0] > pair[1]).count() as u64;
         self.home.run(["record", "verify", &incident]).unwrap().ok().unwrap();
     }
 
     fn incident_of(&self, number: u64) -> String {
-        let name = channel(number);
-        let messages = self.workspace.fake.messages();
-        let notice = messages.iter().find(|message| message["channel"] == name.as_str()).unwrap();
-        let text = plain(notice);
-        text.split_whitespace().find(|word| word.starts_with("INC-")).unwrap().to_owned()
+        let ours = self.ours(number);
+        let mut words = ours[0].words.split_whitespace();
+        words.find(|word| word.starts_with("INC-")).unwrap().to_owned()
     }
 
     /// Slack is away while incidents go on; then it is back, and everything is said once.
     pub fn while_away(self, length: Duration) -> Told {
+        let Workspace { fake, runtime } = &self.workspace;
         let incidents = self.load.incidents;
-        let before = self.workspace.fake.messages().len();
-        self.workspace.fake.set_away(true);
+        let before = fake.kept().len();
+        runtime.block_on(fake.away());
         let began = Instant::now();
-        let ids: Vec<String> = (0..incidents).map(|number| self.incident_of(number)).collect();
-        for id in &ids {
+        for number in 0..incidents {
+            let id = self.incident_of(number);
             self.service.post(&format!("/v1/incidents/{id}/ask"), &json!({})).unwrap().ok().unwrap();
             let over = json!({"how": "it went away by itself"});
             self.service.post(&format!("/v1/incidents/{id}/resolve"), &over).unwrap().ok().unwrap();
         }
+        // The first half nobody listens at its address, the second it answers that it is failing.
+        thread::sleep((length / 2).saturating_sub(began.elapsed()));
+        fake.failing(503);
         thread::sleep(length.saturating_sub(began.elapsed()));
-        assert_eq!(self.workspace.fake.messages().len(), before, "nobody was there");
-        self.workspace.fake.set_away(false);
-        let mut told = Told::default();
+        assert_eq!(fake.kept().len(), before, "nobody was there");
+        runtime.block_on(fake.back());
         // Of each incident: its answer, and that it is resolved.
         let expected = before + 2 * usize::try_from(incidents).unwrap();
-        self.until(|| (self.workspace.fake.messages().len() >= expected).then_some(()));
+        self.until(|| (fake.kept().len() >= expected).then_some(()));
         // What would be said a second time would be said by now.
         thread::sleep(Duration::from_secs(2));
-        let mut keys: BTreeMap<String, u64> = BTreeMap::new();
-        for message in self.workspace.fake.messages() {
-            let key = format!("{} {}", message["channel"], message["metadata"]["event_payload"]["key"]);
-            *keys.entry(key).or_default() += 1;
+        let mut told = Told { said: fake.kept().len() as u64, ..Told::default() };
+        for number in 0..incidents {
+            let keys = fake.keys(&channel(number));
+            let distinct: BTreeSet<&String> = keys.iter().collect();
+            told.doubled += (keys.len() - distinct.len()) as u64;
+            told.lost += 3_u64.saturating_sub(distinct.len() as u64);
         }
-        told.said = keys.values().sum();
-        told.doubled = keys.values().map(|count| count - 1).sum();
-        told.lost = (expected as u64).saturating_sub(keys.len() as u64);
-        self.workspace.assert_kept_the_contract();
+        fake.assert_kept_the_contract();
         told
     }
 
     /// What is forged, stale, repeated or of another app has no effect, and is answered as the protocol asks.
     pub fn refuses(self) {
         let incident = self.incident_of(0);
-        let count = || self.service.get(&format!("/v1/incidents/{incident}/entries")).unwrap().ok().unwrap();
-        let entries = |page: Value| page["entries"].as_array().unwrap().len();
-        let before = entries(count());
-        let mut said = sent::message("1795442300.000001", "forged");
-        said["channel"] = json!(channel(0));
-        let body = sent::event("Ev1", said.clone()).to_string();
-        let sign = |secret: &str, timestamp: i64| {
-            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-            mac.update(format!("v0:{timestamp}:{body}").as_bytes());
-            let digits: String =
-                mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-            (timestamp.to_string(), format!("v0={digits}"))
+        let count = || {
+            let page = self.service.get(&format!("/v1/incidents/{incident}/entries")).unwrap().ok().unwrap();
+            page["entries"].as_array().unwrap().len()
         };
-        let now = Timestamp::now().as_second();
-        for (what, (timestamp, signature)) in [
-            ("forged", sign("another secret of thirty letters", now)),
-            ("stale", sign(SECRET, now - 600)),
-            ("of the future", sign(SECRET, now + 600)),
+        let before = count();
+        let now = Timestamp::now();
+        let said = ADA.says(&channel(0), "forged", now);
+        let at = |seconds| now + SignedDuration::from_secs(seconds);
+        let good = Request::event(SIGNING_SECRET, &said, now);
+        for (what, request) in [
+            ("forged", Request::event("another secret of thirty letters", &said, now)),
+            ("stale", Request::event(SIGNING_SECRET, &said, at(-600))),
+            ("of the future", Request::event(SIGNING_SECRET, &said, at(600))),
+            ("changed", Request { body: [good.body.as_slice(), b" "].concat(), ..good.clone() }),
         ] {
-            let headers = [
-                ("content-type", "application/json"),
-                ("x-slack-request-timestamp", timestamp.as_str()),
-                ("x-slack-signature", signature.as_str()),
-            ];
-            let reply = self.service.send("POST", "/v1/webhooks/slack", &headers, body.as_bytes()).unwrap();
+            let headers = request.headers();
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let reply = self.service.send("POST", "/v1/webhooks/slack", &headers, &request.body).unwrap();
             assert_eq!(reply.status, 401, "{what}: {}", reply.text());
         }
-        let unsigned = self.service.send("POST", "/v1/webhooks/slack", &[], body.as_bytes()).unwrap();
+        let unsigned = self.service.send("POST", "/v1/webhooks/slack", &[], &good.body).unwrap();
         assert_eq!(unsigned.status, 401);
-        assert_eq!(entries(count()), before);
-        for _ in 0..3 {
-            send(&self.service, "application/json", &body).unwrap();
+        assert_eq!(count(), before);
+        for retry in 0..3 {
+            send(&self.service, &good.clone().repeated(retry)).unwrap();
         }
-        assert_eq!(entries(count()), before + 1, "once, however often it is sent");
+        assert_eq!(count(), before + 1, "once, however often it is sent");
+
         // A button whose proposal nobody made.
-        let press =
-            json!({"press": "approve", "proposal": format!("{incident}.P7"), "digest": "0".repeat(64)})
-                .to_string();
-        let mut click = sent::press("9.9.z", "press.approve", &press);
-        click["channel"]["id"] = json!(channel(0));
-        for _ in 0..3 {
-            self.send_form(&json!({"payload": click.to_string()}));
+        let value =
+            json!({"press": "approve", "proposal": format!("{incident}.P7"), "digest": "0".repeat(64)});
+        let seen = self.ours(0).remove(0);
+        let mut message = seen.message.clone();
+        message["blocks"].as_array_mut().unwrap().push(json!({"type": "actions", "elements": [{
+            "type": "button", "action_id": "press.approve", "value": value.to_string(),
+            "text": {"type": "plain_text", "text": "Approve"}}]}));
+        let forged = Seen { channel: channel(0), ..Seen::of_message(&message) };
+        let click = Request::click(SIGNING_SECRET, &ADA.clicks(&forged, "Approve", now), now);
+        for retry in 0..3 {
+            send(&self.service, &click.clone().repeated(retry)).unwrap();
         }
-        self.until(|| (!self.workspace.fake.whispers().is_empty()).then_some(()));
-        let whispers = self.workspace.fake.whispers();
-        assert_eq!(whispers.len(), 1, "{whispers:#?}");
-        assert!(plain(&whispers[0]).contains("there is no proposal"), "{whispers:#?}");
-        assert_eq!(entries(count()), before + 1);
+        let whispers = || self.workspace.fake.whispers(&channel(0), ADA.id);
+        self.until(|| (!whispers().is_empty()).then_some(()));
+        assert_eq!(whispers().len(), 1, "{:#?}", whispers());
+        assert!(whispers()[0].words.contains("there is no proposal"), "{:#?}", whispers());
+        assert_eq!(count(), before + 1);
     }
 }
 
@@ -292,9 +289,9 @@ fn channel(number: u64) -> String {
     format!("C0LOAD{number:03}")
 }
 
-/// The later a message is said in its channel, the greater.
-fn ts(number: u64, message: u64) -> String {
-    format!("17954{number:05}.{message:06}")
+/// When a message is said: each at a moment of its own, the later the later.
+fn moment(began: Timestamp, number: u64, message: u64) -> Timestamp {
+    began + SignedDuration::from_micros(i64::try_from(message * 1000 + number).unwrap())
 }
 
 fn key(number: u64, ts: &str) -> String {

@@ -80,6 +80,26 @@ async fn a_press_that_was_too_late_takes_no_lease_away_from_the_one_that_was_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_action_without_an_end_holds_its_own_target_even_without_a_lease_and_no_other() {
+    let shelf = Shelf::new().await;
+    let rules = Rules::new(1, Limits::default());
+    let targets = [("shop", Ending::Done), ("shop", Ending::Done), ("till", Ending::Done)];
+    let room = Room::new(&shelf.record, 1, &targets, Sight::Clear, rules).await;
+    let killed = room.process("a", &shelf.record, Some((5, Fault::KilledBefore)));
+    let press = killed.press(room.says(0, Decided::Approve), "Ana", at(2));
+    assert!(killed.live(press).await.is_none());
+    assert_eq!(killed.calls().last(), Some(&"execute"));
+    // A person's word ends the lease that has run out; what was started is still without an end.
+    room.reset(&room.proposals[0].action.target(), at(9)).await;
+    let next = room.process("b", &shelf.record, None);
+    let told = next.press(room.says(1, Decided::Approve), "Ana", at(9)).await.unwrap();
+    let waits = matches!(&told, Pressed::Noted(why) if why.contains("was worked on for INC-1.P1"));
+    assert!(waits, "{told:?}");
+    let other = next.press(room.says(2, Decided::Approve), "Ana", at(9)).await.unwrap();
+    assert_eq!(other, Pressed::Ended(Ending::Done.outcome()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_written_to_without_a_pause_is_said_and_leaves_the_target_free() {
     let shelf = Shelf::new().await;
     let rules = Rules::new(1, Limits::default());

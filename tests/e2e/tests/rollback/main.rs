@@ -10,19 +10,14 @@ mod contract;
 #[path = "../../../../connectors/slack/tests/slack/fake.rs"]
 mod fake;
 #[allow(dead_code, reason = "the payloads serve other tests too")]
-#[path = "../../../../connectors/slack/tests/slack/sent.rs"]
-mod sent;
+#[path = "../../../../connectors/slack/tests/slack/sends.rs"]
+mod sends;
 #[allow(dead_code, reason = "the workspace serves the example and other tests too")]
 mod workspace;
 mod world;
 
 use anyhow::Result;
-use hearback_slack::Installation;
 use world::{Ends, World};
-
-fn ours() -> Installation {
-    Installation::new(contract::TEAM, contract::APP, contract::BOT_USER).unwrap()
-}
 
 #[test]
 fn a_page_an_answer_a_click_a_revert_and_it_helped() -> Result<()> {

@@ -11,9 +11,8 @@ use hearback_e2e::monitoring::{Alertmanager, Prometheus, free_port};
 use hearback_e2e::service::Service;
 use hearback_e2e::toy::Toy;
 
-use crate::contract::{APP, BOT_TOKEN, BOT_USER, TEAM};
-use crate::sent::CHANNEL;
-use crate::workspace::{SECRET, Workspace, plain};
+use crate::contract::{APP, BOT_TOKEN, BOT_USER, SIGNING_SECRET, TEAM};
+use crate::workspace::{CHANNEL, Workspace};
 
 /// How long the service is watched while all is well. This is the world's clock: what is usual can't be measured faster.
 const HEALTHY: Duration = Duration::from_secs(25);
@@ -74,7 +73,7 @@ impl World {
         std::fs::write(home.path("policy.toml"), POLICY)?;
         std::fs::write(home.path("hearback.toml"), configuration(port, &workspace, recovers_within))?;
         std::fs::write(home.path("bot.token"), BOT_TOKEN)?;
-        std::fs::write(home.path("signing.secret"), SECRET)?;
+        std::fs::write(home.path("signing.secret"), SIGNING_SECRET)?;
         let service = Service::start(&home)?;
         let made =
             home.run(["token", "add", "alertmanager", "--program", "--right", "send", "--json"])?.json()?;
@@ -100,24 +99,20 @@ impl World {
         toy.breaks();
 
         // The page opens an incident, which is answered and proposed before anybody asks.
-        let said = |text: &str| workspace.wait_for(|message| plain(message).starts_with(text));
+        let said = |text: &str| workspace.wait_for(|seen| seen.words.starts_with(text));
         said("This channel is of INC-1 now").with_context(|| self.logs())?;
         said("Look here first: one strong suspect").with_context(|| self.logs())?;
         said("Proposed: revert").with_context(|| self.logs())?;
 
         // Somebody asks all the same, and is answered in their thread.
-        let ts = "1795442300.000100";
-        let asked = workspace.mention(service, ts, "what changed?")?;
-        let answered = workspace.wait_for(|message| message["thread_ts"] == ts)?;
-        let answered_within = asked.elapsed();
-        ensure!(
-            answered_within < PATIENCE && plain(&answered).starts_with("Look here first"),
-            "{answered:#}"
-        );
-        workspace.write(service, "1795442300.000200", "rolling it back")?;
+        let (ts, asked) = workspace.mention(service, "what changed?")?;
+        let answered = workspace.wait_for(|seen| seen.thread.as_ref() == Some(&ts))?;
+        ensure!(answered.came.duration_since(asked) < PATIENCE, "{}", answered.words);
+        ensure!(answered.words.starts_with("Look here first"), "{}", answered.words);
+        workspace.write(service, "rolling it back")?;
 
         // One click.
-        workspace.press(service, "1.2.a", "Proposed: revert", "Approve")?;
+        workspace.press(service, "Proposed: revert", "Approve")?;
         self.pushed(bad.trim())?;
         if ends == Ends::Well {
             // What is pushed is deployed.
@@ -129,13 +124,14 @@ impl World {
             Ends::Badly => "INC-1.P1 did not help",
         })?;
         if ends == Ends::Badly {
-            workspace.wait_for(|message| plain(message).contains("(INC-1.P2)"))?;
+            workspace.wait_for(|seen| seen.words.contains("(INC-1.P2)"))?;
         }
         self.service.wait_for("/v1/proposals/INC-1.P1", |view| (view["stage"] == "done").then_some(()))?;
         home.run(["record", "verify", "INC-1"])?.ok()?;
         let audit = home.run(["audit", "--verify"])?.ok()?;
         ensure!(audit.contains("Verified: every record is whole"), "{audit}");
-        workspace.assert_kept_the_contract();
+        workspace.fake.assert_kept_the_contract();
+        ensure!(workspace.fake.doubled().is_empty(), "{:?}", workspace.fake.doubled());
         let entries = home.run(["record", "show", "INC-1"])?.ok()?;
         ensure!(entries.contains("Ana Ruiz          rolling it back"), "{entries}");
         ensure!(workspace.told().contains("Why: "), "{}", workspace.told());
@@ -197,7 +193,7 @@ signing_secret = {{ file = "signing.secret" }}
 channel = "{CHANNEL}"
 api = "{}"
 "#,
-        workspace.api()
+        workspace.fake.base_url()
     )
 }
 
@@ -306,7 +302,7 @@ fn without_accidents(told: &str, home: &Home, bad: &str) -> String {
     let patterns = [
         (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?Z", "TIME"),
         (r"\d\d:\d\dZ", "TIME"),
-        (r"\d+(\.\d+)? (s|min|h)( \d+ (s|min))?", "AWHILE"),
+        (r"\b\d+(\.\d+)? (s|min|h)\b( \d+ (s|min)\b)?", "AWHILE"),
         (r"(→|now|at|;) \d+(\.\d+)?", "$1 N"),
         (r"evidence [0-9a-f]{8}", "evidence E"),
     ];

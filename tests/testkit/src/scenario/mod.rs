@@ -169,6 +169,7 @@ impl Story {
             window,
             onset: None,
             message: None,
+            thread: None,
         });
         self.tell_now(at, who.actor(), what);
     }

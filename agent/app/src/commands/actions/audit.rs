@@ -118,15 +118,7 @@ fn text(found: &Audited) -> String {
     let mut lines: Vec<String> = Vec::new();
     for view in &found.proposals {
         lines.push(view.line());
-        for made in &view.decisions {
-            let why = if made.why.is_empty() { String::new() } else { format!(": {}", made.why) };
-            lines.push(format!(
-                "           {}  {} {}{why}",
-                hearback_core::time::format_time(made.at),
-                made.by,
-                hearback_engine::proposed::verdict(made.verdict)
-            ));
-        }
+        lines.extend(view.decisions.iter().map(|made| format!("           {}", made.says())));
     }
     let count = |wanted: Stage| found.proposals.iter().filter(|view| view.stage == wanted).count();
     lines.push(format!(

@@ -163,7 +163,7 @@ async fn wait(id: &ProposalId, record: &dyn Record, actions: &Actions, config: &
         actions.recovery(record, &signals).look(&incident, Timestamp::now()).await?;
         let view = stored(record, id, Timestamp::now()).await?;
         if view.proposal.check.is_none() {
-            output::line("Nothing showed the onset: look yourself whether it helped.")?;
+            output::line("It can't be told from here whether it helped: look yourself.")?;
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(helped) = view.helped() {

@@ -11,7 +11,7 @@ pub use list::{proposals, show, views};
 pub use target::run as target;
 
 use anyhow::Result;
-use hearback_core::access::{Right, Token};
+use hearback_core::access::{Reach, Right, Token};
 use hearback_core::entry::Actor;
 use hearback_core::ids::ProposalId;
 use hearback_core::ports::TokenStore;
@@ -98,8 +98,16 @@ pub async fn holder(
             Usage(format!("this token may not {right}; ask for one that may: hearback token add")).into()
         );
     }
-    if let Some(incident) = about.filter(|incident| !token.reaches(incident)) {
-        return Err(Usage(format!("this token does not reach {incident}")).into());
+    match (about, &token.reach) {
+        (Some(incident), _) if !token.reaches(incident) => {
+            Err(Usage(format!("this token does not reach {incident}")).into())
+        }
+        (None, Reach::Incidents(_)) => {
+            Err(Usage("this token reaches named incidents only, and this is not about one".into()).into())
+        }
+        _ if matches!(token.holder, Actor::System(_)) => {
+            Err(Usage("this token is a program's; a person must decide".into()).into())
+        }
+        _ => Ok(token.holder),
     }
-    Ok(token.holder)
 }

@@ -81,6 +81,7 @@ pub fn asked(
         window,
         onset,
         message: None,
+        thread: None,
     };
     Ok((at, Ask::Anew(question)))
 }

@@ -61,6 +61,7 @@ pub async fn of_incident(
     State(service): State<Arc<Service>>,
     caller: InIncident<Read>,
 ) -> Result<Json<Vec<ProposalView>>, Problem> {
+    service.incident(&caller.id).await?;
     Ok(Json(views(service.parts.record.as_ref(), Some(&caller.id), Timestamp::now()).await?))
 }
 

@@ -105,5 +105,6 @@ fn question(
         window,
         onset,
         message: None,
+        thread: None,
     })
 }

@@ -7,11 +7,12 @@ use hearback_core::approval::Decided;
 use hearback_core::catalog::Service;
 use hearback_core::evidence::{Coverage, Fetched};
 use hearback_core::freeze::Freeze;
-use hearback_core::ports::{ConnectorError, FreezeSource};
-use hearback_core::{ServiceName, SourceName, Window};
+use hearback_core::ports::{ConnectorError, Expect, FreezeSource};
+use hearback_core::{Happening, ServiceName, SourceName, Window};
 use hearback_engine::approval::Ruling;
+use jiff::SignedDuration;
 
-use crate::room::{Room, at, by, done, not_found, noted};
+use crate::room::{Room, at, by, done, draft, not_found, noted};
 
 /// A calendar.
 #[derive(Clone)]
@@ -108,6 +109,38 @@ async fn a_service_of_tier_one_takes_two_people() {
             assert_eq!(noted(ruling), expect);
             let ruling = desk.decide(room.says(Decided::Approve).await, by("Ben"), at(3)).await.unwrap();
             assert!(matches!(ruling, Ruling::Started(_)), "{ruling:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_started_for_an_incident_that_is_over() {
+    let room = Room::new(done, not_found).await;
+    let over = Happening::Resolved { how: "it is well again".into() };
+    room.record.append(&room.incident, Expect::Any, vec![draft(over)]).await.unwrap();
+    let desk = room.desk(&room.record, "a");
+    let told = desk.decide(room.says(Decided::Approve).await, by("Ana"), at(2)).await.unwrap();
+    assert_eq!(noted(told), "INC-3 is resolved; what is still wrong is an incident of its own");
+}
+
+#[tokio::test]
+async fn who_is_written_second_decided_second_unless_a_clock_is_wrong() {
+    let behind = "the clock of this machine is behind the record; set it right";
+    for (seconds, expect) in [(59, ""), (60, ""), (61, behind)] {
+        let room = Room::new(done, not_found).await;
+        let desk = room.desk(&room.record, "a");
+        let decision = room.says(Decided::Approve).await;
+        let first = desk.decide(decision.clone(), by("Dora"), at(5)).await.unwrap();
+        assert_eq!(noted(first), "Dora may not approve it; who may: group sre");
+        let now = at(5) - SignedDuration::from_secs(seconds);
+        match desk.decide(decision, by("Ana"), now).await.unwrap() {
+            Ruling::Started(_) => {
+                assert_eq!(expect, "");
+                let folded = room.folded().await;
+                let seen = folded.proposals.values().next().unwrap();
+                assert_eq!((seen.decisions[1].at, seen.started_at), (at(5), Some(at(5))));
+            }
+            ruling => assert_eq!(noted(ruling), expect),
         }
     }
 }

@@ -54,7 +54,8 @@ fn whoever_may_not_is_told_so() -> Result<()> {
     let only_first = token(&home, &["vendor", "--right", "read,respond", "--incident", "INC-1"])?;
     let over = token(&home, &["late", "--right", "read", "--expires", "0s"])?;
     let admin = service.token.clone();
-    let wrong = format!("{}x", admin.get(..admin.len() - 1).unwrap_or_default());
+    let other = if admin.ends_with('x') { 'y' } else { 'x' };
+    let wrong = format!("{}{other}", admin.get(..admin.len() - 1).unwrap_or_default());
     let body = br#"{"title":"x","severity":"SEV-3"}"#.as_slice();
     let by_another = br#"{"title":"x","severity":"SEV-3","by":"eve"}"#.as_slice();
     let note_by_another = br#"{"text":"x","by":"eve"}"#.as_slice();

@@ -7,6 +7,7 @@ pub mod calibration;
 pub mod case;
 pub mod checked;
 pub mod failure;
+pub mod frozen;
 pub mod html;
 #[cfg(test)]
 mod invented;

@@ -10,6 +10,7 @@ BENCH_REPO ?=
 BENCH_UNTIL ?=
 # What `make backtest` measures: a file of cases and the repositories it names, as "NAME=PATH NAME=PATH".
 BACKTEST_CASES ?= ../shared/data/reverts.jsonl
+BACKTEST_INCIDENTS ?= ../shared/data/incidents
 BACKTEST_REPOS ?= $(foreach pair,$(BACKTEST_MIRRORS),$(if $(wildcard $(lastword $(subst =, ,$(pair)))),$(pair)))
 BACKTEST_MIRROR_DIR ?= ../.mirror
 BACKTEST_MIRRORS := mediawiki-config=$(BACKTEST_MIRROR_DIR)/wikimedia+operations-mediawiki-config/repo \
@@ -67,18 +68,21 @@ bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=
 	@cargo build --release --locked --workspace --bins
 	@cargo bench --locked -p hearback-git --bench enumerate -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
 	@cargo bench --locked -p hearback-eval --bench questions -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
+	@cargo bench --locked -p hearback-eval --bench frozen
 	@cargo bench --locked -p hearback-record --bench append
 	@cargo bench --locked -p hearback-e2e --bench ask
 	@cargo bench --locked -p hearback-e2e --bench load
 	@cargo bench --locked -p hearback-e2e --bench channel
 
-backtest: setup ## ask the report half of the public rollbacks and write eval/RESULTS.md, where the data is present
+backtest: setup ## ask the report half of the public rollbacks and frozen incidents, and write eval/RESULTS.md, where the data is present
 	@if [ ! -f "$(BACKTEST_CASES)" ] || [ -z "$(strip $(BACKTEST_REPOS))" ]; then \
 		echo "The cases or their repositories are not here; say BACKTEST_CASES=FILE BACKTEST_REPOS=\"NAME=PATH …\"."; exit 1; fi
 	@cargo build --quiet --release --locked --bin hearback
 	@target/release/hearback backtest cases --cases "$(BACKTEST_CASES)" $(addprefix --repo ,$(BACKTEST_REPOS)) \
 		--half report --only-symptoms --no-misses --report target/results.md
 	@cat eval/about-results.md target/results.md > eval/RESULTS.md
+	@if [ -d "$(BACKTEST_INCIDENTS)" ]; then { cat eval/about-incidents.md; echo '```'; \
+		target/release/hearback backtest incidents --dir "$(BACKTEST_INCIDENTS)" --perturb 20; echo '```'; } >> eval/RESULTS.md; fi
 
 torture: setup-torture ## kill the record and the approvals while they write, fuzz every parser: ROUNDS, APPENDS, RACES, FUZZ_SECONDS
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \

@@ -22,6 +22,7 @@ use hearback_core::hash::{Digest, canonical_json};
 use hearback_core::ports::{ChangeQuery, ChangeSource};
 use hearback_core::{Catalog, Change, ChangeId, ExternalText};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::asking::WHAT_CHANGED;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Context, Sources};
@@ -237,6 +238,7 @@ fn bench(source: Arc<dyn ChangeSource>) -> Bench {
     Bench {
         ranker: Ranker::parse(include_str!("../../config/ranker.toml")).unwrap(),
         signals: Signals::parse(include_str!("../../config/signals.toml")).unwrap(),
+        culprit: CulpritRules::parse(include_str!("../../config/culprit.toml")).unwrap(),
         repositories: BTreeMap::from([(REPO.to_owned(), source)]),
     }
 }
@@ -300,6 +302,7 @@ async fn answers(source: Arc<dyn ChangeSource>, cases: &[Case]) -> String {
             ranker: &asked.ranker,
             calibration: Some(&Calibration::as_learned()),
             signals: &asked.signals,
+            culprit: &asked.culprit,
             policy: &AuthorisationPolicy::default(),
             catalog: &Catalog::default(),
             gaps: &[],

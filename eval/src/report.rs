@@ -385,12 +385,12 @@ pub(crate) fn percent(share: f64) -> f64 {
 }
 
 /// `64.1 (60–68)`.
-fn share(share: Estimate) -> String {
+pub(crate) fn share(share: Estimate) -> String {
     format!("{:.1} ({:.0}–{:.0})", percent(share.value), percent(share.low), percent(share.high))
 }
 
 /// `.485 (.45–.52)`.
-fn mean_rank(mrr: Estimate) -> String {
+pub(crate) fn mean_rank(mrr: Estimate) -> String {
     format!("{} ({}–{})", short(mrr.value, 3), short(mrr.low, 2), short(mrr.high, 2))
 }
 

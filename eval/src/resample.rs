@@ -73,6 +73,10 @@ pub enum Purpose {
     Simulation,
     /// The interval of the most confident half.
     ConfidentHalf,
+    /// Other words for a frozen incident.
+    Perturbation,
+    /// Frozen incidents that are made up.
+    Invention,
 }
 
 /// A seeded generator: PCG, whose values are specified and stay the same between releases and machines.

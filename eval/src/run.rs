@@ -12,6 +12,7 @@ use hearback_core::hash::NotCanonical;
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
 use hearback_core::{Catalog, Change, ChangeId, ExternalText, Fetched, SourceName, Verdict, Window};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::analysts::suspects::Standing;
 use hearback_engine::asking::WHAT_CHANGED;
 use hearback_engine::calibration::Calibration;
@@ -38,6 +39,8 @@ pub struct Bench {
     pub ranker: Ranker,
     /// Thresholds for series; a case has none, but a question needs them.
     pub signals: Signals,
+    /// Weights of what explains a failure.
+    pub culprit: CulpritRules,
     /// The repositories by the name that cases call them.
     pub repositories: BTreeMap<String, Arc<dyn ChangeSource>>,
 }
@@ -130,6 +133,7 @@ pub(crate) async fn ask(bench: &Bench, case: &Case, read: Read) -> Result<Ran, N
         ranker: &bench.ranker,
         calibration: Some(&Calibration::as_learned()),
         signals: &bench.signals,
+        culprit: &bench.culprit,
         policy: &AuthorisationPolicy::default(),
         catalog: &Catalog::default(),
         gaps: &[],

@@ -6,7 +6,10 @@ mod backtest;
 use std::path::PathBuf;
 
 pub use actions::{Approve, Audit, Key, Proposals, Reject, ShowProposal, Target};
-pub use backtest::{Adopt, Adopted, AskedThen, Backtest, Cases, HalfOf, Measuring, Replay, Reverts, Train};
+pub use backtest::{
+    Adopt, Adopted, AskedThen, Backtest, Cases, DatasetOf, HalfOf, Incidents, Measuring, Replay, Reverts,
+    Services, SplitOf, Train,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// What a time argument may look like.
@@ -40,6 +43,12 @@ pub enum Command {
     /// Show, verify, redact, export and import records
     #[command(subcommand)]
     Record(Record),
+    /// Make a record of what others kept: a frozen incident
+    #[command(subcommand)]
+    Import(Import),
+    /// Write what a record holds for others: a frozen incident
+    #[command(subcommand)]
+    Export(Export),
     /// List what is proposed: the actions that wait for approval
     Proposals(Proposals),
     /// Show a proposal in full
@@ -129,6 +138,47 @@ pub enum Format {
     Text,
     Markdown,
     Json,
+}
+
+/// Makes records of what others kept.
+#[derive(Debug, Subcommand)]
+pub enum Import {
+    /// A folder of logs, metrics, traces and changes becomes an incident, with the times of its sources
+    #[command(after_help = "Examples:
+  hearback import incident incidents/checkout-5xx
+  hearback backtest replay INC-4 --ask \"what changed?\"
+
+The folder holds alert.json, and as far as there are any: logs.ndjson, metrics.csv, traces.json, context/commits.json,
+context/deploys.json, context/flags.json. Other files are kept as documents; truth.json is not read.")]
+    Incident {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Print what was imported as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Writes what records hold.
+#[derive(Debug, Subcommand)]
+pub enum Export {
+    /// An incident becomes a folder that `hearback import incident` and `hearback backtest incidents` read
+    #[command(after_help = "Example:
+  hearback export incident INC-3 incidents/checkout-5xx
+
+Of logs a record keeps wordings with their counts by minute, not lines: they are written as wordings.json.")]
+    Incident {
+        /// The incident
+        #[arg(value_name = "INC")]
+        incident: String,
+        /// The folder to write; it must not exist
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// Print what was written as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Opens an incident's record. Prints its id.

@@ -12,6 +12,7 @@ use hearback_core::Catalog;
 use hearback_core::catalog::Service;
 use hearback_core::time::parse_length;
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::ranker::{Ranker, position};
 use hearback_engine::signals::Signals;
 use jiff::SignedDuration;
@@ -28,6 +29,7 @@ use crate::wiring::catalog::{self, CatalogFiles};
 
 const DEFAULT: &str = include_str!("../../../config/default.toml");
 const SHIPPED_SIGNALS: &str = include_str!("../../../config/signals.toml");
+const SHIPPED_CULPRIT: &str = include_str!("../../../config/culprit.toml");
 const SHIPPED_RANKER: &str = include_str!("../../../config/ranker.toml");
 
 /// A repository to ask.
@@ -101,6 +103,8 @@ pub struct Config {
     pub serve: ServeConfig,
     /// Thresholds for series.
     pub signals: Signals,
+    /// Weights of what explains a failure.
+    pub culprit: CulpritRules,
     /// What must be authorised.
     pub policy: AuthorisationPolicy,
     /// Change freezes, with the folder their files are relative to.
@@ -244,6 +248,7 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         )?,
         serve: serve.over(default_serve, base)?,
         signals: shipped_signals()?,
+        culprit: shipped_culprit()?,
         policy: user.authorisation,
         freezes: (user.freeze, base.to_owned()),
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
@@ -291,6 +296,11 @@ pub fn shipped_ranker() -> anyhow::Result<Ranker> {
 /// The thresholds for series that come with the program.
 pub fn shipped_signals() -> anyhow::Result<Signals> {
     Ok(Signals::parse(SHIPPED_SIGNALS)?)
+}
+
+/// The weights of what explains a failure that come with the program.
+pub fn shipped_culprit() -> anyhow::Result<CulpritRules> {
+    Ok(CulpritRules::parse(SHIPPED_CULPRIT)?)
 }
 
 fn ranker(path: Option<&Path>) -> anyhow::Result<Ranker> {

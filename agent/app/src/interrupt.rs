@@ -40,6 +40,11 @@ impl Interrupt {
         self.stop.cancelled().await;
     }
 
+    /// Whether it was heard.
+    pub fn is_heard(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// The exit code afterwards.
     pub fn code() -> ExitCode {
         ExitCode::from(CODE)

@@ -86,6 +86,8 @@ pub async fn service(config: Config) -> Result<Parts> {
         signals: live::signal_sources(&config)?,
         logs: telemetry.iter().map(|telemetry| Arc::clone(&telemetry.logs)).collect(),
         traces: telemetry.iter().map(|telemetry| Arc::clone(&telemetry.traces)).collect(),
+        documents: Vec::new(),
+        services: Vec::new(),
         freezes: freezes(&config)?,
     };
     let intake = live::intake(&config)?;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::Analysis;
 use crate::change::ChangeKind;
 use crate::evidence::{Citation, Coverage, Gap};
 use crate::hash::Digest;
@@ -13,7 +14,7 @@ use crate::ids::{ChangeId, ServiceName};
 use crate::text::ExternalText;
 
 /// The version of the answer's JSON form.
-pub const ANSWER_VERSION: u32 = 2;
+pub const ANSWER_VERSION: u32 = 3;
 
 /// A statement that cites its evidence. There is no other way to make a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +75,8 @@ pub enum Verdict {
     CantTell,
     /// Everything was searched and nothing that changed fits.
     NothingFits,
+    /// No change did this: something else did, and there is evidence of it.
+    NoChange,
 }
 
 /// How much the evidence gives. Words, until a backtest has calibrated the ranker.
@@ -278,6 +281,9 @@ pub struct Answer {
     /// What was seen of the affected services, users' pain first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
+    /// What the signs of the services come to; null outside of any sign of a failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<Analysis>,
     /// How many changes were considered, those ruled out included.
     pub considered: u64,
     /// The likeliest first; at most as many as the configuration says.
@@ -305,9 +311,10 @@ pub struct Answer {
 impl Answer {
     /// Hands over every citation, to call evidence by another name. A claim keeps as many as it had.
     pub fn each_citation(&mut self, mut change: impl FnMut(&mut Citation)) {
-        let Answer { onset, findings, suspects, ruled_out, unauthorised, .. } = self;
+        let Answer { onset, findings, analysis, suspects, ruled_out, unauthorised, .. } = self;
         let claims = onset.iter_mut().map(|onset| &mut onset.because);
         let claims = claims.chain(findings.iter_mut().map(|finding| &mut finding.claim));
+        let claims = claims.chain(analysis.iter_mut().flat_map(Analysis::claims_mut));
         let reasons = suspects.iter_mut().flat_map(|suspect| &mut suspect.reasons);
         let claims = claims.chain(reasons.map(|reason| &mut reason.claim));
         let claims = claims.chain(ruled_out.iter_mut().map(|out| &mut out.because));

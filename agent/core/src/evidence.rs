@@ -141,6 +141,15 @@ pub struct Fetched<T> {
     pub coverage: Coverage,
 }
 
+/// A text of whatever form that was there to read: a status page, an export, a note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// What it is called where it was read: a file, a page.
+    pub name: String,
+    /// The text, redacted and capped.
+    pub text: ExternalText,
+}
+
 /// When something became visible to the copilot, beside what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known<T> {

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod action;
+pub mod analysis;
 pub mod answer;
 pub mod approval;
 pub mod catalog;
@@ -27,7 +28,9 @@ pub mod target;
 pub mod telemetry;
 pub mod text;
 pub mod time;
+pub mod wording;
 
+pub use analysis::Analysis;
 pub use answer::{Answer, Claim, Reason, Strength, Suspect, Verdict};
 pub use catalog::Catalog;
 pub use change::{Change, ChangeKind, PathChange};

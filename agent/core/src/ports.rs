@@ -9,7 +9,7 @@ use crate::action::{Action, IdempotencyKey, Outcome, Receipt};
 use crate::approval::ApprovedAction;
 use crate::change::{Change, Diff, RepoPath};
 use crate::entry::{Broken, Draft, Entry, Head};
-use crate::evidence::{Evidence, Fetched, Known};
+use crate::evidence::{Document, Evidence, Fetched, Known};
 use crate::freeze::Freeze;
 use crate::happening::Alert;
 use crate::hash::Digest;
@@ -143,6 +143,19 @@ pub struct SpanQuery {
     pub budget: SignedDuration,
 }
 
+/// Which traces are wanted whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracesQuery {
+    /// The traces.
+    pub traces: Vec<TraceId>,
+    /// Their spans began inside this window.
+    pub window: Window,
+    /// At most so many spans of each, the longest of them.
+    pub spans_each: usize,
+    /// How long the source may take.
+    pub budget: SignedDuration,
+}
+
 /// Something that keeps traces.
 #[async_trait]
 pub trait TraceSource: Send + Sync {
@@ -151,6 +164,23 @@ pub trait TraceSource: Send + Sync {
 
     /// Spans in the order wanted.
     async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError>;
+
+    /// The spans of these traces, whoever made them, trace by trace.
+    async fn traces(&self, query: &TracesQuery) -> Result<Fetched<SpanRecord>, ConnectorError>;
+}
+
+/// Something that keeps documents: pages about others, such as a provider's status, as they were at a time.
+#[async_trait]
+pub trait DocumentSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// The documents that were there inside the window.
+    async fn documents(
+        &self,
+        window: Window,
+        budget: SignedDuration,
+    ) -> Result<Fetched<Document>, ConnectorError>;
 }
 
 /// Telemetry could not be taken.

@@ -95,6 +95,18 @@ pub fn redact_external(text: &ExternalText) -> ExternalText {
     ExternalText::new(redact(text.as_untrusted()).0)
 }
 
+/// `text` without the marks of what was removed: what they say is ours, not the text's.
+pub fn without_marks(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::with_capacity(text.len());
+    while let Some((before, marked)) = rest.split_once("[redacted: ") {
+        kept.push_str(before);
+        kept.push(' ');
+        rest = marked.split_once(']').map_or("", |(_, after)| after);
+    }
+    kept + rest
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

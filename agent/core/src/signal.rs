@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ServiceName;
 use crate::text::ExternalText;
 
-/// The four golden signals (Site Reliability Engineering, O'Reilly 2016, chapter 6).
+/// The four golden signals (Site Reliability Engineering, O'Reilly 2016, chapter 6), and what is none of them.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
@@ -22,10 +22,12 @@ pub enum SignalKind {
     Traffic,
     /// How full the fullest resource is.
     Saturation,
+    /// Something else that is measured, of which more is not worse: none of the four.
+    Other,
 }
 
 impl SignalKind {
-    /// All of them, what users feel first.
+    /// The four, what users feel first.
     pub const ALL: [SignalKind; 4] =
         [SignalKind::Errors, SignalKind::Latency, SignalKind::Traffic, SignalKind::Saturation];
 
@@ -36,6 +38,7 @@ impl SignalKind {
             SignalKind::Latency => "latency",
             SignalKind::Traffic => "traffic",
             SignalKind::Saturation => "saturation",
+            SignalKind::Other => "other",
         }
     }
 }

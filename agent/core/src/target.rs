@@ -233,6 +233,13 @@ mod tests {
         Step::End { ended: Ended { proposal: id(number), at: at(minute), how }, limits: Limits::default() }
     }
 
+    #[test]
+    fn each_end_has_words_of_its_own() {
+        let ends = [End::Done, End::Helped, End::DidNotHelp, End::Failed, End::Unknown];
+        let said = ends.map(|end| end.to_string()).join("; ");
+        assert_eq!(said, "done; done, and it helped; done, and it did not help; failed; unknown");
+    }
+
     /// Each step with the minute it is made in; what the last one is told.
     fn check(steps: &[(i64, Step)], expect: &str) {
         let target = Target::nearest("git:checkout:main");

@@ -261,6 +261,25 @@ pub struct LogTemplate {
     pub first: LogRecord,
     /// When the last of them was written.
     pub last_at: Timestamp,
+    /// How many were written in each minute in which there were any, by time; empty where the source does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub minutes: Vec<Minute>,
+}
+
+/// How many log records of a wording were written in a minute: from its first second to its last, written as a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minute(
+    /// When the minute begins.
+    pub Timestamp,
+    /// How many.
+    pub u64,
+);
+
+impl Minute {
+    /// The minute that `at` lies in.
+    pub fn of(at: Timestamp) -> Timestamp {
+        Timestamp::from_second(at.as_second().div_euclid(60) * 60).unwrap_or(at)
+    }
 }
 
 #[cfg(test)]

@@ -5,25 +5,34 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hearback_core::analysis::Cause;
 use hearback_core::answer::{ANSWER_VERSION, Answer, CalibratedOn, Runbook, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
-use hearback_core::ports::{ChangeQuery, ChangeSource, FreezeSource, LogSource, SignalSource, TraceSource};
-use hearback_core::{Catalog, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName};
+use hearback_core::ports::{
+    ChangeQuery, ChangeSource, DocumentSource, FreezeSource, LogSource, SignalSource, TraceSource,
+};
+use hearback_core::{
+    Analysis, Catalog, Change, ChangeId, Evidence, EvidenceId, Gap, Incident, ServiceName, SourceName,
+    Suspect,
+};
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 use crate::analysts::authorised::{self, AuthorisationPolicy, SightedFreeze, flagged, judge};
+use crate::analysts::culprit::rules::CulpritRules;
+use crate::analysts::culprit::{self, analyse};
 use crate::analysts::findings::findings;
 use crate::analysts::measured::{measured_series, surges};
 use crate::analysts::onset::{Measured, MeasuredSeries, Stated, onset};
+use crate::analysts::rollout::is_rollout;
 use crate::analysts::suspects::{Inputs, Lineup, Ranking, Standing};
 use crate::analysts::undoing::{Lead, leads};
 use crate::calibration::{Calibration, digest_of};
-use crate::gather;
+use crate::gather::{self, Sighted};
 use crate::observe::{Observe, Observed};
 use crate::ranker::Ranker;
-use crate::scope::{Scope, scope};
+use crate::scope::{Scope, neighbourhood, scope};
 use crate::signals::Signals;
 
 /// The share of a question's time that sources may take when they are asked first. What comes late has a grace of a
@@ -31,6 +40,8 @@ use crate::signals::Signals;
 const FIRST_SHARE: f64 = 0.55;
 /// The share that the diffs of the likeliest changes may take then, with the same grace: together it is all of it.
 const SECOND_SHARE: f64 = 0.25;
+/// The most diffs that are read beside those of the likeliest, of what rollouts brought.
+const MOST_ROLLED_OUT: usize = 60;
 
 /// The sources a question is asked of. Any of them may be missing: a question needs none in particular.
 #[derive(Clone, Default)]
@@ -43,8 +54,12 @@ pub struct Sources {
     pub logs: Vec<Arc<dyn LogSource>>,
     /// Those that keep traces.
     pub traces: Vec<Arc<dyn TraceSource>>,
+    /// Those that keep documents.
+    pub documents: Vec<Arc<dyn DocumentSource>>,
     /// Those that know change freezes.
     pub freezes: Vec<Arc<dyn FreezeSource>>,
+    /// Services that they are known to hold something of, whether the catalog has them or not.
+    pub services: Vec<ServiceName>,
 }
 
 /// What a question is asked with.
@@ -54,6 +69,8 @@ pub struct Context<'a> {
     pub ranker: &'a Ranker,
     /// Thresholds for series.
     pub signals: &'a Signals,
+    /// Weights of what explains a failure.
+    pub culprit: &'a CulpritRules,
     /// How far the ranker's probabilities can be believed here; without it an answer says strong or weak, and no
     /// percentage.
     pub calibration: Option<&'a Calibration>,
@@ -109,14 +126,18 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let scope = scope(question, incident, catalog, &ranker.symptom);
     let asked = EvidenceId(Digest::of(canonical_json(question)?.as_bytes()));
 
+    let around = neighbourhood(&scope.services, &sources.services, catalog);
+
     // Everything is asked at once; the diffs of the likeliest changes need what is left of the time.
     let first = share(budget, FIRST_SHARE);
     let observe = Observe {
         signals: &sources.signals,
         logs: &sources.logs,
         traces: &sources.traces,
+        documents: &sources.documents,
         freezes: &sources.freezes,
-        services: &scope.services,
+        services: &around,
+        affected: scope.services.len(),
         began: began(question, incident),
         window,
         budget: first,
@@ -124,9 +145,11 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let query = ChangeQuery { window, budget: first };
     let (gathered, observed) =
         futures::join!(gather::changes(&sources.changes, incident, &query), observe.ask());
-    let (mut gathered, observed) = (gathered?, observed?);
+    let (mut gathered, mut observed) = (gathered?, observed?);
 
-    let series = measured_series(&observed, window.until, signals);
+    let moved = measured_series(&observed, window.until, signals);
+    let own = |one: &MeasuredSeries| scope.services.is_empty() || scope.services.contains(&one.service);
+    let series: Vec<MeasuredSeries> = moved.iter().filter(|one| own(one)).cloned().collect();
     let surges = surges(&observed);
     let together = SignedDuration::from_mins(signals.combine.together_minutes);
     let measured = Measured { series: &series, surges: &surges, together };
@@ -140,6 +163,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         .collect();
     let changes = std::mem::take(&mut gathered.changes);
     let judged = judge(&authorised::Inputs { changes: &changes, freezes: &freezes, policy, catalog });
+    let second = share(budget, SECOND_SHARE);
     let lineup = Lineup::new(Inputs {
         ranker,
         catalog,
@@ -151,12 +175,37 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     });
     // The likeliest are found without their diffs, and only those diffs are read. Changes that were sent have none.
     let likeliest = if scope.words.is_empty() { Vec::new() } else { lineup.likeliest(ranker.diffs) };
-    let diffs = if likeliest.is_empty() {
-        BTreeMap::new()
-    } else {
-        gather::diffs(&sources.changes, &likeliest, share(budget, SECOND_SHARE), &mut gathered).await?
+    let fails = !moved.is_empty() || !observed.templates.is_empty() || !observed.failed.is_empty();
+    let rolled_out = if fails { rolled_out(&changes, &around, &likeliest) } else { Vec::new() };
+    let wanted: Vec<ChangeId> = likeliest.iter().chain(&rolled_out).cloned().collect();
+    let read = async {
+        match wanted.is_empty() {
+            true => Ok(BTreeMap::new()),
+            false => gather::diffs(&sources.changes, &wanted, second, &mut gathered).await,
+        }
     };
-    let ranking = lineup.rank(&diffs);
+    let (diffs, traces) = futures::join!(read, observe.ask_traces(&mut observed, second));
+    traces?;
+    let diffs = diffs?;
+    let analysis = analyse(&culprit::Inputs {
+        rules: context.culprit,
+        catalog,
+        incident,
+        affected: &scope.services,
+        began: observe.began,
+        observed: &observed,
+        moved: &moved,
+        changes: &changes,
+        diffs: &diffs,
+    });
+    // What the ranker learned from is titles, words and diffs; what else was read for the analysis does not move it.
+    let mut ranked = diffs.clone();
+    ranked.retain(|id, _| likeliest.contains(id));
+    let culprit = analysis.as_ref().and_then(|analysis| match &analysis.cause {
+        Cause::Change { change, .. } => Some(&change.id),
+        Cause::NoChange { .. } | Cause::CantTell => None,
+    });
+    let ranking = lineup.rank(&ranked, culprit);
     // A percentage is of what was backtested, and that was commits without services, freezes or rollouts.
     let beyond = ranking.standings.iter().any(|standing| ranker.goes_beyond_backtest(&standing.values));
     let calibration = context.calibration.filter(|_| !beyond);
@@ -166,9 +215,18 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     gaps.extend(observed.gaps.iter().cloned());
     gaps.extend(unknown_services(&lineup.inputs, &ranking, &observed));
     let considered = lineup.considered();
-    let ruled_out = lineup.ruled_out;
+    let mut ruled_out = lineup.ruled_out;
+    // What is blamed is not put aside in the same answer.
+    ruled_out.retain(|one| culprit.is_none_or(|culprit| one.change.id != *culprit));
     let Ranking { mut suspects, standings, none_of_these, .. } = ranking;
-    let verdict = verdict(&suspects, &scope, &gaps);
+    let verdict = match analysis.as_ref() {
+        Some(analysis) => {
+            let sees_changes = sees_changes(sources, &gaps);
+            verdict_of(analysis, &mut suspects, sees_changes)
+                .unwrap_or_else(|| verdict(&suspects, &scope, &gaps))
+        }
+        None => verdict(&suspects, &scope, &gaps),
+    };
     if calibration.is_none() {
         suspects.iter_mut().for_each(|suspect| suspect.confidence = None);
     }
@@ -178,7 +236,8 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         as_of: window.until,
         since: window.from,
         onset,
-        findings: findings(&observed, &series),
+        analysis,
+        findings: findings(&observed, &series, &scope.services),
         considered,
         suspects,
         none_of_these: calibration.map(|_| none_of_these),
@@ -197,6 +256,55 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let leads = leads(&answer.suspects, &changes, catalog);
     let snapshots = gathered.snapshots.into_iter().chain(observed.snapshots).collect();
     Ok(Answered { answer, snapshots, standings, none_of_these, leads, moved: series })
+}
+
+/// The commits that rollouts brought to the services around, beside those that are read anyway: the newest of them.
+fn rolled_out(changes: &[Sighted], around: &[ServiceName], known: &[ChangeId]) -> Vec<ChangeId> {
+    let concerns = |change: &Change| {
+        change.services.is_empty() || change.services.iter().any(|service| around.contains(service))
+    };
+    let mut rollouts: Vec<&Change> = changes
+        .iter()
+        .map(|sighted| &sighted.change)
+        .filter(|change| is_rollout(change) && concerns(change))
+        .collect();
+    rollouts.sort_by_key(|rollout| (std::cmp::Reverse(rollout.effective_at), &rollout.id));
+    let mut wanted: Vec<ChangeId> = Vec::new();
+    for id in rollouts.iter().flat_map(|rollout| &rollout.delivers) {
+        if wanted.len() < MOST_ROLLED_OUT && !known.contains(id) && !wanted.contains(id) {
+            wanted.push(id.clone());
+        }
+    }
+    wanted
+}
+
+/// Whether every source of changes was read.
+fn sees_changes(sources: &Sources, gaps: &[Gap]) -> bool {
+    sources.changes.iter().all(|source| gaps.iter().all(|gap| gap.source != *source.name()))
+}
+
+/// What the analysis makes of the verdict, and of the order of the suspects: the change that explains the failure comes
+/// first, and is as strong as the analysis says. None if it can't tell.
+fn verdict_of(analysis: &Analysis, suspects: &mut Vec<Suspect>, sees_changes: bool) -> Option<Verdict> {
+    let is_strong = analysis.strength == Strength::Strong;
+    match &analysis.cause {
+        Cause::CantTell => None,
+        Cause::NoChange { .. } => {
+            suspects.iter_mut().for_each(|suspect| suspect.strength = Strength::Weak);
+            // Who has not seen all changes can't say that none did it.
+            Some(if is_strong && sees_changes { Verdict::NoChange } else { Verdict::CantTell })
+        }
+        Cause::Change { change, .. } => {
+            suspects.iter_mut().for_each(|suspect| suspect.strength = Strength::Weak);
+            if let Some(place) = suspects.iter().position(|suspect| suspect.change.id == change.id) {
+                let mut culprit = suspects.remove(place);
+                culprit.strength = analysis.strength;
+                suspects.insert(0, culprit);
+            }
+            (1..).zip(suspects.iter_mut()).for_each(|(rank, suspect)| suspect.rank = rank);
+            Some(if is_strong { Verdict::LookHere } else { Verdict::CantTell })
+        }
+    }
 }
 
 fn share(budget: SignedDuration, share: f64) -> SignedDuration {

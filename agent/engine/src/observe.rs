@@ -2,17 +2,19 @@
 //! back. As with changes, a source that fails or is late is a gap, and none delays another. It must not know what is
 //! concluded from what was seen.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::future::join_all;
+use futures::future::{OptionFuture, join_all};
+use hearback_core::evidence::Document;
 use hearback_core::freeze::Freeze;
 use hearback_core::hash::NotCanonical;
 use hearback_core::ports::{
-    ConnectorError, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource, SpanOrder, SpanQuery,
-    TraceSource,
+    ConnectorError, DocumentSource, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource, SpanOrder,
+    SpanQuery, TraceSource, TracesQuery,
 };
 use hearback_core::redaction::redact_external;
-use hearback_core::telemetry::LogTemplate;
+use hearback_core::telemetry::{LogTemplate, TraceId};
 use hearback_core::{
     Coverage, Evidence, EvidenceId, Fetched, Gap, LogRecord, LogSeverity, Origin, Series, ServiceName,
     SourceName, SpanRecord, Window,
@@ -32,10 +34,20 @@ const SERIES_NEEDED: SignedDuration = SignedDuration::from_mins(20);
 const HISTORY: SignedDuration = SignedDuration::from_hours(15 * 24);
 /// How far back from the beginning of the trouble logs and traces are read.
 const LOGS_BEFORE: SignedDuration = SignedDuration::from_hours(1);
-/// The most wordings of error logs that are read.
-const TEMPLATES: usize = 50;
+/// The most wordings of warnings and errors that are read.
+const TEMPLATES: usize = 200;
+/// The most wordings of all logs that are read: they tell what is usual, and what ceased.
+const WORDINGS: usize = 300;
 /// The most spans that are read, of the failed and of the slow each.
 pub(crate) const SPANS: usize = 50;
+/// The most whole traces that are read, of failed, of slow and of usual calls each.
+const TRACES: usize = 12;
+/// The most spans of a whole trace.
+const SPANS_EACH: usize = 200;
+/// Logs tell what is usual from this length on.
+const LEAST_HEARD: SignedDuration = SignedDuration::from_mins(5);
+/// Before the beginning of the trouble by this much calls were as usual, as far as is known then.
+const USUAL_BEFORE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Something that was seen, and the snapshot that holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,15 +65,23 @@ pub struct Observed {
     pub series: Vec<Seen<Series>>,
     /// The same signals over two weeks, coarser: what is usual.
     pub history: Vec<Seen<Series>>,
-    /// Wordings of error logs, the most frequent first.
+    /// Wordings of warnings and errors, the most frequent first.
     pub templates: Vec<Seen<LogTemplate>>,
+    /// Wordings of all logs, the most frequent first.
+    pub wordings: Vec<Seen<LogTemplate>>,
     /// Spans that failed, the newest first.
     pub failed: Vec<Seen<SpanRecord>>,
     /// Spans that took longest, the slowest first.
     pub slow: Vec<Seen<SpanRecord>>,
+    /// The newest spans from before the trouble.
+    pub usual: Vec<Seen<SpanRecord>>,
+    /// Whole traces of some failed, some slow and some usual calls.
+    pub traces: Vec<Seen<SpanRecord>>,
+    /// Documents that were there.
+    pub documents: Vec<Seen<Document>>,
     /// Change freezes that overlap the question's window.
     pub freezes: Vec<Seen<Freeze>>,
-    /// Where log records were looked for.
+    /// Where log records were looked for, from the first on that there was.
     pub logs_window: Option<Window>,
     /// What was searched.
     pub searched: Vec<Coverage>,
@@ -80,10 +100,15 @@ pub struct Observe<'a> {
     pub logs: &'a [Arc<dyn LogSource>],
     /// Sources of traces.
     pub traces: &'a [Arc<dyn TraceSource>],
+    /// Sources of documents.
+    pub documents: &'a [Arc<dyn DocumentSource>],
     /// Sources of change freezes.
     pub freezes: &'a [Arc<dyn FreezeSource>],
-    /// The affected services. Without one no series are read: nobody looks at all graphs at once.
+    /// The affected services and those around them. Without one no series are read: nobody looks at all graphs at once.
     pub services: &'a [ServiceName],
+    /// How many of these, from the first on, are affected: what they say is read for itself, so that nobody around them
+    /// who says more can crowd it out.
+    pub affected: usize,
     /// When the trouble began, as far as is known before anything was looked at.
     pub began: Timestamp,
     /// The question's window; its end is the as-of.
@@ -98,11 +123,17 @@ impl Observe<'_> {
     /// # Errors
     /// [`NotCanonical`] never happens for these types; it is passed on rather than hidden.
     pub async fn ask(self) -> Result<Observed, NotCanonical> {
-        let (series, history, templates, spans, freezes) = futures::join!(
+        let (affected, around) = self.services.split_at(self.affected.min(self.services.len()));
+        let affected = Observe { services: affected, ..self };
+        let around = (!around.is_empty()).then_some(Observe { services: around, ..self });
+        let (series, history, said, said_around, spans, spans_around, documents, freezes) = futures::join!(
             self.series(SERIES_BEFORE, SERIES_NEEDED),
             self.series(HISTORY, HISTORY),
-            self.templates(),
-            self.spans(),
+            affected.templates(),
+            OptionFuture::from(around.as_ref().map(Observe::templates)),
+            affected.spans(),
+            OptionFuture::from(around.as_ref().map(Observe::spans)),
+            self.documents(),
             self.freezes(),
         );
         let mut observed = Observed::default();
@@ -118,22 +149,67 @@ impl Observe<'_> {
                     .push(Gap { source, why: format!("what is usual at this hour was not read: {why}") });
             }
         }
-        if !self.logs.is_empty() {
-            observed.logs_window = Some(self.back_to(LOGS_BEFORE));
-        }
+        let (templates, wordings) = said;
         observed.templates =
             observed.take(templates, Origin::Outsider, Holds::LogTemplates, redact_template)?;
+        observed.wordings = observed.take_beside(wordings, Holds::Wordings, redact_template)?;
+        if let Some((templates, wordings)) = said_around {
+            let templates = observed.take_beside(templates, Holds::LogTemplates, redact_template)?;
+            observed.templates.extend(templates);
+            let wordings = observed.take_beside(wordings, Holds::Wordings, redact_template)?;
+            observed.wordings.extend(wordings);
+        }
+        if !self.logs.is_empty() {
+            observed.logs_window = Some(with_logs(self.back_to(LOGS_BEFORE), &observed));
+        }
         let until = self.window.until;
-        let (failed, slow) = spans;
         // A span is known when it has ended: one that ended after the as-of was not.
-        let (failed, slow) = (ended_by(failed, until), ended_by(slow, until));
+        let [failed, slow, usual] = spans.map(|spans| ended_by(spans, until));
         observed.failed = observed.take(failed, Origin::Outsider, Holds::FailedSpans, redact_span)?;
         observed.slow = observed.take(slow, Origin::Outsider, Holds::SlowSpans, redact_span)?;
+        observed.usual = observed.take_beside(usual, Holds::UsualSpans, redact_span)?;
+        if let Some(spans) = spans_around {
+            let [failed, slow, usual] = spans.map(|spans| ended_by(spans, until));
+            let failed = observed.take_beside(failed, Holds::FailedSpans, redact_span)?;
+            observed.failed.extend(failed);
+            let slow = observed.take_beside(slow, Holds::SlowSpans, redact_span)?;
+            observed.slow.extend(slow);
+            let usual = observed.take_beside(usual, Holds::UsualSpans, redact_span)?;
+            observed.usual.extend(usual);
+        }
+        observed.documents = observed.take(documents, Origin::Outsider, Holds::Documents, |document| {
+            document.text = redact_external(&document.text);
+        })?;
         observed.freezes =
             observed.take(freezes, Origin::Member, Holds::Freezes, |freeze: &mut Freeze| {
                 freeze.name = redact_external(&freeze.name);
             })?;
         Ok(observed)
+    }
+
+    /// Reads whole traces of what `observed` holds single spans of.
+    ///
+    /// # Errors
+    /// [`NotCanonical`] never happens for these types; it is passed on rather than hidden.
+    pub async fn ask_traces(
+        self,
+        observed: &mut Observed,
+        budget: SignedDuration,
+    ) -> Result<(), NotCanonical> {
+        let traces = traces_of(observed);
+        if traces.is_empty() {
+            return Ok(());
+        }
+        let window = self.back_to(LOGS_BEFORE);
+        let query = TracesQuery { traces, window, spans_each: SPANS_EACH, budget };
+        let query = &query;
+        let asked = self.traces.iter().map(|source| async move {
+            let span = tracing::info_span!("connector.call", source = %source.name(), verb = "traces");
+            (source.name().clone(), within(budget, source.traces(query)).instrument(span).await)
+        });
+        let traces = ended_by(join_all(asked).await, self.window.until);
+        observed.traces = observed.take_beside(traces, Holds::Traces, redact_span)?;
+        Ok(())
     }
 
     fn back_to(&self, length: SignedDuration) -> Window {
@@ -159,27 +235,42 @@ impl Observe<'_> {
         join_all(asked).await
     }
 
-    async fn templates(&self) -> Vec<Answered<LogTemplate>> {
-        let query = LogQuery {
+    async fn templates(&self) -> (Vec<Answered<LogTemplate>>, Vec<Answered<LogTemplate>>) {
+        let query = |severity, limit| LogQuery {
             window: self.back_to(LOGS_BEFORE),
             services: self.services.to_vec(),
-            severity: LogSeverity::Error,
+            severity,
             trace: None,
             template: None,
-            limit: TEMPLATES,
+            limit,
             budget: self.budget,
         };
-        let query = &query;
-        let asked = self.logs.iter().map(|source| async move {
-            let span = tracing::info_span!("connector.call", source = %source.name(), verb = "templates");
-            (source.name().clone(), within(self.budget, source.templates(query)).instrument(span).await)
+        let ask = |query: LogQuery| async move {
+            let query = &query;
+            let asked = self.logs.iter().map(|source| async move {
+                let span = tracing::info_span!("connector.call", source = %source.name(), verb = "templates");
+                (source.name().clone(), within(self.budget, source.templates(query)).instrument(span).await)
+            });
+            join_all(asked).await
+        };
+        let (bad, all) = (query(LogSeverity::Warn, TEMPLATES), query(LogSeverity::Trace, WORDINGS));
+        futures::join!(ask(bad), ask(all))
+    }
+
+    async fn documents(&self) -> Vec<Answered<Document>> {
+        let asked = self.documents.iter().map(|source| async move {
+            let span = tracing::info_span!("connector.call", source = %source.name(), verb = "documents");
+            let documents = source.documents(self.window, self.budget);
+            (source.name().clone(), within(self.budget, documents).instrument(span).await)
         });
         join_all(asked).await
     }
 
-    async fn spans(&self) -> (Vec<Answered<SpanRecord>>, Vec<Answered<SpanRecord>>) {
-        let query = |failed, order| SpanQuery {
-            window: self.back_to(LOGS_BEFORE),
+    async fn spans(&self) -> [Vec<Answered<SpanRecord>>; 3] {
+        let lately = self.back_to(LOGS_BEFORE);
+        let before = self.began.checked_sub(USUAL_BEFORE).unwrap_or(lately.from).max(lately.from);
+        let query = |failed, order, window| SpanQuery {
+            window,
             services: self.services.to_vec(),
             trace: None,
             failed,
@@ -187,7 +278,10 @@ impl Observe<'_> {
             limit: SPANS,
             budget: self.budget,
         };
-        let (failed, slow) = (query(true, SpanOrder::Newest), query(false, SpanOrder::Slowest));
+        let (failed, slow) =
+            (query(true, SpanOrder::Newest, lately), query(false, SpanOrder::Slowest, lately));
+        let usual =
+            query(false, SpanOrder::Newest, Window { until: before.min(lately.until), from: lately.from });
         let ask = |query: SpanQuery| async move {
             let query = &query;
             let asked = self.traces.iter().map(|source| async move {
@@ -196,7 +290,8 @@ impl Observe<'_> {
             });
             join_all(asked).await
         };
-        futures::join!(ask(failed), ask(slow))
+        let (failed, slow, usual) = futures::join!(ask(failed), ask(slow), ask(usual));
+        [failed, slow, usual]
     }
 
     async fn freezes(&self) -> Vec<Answered<Freeze>> {
@@ -206,6 +301,37 @@ impl Observe<'_> {
         });
         join_all(asked).await
     }
+}
+
+/// The part of the window from which there are logs at all: before it nothing could be heard. Where only warnings and
+/// errors are kept, silence is what is usual; and where logs just begin, there is nothing else to compare them with.
+fn with_logs(window: Window, observed: &Observed) -> Window {
+    let usual = observed.wordings.iter().filter(|seen| seen.item.severity < LogSeverity::Warn);
+    let first = |seen: &Seen<LogTemplate>| seen.item.first.at;
+    let Some(usual) = usual.map(first).min() else { return window };
+    let bad = observed.templates.iter().map(first).min().unwrap_or(usual);
+    let from = window.from.max(usual.min(bad));
+    if window.until.duration_since(from) < LEAST_HEARD {
+        return window;
+    }
+    Window { from, until: window.until }
+}
+
+/// The traces that are worth reading whole: of the first and the last of the failed spans, of the slowest, and of some
+/// from before.
+fn traces_of(observed: &Observed) -> Vec<TraceId> {
+    let distinct = |spans: &mut dyn Iterator<Item = &Seen<SpanRecord>>| {
+        let mut told = BTreeSet::new();
+        let traces: Vec<TraceId> =
+            spans.map(|seen| seen.item.trace).filter(|trace| told.insert(*trace)).collect();
+        traces
+    };
+    let failed = distinct(&mut observed.failed.iter());
+    let ends = failed.iter().take(TRACES / 2).chain(failed.iter().rev().take(TRACES / 2));
+    let slow = distinct(&mut observed.slow.iter());
+    let usual = distinct(&mut observed.usual.iter());
+    let each = ends.chain(slow.iter().take(TRACES)).chain(usual.iter().take(TRACES)).copied();
+    each.collect::<BTreeSet<TraceId>>().into_iter().collect()
 }
 
 fn ended_by(mut answered: Vec<Answered<SpanRecord>>, until: Timestamp) -> Vec<Answered<SpanRecord>> {
@@ -222,6 +348,19 @@ fn ended_by(mut answered: Vec<Answered<SpanRecord>>, until: Timestamp) -> Vec<An
 type Answered<T> = (SourceName, Result<Fetched<T>, ConnectorError>);
 
 impl Observed {
+    /// Takes what was read beside something of which it is told where it was searched: that says nothing new.
+    fn take_beside<T: Serialize>(
+        &mut self,
+        answered: Vec<Answered<T>>,
+        holds: Holds,
+        redact: impl FnMut(&mut T),
+    ) -> Result<Vec<Seen<T>>, NotCanonical> {
+        let searched = self.searched.len();
+        let seen = self.take(answered, Origin::Outsider, holds, redact);
+        self.searched.truncate(searched);
+        seen
+    }
+
     fn take<T: Serialize>(
         &mut self,
         answered: Vec<Answered<T>>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hearback_core::action::{
     Action, Inverse, Outcome, Proposal, RecoveryCheck, RecoverySign, RevertCommit, Risk, RiskKind, Support,
 };
+use hearback_core::analysis::Cause;
 use hearback_core::answer::{Claim, Onset, Strength, Suspect, Verdict};
 use hearback_core::entry::Actor;
 use hearback_core::evidence::{Citation, Origin};
@@ -133,7 +134,7 @@ impl Proposer<'_> {
                 Verdict::LookHere => {
                     Weighed::Cannot("no strong suspect is left that can be undone".to_owned())
                 }
-                Verdict::CantTell | Verdict::NothingFits => Weighed::Nothing,
+                Verdict::CantTell | Verdict::NothingFits | Verdict::NoChange => Weighed::Nothing,
             });
         };
         let how = match self.roll_back(lead) {
@@ -178,8 +179,24 @@ impl Proposer<'_> {
     /// The likeliest suspect that nobody dismissed, if it is strong, or a rollout to an affected service shortly before the
     /// onset.
     fn first<'a>(&self, incident: &Incident, answered: &'a Answered) -> Option<(&'a Suspect, &'a Lead)> {
+        // Where no change did it, undoing one only makes two problems.
+        if answered.answer.verdict == Verdict::NoChange {
+            return None;
+        }
         let is_left = |suspect: &&Suspect| !incident.dismissed.contains_key(&suspect.change.id);
         let suspect = answered.answer.suspects.iter().find(is_left)?;
+        let innocent = answered.answer.analysis.as_ref().and_then(|analysis| analysis.innocent.as_ref());
+        if innocent.is_some_and(|innocent| innocent.change.id == suspect.change.id) {
+            return None;
+        }
+        // What explains the failure, and was not dismissed, is what is undone; if it is none of the suspects, nothing is.
+        let explains = answered.answer.analysis.as_ref().and_then(|analysis| match &analysis.cause {
+            Cause::Change { change, .. } => Some(&change.id),
+            Cause::NoChange { .. } | Cause::CantTell => None,
+        });
+        if explains.is_some_and(|id| *id != suspect.change.id && !incident.dismissed.contains_key(id)) {
+            return None;
+        }
         let lead = answered.leads.iter().find(|lead| lead.change.id == suspect.change.id)?;
         let is_strong = answered.answer.verdict == Verdict::LookHere && suspect.strength == Strength::Strong;
         let is_shortly = answered.answer.onset.as_ref().is_some_and(|onset| {

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use hearback_core::analysis::{Cause, Failing, NoChange};
 use hearback_core::answer::{CalibratedOn, ChangeSummary, FindingKind, Flagged, RuledOut};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Answer, ExternalText, Reason, SourceName, Suspect, Verdict};
+use hearback_core::{Answer, ExternalText, Reason, SourceName, Strength, Suspect, Verdict};
 use jiff::SignedDuration;
 
 /// What an answer cost: the last line says so.
@@ -26,7 +27,14 @@ const CALIBRATE: &str = "hearback backtest reverts --repo PATH --save";
 
 /// The answer as text: at most ten lines for `top` up to [`TOP`].
 pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
-    let before = [onset_line(answer), signals_line(answer), errors_line(answer)];
+    let before = [
+        onset_line(answer),
+        failing_line(answer),
+        because_line(answer),
+        innocent_line(answer),
+        signals_line(answer),
+        errors_line(answer),
+    ];
     let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
     // With many other lines there, suspects make room: ten lines are what a tired person reads.
     let room = room(2 + before.iter().chain(&after).flatten().count());
@@ -60,7 +68,15 @@ pub(crate) fn room(others: usize) -> usize {
 /// The answer as Markdown, with the same words.
 pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
     let mut text = format!("**{}**\n", escaped(&verdict_line(answer)));
-    for line in [onset_line(answer), signals_line(answer), errors_line(answer)].into_iter().flatten() {
+    let before = [
+        onset_line(answer),
+        failing_line(answer),
+        because_line(answer),
+        innocent_line(answer),
+        signals_line(answer),
+        errors_line(answer),
+    ];
+    for line in before.into_iter().flatten() {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
     if !answer.suspects.is_empty() {
@@ -97,7 +113,11 @@ pub(crate) fn verdict_line(answer: &Answer) -> String {
         n => format!("{n} changes {span}"),
     };
     let strong = answer.suspects.iter().filter(|s| s.strength == hearback_core::Strength::Strong).count();
+    if let Some(line) = cause_line(answer) {
+        return line;
+    }
     match answer.verdict {
+        Verdict::NoChange => "No change did this.".to_owned(),
         Verdict::LookHere => {
             let suspects =
                 if strong == 1 { "one strong suspect".into() } else { format!("{strong} strong suspects") };
@@ -118,6 +138,104 @@ pub(crate) fn verdict_line(answer: &Answer) -> String {
             "Nothing that changed fits: {window}, all ruled out. Look further back, or at what was not searched."
         ),
     }
+}
+
+/// The verdict, where the analysis has one.
+fn cause_line(answer: &Answer) -> Option<String> {
+    let analysis = answer.analysis.as_ref()?;
+    let next =
+        analysis.advice.as_ref().map_or(String::new(), |advice| format!(" Next: {}.", advice.claim.says()));
+    match &analysis.cause {
+        Cause::CantTell => None,
+        Cause::NoChange { cause } => {
+            let what = cause_in_words(*cause);
+            Some(match analysis.strength {
+                Strength::Strong => format!("No change did this: {what}.{next}"),
+                Strength::Weak => format!("Probably no change did this: {what}.{next}"),
+            })
+        }
+        Cause::Change { change, place } => {
+            let (id, title) = (short_id(change), change.title.for_people(60));
+            let place = place.as_deref().map_or(String::new(), |place| {
+                format!(" at {}", tail(&ExternalText::from(place).for_people(400)))
+            });
+            Some(match analysis.strength {
+                Strength::Strong => format!("Look here first: {id} ({title}) explains it{place}.{next}"),
+                Strength::Weak => {
+                    format!(
+                        "Can't tell for sure: {id} ({title}) fits best{place}. Check it with its author first.{next}"
+                    )
+                }
+            })
+        }
+    }
+}
+
+/// The end of a path, which tells more than its beginning.
+fn tail(path: &str) -> String {
+    const WIDTH: usize = 60;
+    let mut kept = path;
+    while kept.chars().count() > WIDTH
+        && let Some((_, rest)) = kept.split_once('/')
+    {
+        kept = rest;
+    }
+    if kept.len() < path.len() { format!("…/{kept}") } else { kept.to_owned() }
+}
+
+fn cause_in_words(cause: NoChange) -> &'static str {
+    match cause {
+        NoChange::Provider => "something outside that it needs fails",
+        NoChange::Expiry => "something ran out at that moment",
+        NoChange::Surge => "more is asked for than there is capacity",
+        NoChange::Limit => "a limit that somebody else sets was reached",
+        NoChange::Full => "something is full",
+        NoChange::Machine => "a machine, or what shares it",
+        NoChange::Names => "names are not resolved",
+        NoChange::BadData => "data came in that can't be read",
+        NoChange::Store => "a store failed over, or many wait for its lock",
+    }
+}
+
+/// Who fails first, since when and how; who fails because of it.
+pub(crate) fn failing_line(answer: &Answer) -> Option<String> {
+    let analysis = answer.analysis.as_ref()?;
+    let (first, others) = analysis.failing.split_first()?;
+    let says =
+        format!("Fails first: {} since {}, {}", first.service, format_time(first.since), first.claim.says());
+    let told = |one: &Failing| match &one.because_of {
+        Some(of) if *of != first.service => format!("{} (because of {of})", one.service),
+        _ => one.service.to_string(),
+    };
+    let (passed_on, own): (Vec<&Failing>, Vec<&Failing>) =
+        others.iter().partition(|one| one.because_of.is_some());
+    let list = |some: &[&Failing]| {
+        let told: Vec<String> = some.iter().take(TOLD + 1).map(|one| told(one)).collect();
+        let more = some.len().saturating_sub(told.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more}", told.join(", "))
+    };
+    let passed_on = match passed_on.is_empty() {
+        true => String::new(),
+        false => format!("; because of it: {}", list(&passed_on)),
+    };
+    let own = if own.is_empty() { String::new() } else { format!("; later: {}", list(&own)) };
+    Some(format!("{says}{passed_on}{own}"))
+}
+
+/// Why the cause is one.
+pub(crate) fn because_line(answer: &Answer) -> Option<String> {
+    let analysis = answer.analysis.as_ref().filter(|analysis| analysis.cause != Cause::CantTell)?;
+    let says: Vec<&str> = analysis.because.iter().take(TOLD + 1).map(|claim| claim.says()).collect();
+    Some(format!("Why: {}", says.join("; ")))
+}
+
+/// Which change looks guilty and is not.
+pub(crate) fn innocent_line(answer: &Answer) -> Option<String> {
+    let analysis = answer.analysis.as_ref().filter(|analysis| analysis.cause != Cause::CantTell)?;
+    let innocent = analysis.innocent.as_ref()?;
+    let title = innocent.change.title.for_people(48);
+    Some(format!("Not it: {} ({title}): {}", short_id(&innocent.change), innocent.because.says()))
 }
 
 pub(crate) fn onset_line(answer: &Answer) -> Option<String> {
@@ -212,11 +330,22 @@ fn found(answer: &Answer, wanted: &[FindingKind]) -> Option<String> {
     if says.is_empty() { None } else { Some(says.join("; ")) }
 }
 
+/// Whether the analysis tells what failed: then the bare findings need no lines of their own.
+fn is_explained(answer: &Answer) -> bool {
+    answer.analysis.as_ref().is_some_and(|analysis| analysis.cause != Cause::CantTell)
+}
+
 pub(crate) fn signals_line(answer: &Answer) -> Option<String> {
+    if is_explained(answer) {
+        return None;
+    }
     found(answer, &[FindingKind::Signal, FindingKind::Usual]).map(|says| format!("Signals: {says}"))
 }
 
 pub(crate) fn errors_line(answer: &Answer) -> Option<String> {
+    if is_explained(answer) {
+        return None;
+    }
     found(answer, &[FindingKind::ErrorLog, FindingKind::FailedCall, FindingKind::SlowCall])
         .map(|says| format!("Errors: {says}"))
 }

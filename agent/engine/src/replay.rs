@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 
 use crate::analysts::authorised::AuthorisationPolicy;
+use crate::analysts::culprit::rules::CulpritRules;
 use crate::calibration::{Calibration, digest_of};
 use crate::driver::{self, Context};
 use crate::ranker::Ranker;
@@ -50,6 +51,8 @@ pub struct Settings<'a> {
     pub ranker: &'a Ranker,
     /// Thresholds for series.
     pub signals: &'a Signals,
+    /// Weights of what explains a failure.
+    pub culprit: &'a CulpritRules,
     /// What must be authorised.
     pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
@@ -135,6 +138,7 @@ pub async fn replay(
         calibration: calibration.as_ref(),
         ranker: settings.ranker,
         signals: settings.signals,
+        culprit: settings.culprit,
         policy: settings.policy,
         catalog: settings.catalog,
         gaps: &gaps,

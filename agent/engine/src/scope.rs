@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hearback_core::catalog::Reached;
 use hearback_core::happening::Question;
 use hearback_core::{Catalog, ExternalText, Incident, ServiceName};
 
@@ -94,6 +95,40 @@ pub fn scope(
     }
     scope.drop_noise();
     scope
+}
+
+/// As many services, and no more, are looked at around the affected ones.
+const MOST_AROUND: usize = 30;
+/// So many calls away, in either direction.
+const FARTHEST: usize = 3;
+
+/// The affected services and those around them: what fails first may be none of those that are seen to fail. All of a
+/// small catalog; of a large one those that call them or are called, nearest first. Beside these the services that the
+/// sources are `known` to hold. The affected alone, if nothing is known of them.
+pub fn neighbourhood(affected: &[ServiceName], known: &[ServiceName], catalog: &Catalog) -> Vec<ServiceName> {
+    let mut around = affected.to_vec();
+    if affected.is_empty() {
+        return around;
+    }
+    let mut add = |name: &ServiceName| {
+        if around.len() < MOST_AROUND && !around.contains(name) {
+            around.push(name.clone());
+        }
+    };
+    if catalog.services.len() <= MOST_AROUND {
+        catalog.services.iter().for_each(|service| add(&service.name));
+        known.iter().for_each(&mut add);
+        return around;
+    }
+    let mut near: Vec<Reached> = affected
+        .iter()
+        .flat_map(|name| catalog.depends_on(name).into_iter().chain(catalog.dependents_of(name)))
+        .filter(|reached| reached.hops <= FARTHEST)
+        .collect();
+    near.sort_by(|a, b| (a.hops, &a.service).cmp(&(b.hops, &b.service)));
+    near.iter().for_each(|reached| add(&reached.service));
+    known.iter().for_each(&mut add);
+    around
 }
 
 impl Scope {

@@ -2,6 +2,7 @@
 //! snapshots were bare lists; those are told by what stands in them. It must not know who reads, or what for.
 
 use hearback_core::change::Diff;
+use hearback_core::evidence::Document;
 use hearback_core::freeze::Freeze;
 use hearback_core::hash::{NotCanonical, canonical_json};
 use hearback_core::telemetry::{LogTemplate, SpanStatus};
@@ -24,12 +25,20 @@ pub enum Holds {
     Series,
     /// The same over weeks.
     UsualSeries,
-    /// Wordings of error logs.
+    /// Wordings of warnings and errors.
     LogTemplates,
+    /// The most frequent wordings of all logs.
+    Wordings,
     /// Spans that failed.
     FailedSpans,
     /// Spans that took longest.
     SlowSpans,
+    /// The newest spans from before the trouble.
+    UsualSpans,
+    /// Whole traces: of calls that failed, of slow ones and of usual ones.
+    Traces,
+    /// Documents of whatever form.
+    Documents,
     /// Change freezes.
     Freezes,
 }
@@ -42,29 +51,41 @@ impl Holds {
             Holds::Series => "series",
             Holds::UsualSeries => "usual_series",
             Holds::LogTemplates => "log_templates",
+            Holds::Wordings => "wordings",
             Holds::FailedSpans => "failed_spans",
             Holds::SlowSpans => "slow_spans",
+            Holds::UsualSpans => "usual_spans",
+            Holds::Traces => "traces",
+            Holds::Documents => "documents",
             Holds::Freezes => "freezes",
         }
     }
 }
 
-/// The content of a snapshot.
+/// The content of a snapshot: what each variant holds, the [`Holds`] of its name says.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Content {
+#[allow(missing_docs, reason = "each is described once, in `Holds`")]
+pub enum Content {
     Changes(Vec<Change>),
     Diffs(Vec<Diff>),
     Series(Vec<Series>),
     UsualSeries(Vec<Series>),
     LogTemplates(Vec<LogTemplate>),
+    Wordings(Vec<LogTemplate>),
     FailedSpans(Vec<SpanRecord>),
     SlowSpans(Vec<SpanRecord>),
+    UsualSpans(Vec<SpanRecord>),
+    Traces(Vec<SpanRecord>),
+    Documents(Vec<Document>),
     Freezes(Vec<Freeze>),
 }
 
 /// Keeps `items`, which must be redacted, as a snapshot.
-pub(crate) fn snapshot<T: Serialize>(
+///
+/// # Errors
+/// [`NotCanonical`] never happens for what snapshots hold; it is passed on rather than hidden.
+pub fn snapshot<T: Serialize>(
     source: &SourceName,
     origin: Origin,
     holds: Holds,
@@ -150,8 +171,12 @@ mod tests {
             Holds::Series,
             Holds::UsualSeries,
             Holds::LogTemplates,
+            Holds::Wordings,
             Holds::FailedSpans,
             Holds::SlowSpans,
+            Holds::UsualSpans,
+            Holds::Traces,
+            Holds::Documents,
             Holds::Freezes,
         ] {
             let empty = snapshot::<Series>(&source, Origin::System, holds, &[], None).unwrap();

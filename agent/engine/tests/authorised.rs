@@ -339,7 +339,7 @@ fn ranked(changes: &[Sighted], judged: &BTreeMap<ChangeId, Judged>) -> (Ranking,
         changes,
         judged,
     });
-    (lineup.rank(&BTreeMap::new()), lineup.ruled_out)
+    (lineup.rank(&BTreeMap::new(), None), lineup.ruled_out)
 }
 
 #[test]
@@ -394,6 +394,7 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
             latest: at(AFTER),
             because: because.clone(),
         }),
+        analysis: None,
         findings: vec![],
         runbook: None,
         considered,

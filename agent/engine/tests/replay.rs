@@ -14,7 +14,7 @@ use hearback_core::happening::Question;
 use hearback_core::hash::canonical_json;
 use hearback_core::ports::{
     ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource,
-    SpanOrder, SpanQuery, TraceSource,
+    SpanOrder, SpanQuery, TraceSource, TracesQuery,
 };
 use hearback_core::signal::Point;
 use hearback_core::telemetry::{LogTemplate, SpanKind, SpanStatus, TemplateId};
@@ -24,6 +24,7 @@ use hearback_core::{
     SignalKind, SourceName, SpanRecord, Window,
 };
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::asking;
 use hearback_engine::driver::{self, Context, Sources};
 use hearback_engine::ranker::Ranker;
@@ -172,11 +173,33 @@ impl LogSource for World {
             severity: LogSeverity::Error,
             text: first.body.clone(),
             count: 412,
+            minutes: Vec::new(),
             last_at: query.window.until - SignedDuration::from_secs(1),
             first,
         };
         fetched(&self.name, vec![template], &[])
     }
+}
+
+/// The spans of this world.
+fn spans() -> Vec<SpanRecord> {
+    let hex = |text: &str, width: usize| format!("{text:0>width$}");
+    (1..9)
+        .map(|n| SpanRecord {
+            trace: hearback_core::telemetry::TraceId::from_hex(&hex(&n.to_string(), 32)).unwrap(),
+            span: hearback_core::telemetry::SpanId::from_hex(&hex(&n.to_string(), 16)).unwrap(),
+            parent: None,
+            service: "cart".parse().unwrap(),
+            version: None,
+            name: "GET /cart".into(),
+            kind: SpanKind::Server,
+            started_at: at("13:45:00") + SignedDuration::from_secs(n),
+            duration: SignedDuration::from_millis(400 * (n % 3)),
+            status: if n % 2 == 0 { SpanStatus::Error } else { SpanStatus::Ok },
+            message: "boom".into(),
+            attributes: Default::default(),
+        })
+        .collect()
 }
 
 #[async_trait]
@@ -185,24 +208,15 @@ impl TraceSource for World {
         &self.name
     }
 
+    async fn traces(&self, query: &TracesQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
+        let mut spans = spans();
+        spans.retain(|span| query.traces.contains(&span.trace));
+        fetched(&self.name, spans, &[])
+    }
+
     async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
-        let hex = |text: &str, width: usize| format!("{text:0>width$}");
-        let mut spans: Vec<SpanRecord> = (1..9)
-            .map(|n| SpanRecord {
-                trace: hearback_core::telemetry::TraceId::from_hex(&hex(&n.to_string(), 32)).unwrap(),
-                span: hearback_core::telemetry::SpanId::from_hex(&hex(&n.to_string(), 16)).unwrap(),
-                parent: None,
-                service: "cart".parse().unwrap(),
-                version: None,
-                name: "GET /cart".into(),
-                kind: SpanKind::Server,
-                started_at: at("13:45:00") + SignedDuration::from_secs(n),
-                duration: SignedDuration::from_millis(400 * (n % 3)),
-                status: if n % 2 == 0 { SpanStatus::Error } else { SpanStatus::Ok },
-                message: "boom".into(),
-                attributes: Default::default(),
-            })
-            .collect();
+        let mut spans = spans();
+        spans.retain(|span| query.window.contains(span.started_at));
         if query.failed {
             spans.retain(|span| span.status == SpanStatus::Error);
         }
@@ -249,6 +263,8 @@ fn everything(world: World) -> Sources {
         logs: vec![named("telemetry")],
         traces: vec![named("telemetry")],
         freezes: vec![named("calendar:shop")],
+        documents: Vec::new(),
+        services: Vec::new(),
     }
 }
 
@@ -301,6 +317,7 @@ impl Book {
             calibration: None,
             ranker: &ranker(),
             signals: &signals(),
+            culprit: &culprit_rules(),
             policy: &AuthorisationPolicy::default(),
             catalog: &catalog,
             gaps: &[],
@@ -318,10 +335,17 @@ impl Book {
     }
 
     async fn replays(&self, time: &str, ask: &Ask) -> Result<Replay, ReplayError> {
-        let (ranker, signals, policy) = (ranker(), signals(), AuthorisationPolicy::default());
+        let (ranker, signals, culprit) = (ranker(), signals(), culprit_rules());
+        let policy = AuthorisationPolicy::default();
         let catalog = Catalog::default();
-        let settings =
-            Settings { ranker: &ranker, signals: &signals, policy: &policy, catalog: &catalog, gaps: &[] };
+        let settings = Settings {
+            ranker: &ranker,
+            signals: &signals,
+            culprit: &culprit,
+            policy: &policy,
+            catalog: &catalog,
+            gaps: &[],
+        };
         replay(&self.0, at(time), ask, settings).await
     }
 }
@@ -342,6 +366,10 @@ fn ranker() -> Ranker {
     Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap()
 }
 
+fn culprit_rules() -> CulpritRules {
+    CulpritRules::parse(include_str!("../../../config/culprit.toml")).unwrap()
+}
+
 fn signals() -> Signals {
     Signals::parse(include_str!("../../../config/signals.toml")).unwrap()
 }
@@ -358,7 +386,7 @@ async fn a_question_replayed_as_it_was_gives_the_answer_that_was_recorded() {
     assert_eq!(then.suspects[0].change.id, id("c"));
     assert_eq!(replayed.answer, then);
     assert_eq!(canonical_json(&replayed.answer).unwrap(), canonical_json(&then).unwrap());
-    assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 8));
+    assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 10));
     assert!(replayed.changes.contains(&id("c")) && replayed.changes.len() == 14);
 }
 

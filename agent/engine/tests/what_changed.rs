@@ -16,6 +16,7 @@ use hearback_core::{
     Strength, Verdict, Window,
 };
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::ranker::Ranker;
@@ -156,11 +157,13 @@ impl Asked<'_> {
         };
         let ranker = Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap();
         let signals = Signals::parse(include_str!("../../../config/signals.toml")).unwrap();
+        let culprit = CulpritRules::parse(include_str!("../../../config/culprit.toml")).unwrap();
         let policy = AuthorisationPolicy::default();
         let context = Context {
             ranker: &ranker,
             calibration: self.calibration.as_ref(),
             signals: &signals,
+            culprit: &culprit,
             policy: &policy,
             catalog: &self.catalog,
             gaps: &[],

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use hearback_core::redaction::redact;
+use hearback_core::wording::wording;
 use hearback_core::{ExternalText, LogRecord, SpanRecord};
-
-use crate::wording::wording;
 
 /// Bytes of a text; senders' adapters cap earlier and lower.
 const MOST_TEXT: usize = 16 << 10;

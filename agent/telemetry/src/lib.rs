@@ -22,10 +22,8 @@ mod spans;
 mod stop;
 mod store;
 mod templates;
-mod wording;
 mod writer;
 
 pub use options::{Clock, OpenError, TelemetryOptions};
 pub use shelf::TelemetryStats;
 pub use store::TelemetryStore;
-pub use wording::{template_id, wording};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hearback_core::telemetry::{SpanId, SpanKind, SpanStatus, TraceId};
+use hearback_core::wording::template_id;
 use hearback_core::{ExternalText, LogRecord, LogSeverity, ServiceName, SpanRecord};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::types::Type;
@@ -10,7 +11,6 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::intake::{LogRow, Rows, SpanRow};
 use crate::segment::{Extent, to_ns};
-use crate::wording::template_id;
 
 /// Writers and wordings of which the numbers are remembered.
 const MOST_REMEMBERED: usize = 20_000;

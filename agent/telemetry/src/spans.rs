@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use hearback_core::evidence::{Coverage, Fetched};
-use hearback_core::ports::{SpanOrder, SpanQuery};
+use hearback_core::ports::{SpanOrder, SpanQuery, TracesQuery};
 use hearback_core::{SourceName, SpanRecord};
 use rusqlite::Connection;
 
@@ -43,6 +43,32 @@ pub(crate) fn find(search: &mut Search, query: &SpanQuery, source: SourceName) -
     let searched =
         format!("{which}{} spans{failed}{}", items.len(), describe(&query.services, &query.window));
     let missing = std::mem::take(&mut search.missing);
+    Fetched { items, coverage: Coverage { source, searched, missing } }
+}
+
+/// The spans of whole traces, trace by trace.
+pub(crate) fn find_traces(
+    search: &mut Search,
+    query: &TracesQuery,
+    source: SourceName,
+) -> Fetched<SpanRecord> {
+    let (mut items, mut missing) = (Vec::new(), Vec::new());
+    for trace in &query.traces {
+        let of_one = SpanQuery {
+            window: query.window,
+            services: Vec::new(),
+            trace: Some(*trace),
+            failed: false,
+            order: SpanOrder::Slowest,
+            limit: query.spans_each,
+            budget: query.budget,
+        };
+        let Fetched { items: spans, coverage } = find(search, &of_one, source.clone());
+        items.extend(spans);
+        missing.extend(coverage.missing);
+    }
+    missing.dedup();
+    let searched = format!("{} spans of {} whole traces", items.len(), query.traces.len());
     Fetched { items, coverage: Coverage { source, searched, missing } }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hearback_core::evidence::Fetched;
 use hearback_core::ports::{
-    ConnectorError, IntakeError, LogQuery, LogSource, SpanQuery, TelemetrySink, TraceSource,
+    ConnectorError, IntakeError, LogQuery, LogSource, SpanQuery, TelemetrySink, TraceSource, TracesQuery,
 };
 use hearback_core::telemetry::LogTemplate;
 use hearback_core::{LogRecord, SourceName, SpanRecord};
@@ -186,6 +186,11 @@ impl TraceSource for TelemetryStore {
     async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
         let asked = query.clone();
         self.ask(query.budget, move |search, source| spans::find(search, &asked, source)).await
+    }
+
+    async fn traces(&self, query: &TracesQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
+        let asked = query.clone();
+        self.ask(query.budget, move |search, source| spans::find_traces(search, &asked, source)).await
     }
 }
 

@@ -2,12 +2,12 @@
 //! each wording that is shown. It must not know how wordings are made.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hearback_core::evidence::{Coverage, Fetched};
 use hearback_core::hash::Digest;
 use hearback_core::ports::LogQuery;
-use hearback_core::telemetry::{LogTemplate, TemplateId};
+use hearback_core::telemetry::{LogTemplate, Minute, TemplateId};
 use hearback_core::{ExternalText, SourceName};
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -27,11 +27,20 @@ struct Tally {
     count: u64,
     first: Place,
     last_at: i64,
+    by_minute: BTreeMap<i64, u64>,
+}
+
+impl Tally {
+    fn minutes(&self) -> Vec<Minute> {
+        let minute = |(at, count): (&i64, &u64)| Some(Minute(Timestamp::from_second(at * 60).ok()?, *count));
+        self.by_minute.iter().filter_map(minute).collect()
+    }
 }
 
 /// What one segment says of one wording.
 struct Seen {
     count: u64,
+    by_minute: Vec<(i64, u64)>,
     first_at: i64,
     first_id: i64,
     last_at: i64,
@@ -48,7 +57,15 @@ pub(crate) fn count(search: &mut Search, query: &LogQuery, source: SourceName) -
                 uncounted += seen.count;
                 return;
             }
-            let tally = tallies.entry(digest).or_insert(Tally { count: 0, first, last_at: seen.last_at });
+            let tally = tallies.entry(digest).or_insert(Tally {
+                count: 0,
+                first,
+                last_at: seen.last_at,
+                by_minute: BTreeMap::new(),
+            });
+            for (minute, count) in seen.by_minute {
+                *tally.by_minute.entry(minute).or_default() += count;
+            }
             tally.count += seen.count;
             tally.first = tally.first.min(first);
             tally.last_at = tally.last_at.max(seen.last_at);
@@ -121,11 +138,16 @@ fn seen(connection: &Connection, template: i64, from: i64, until: i64) -> rusqli
     let last = edge(
         "SELECT at, id FROM log WHERE template = ? AND at >= ? AND at < ? ORDER BY at DESC, id DESC LIMIT 1",
     )?;
-    let count: i64 = connection
-        .prepare_cached("SELECT count(*) FROM log WHERE template = ? AND at >= ? AND at < ?")?
-        .query_row((template, from, until), |row| row.get(0))?;
+    let mut by_minute = connection.prepare_cached(
+        "SELECT at / 60000000000 AS minute, count(*) FROM log WHERE template = ? AND at >= ? AND at < ? \
+         GROUP BY minute ORDER BY minute",
+    )?;
+    let by_minute = by_minute
+        .query_map((template, from, until), |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+    let by_minute: Vec<(i64, u64)> = by_minute.collect::<rusqlite::Result<_>>()?;
+    let count = by_minute.iter().map(|(_, count)| count).sum();
     let last_at = last.map_or(first_at, |(last_at, _)| last_at);
-    Ok(Some(Seen { count: count.unsigned_abs(), first_at, first_id, last_at }))
+    Ok(Some(Seen { count, by_minute, first_at, first_id, last_at }))
 }
 
 fn seen_in_trace(
@@ -142,9 +164,20 @@ fn seen_in_trace(
     let mut seen: Option<Seen> = None;
     while let Some(row) = rows.next()? {
         let (at, id) = (row.get(0)?, row.get(1)?);
-        let seen = seen.get_or_insert(Seen { count: 0, first_at: at, first_id: id, last_at: at });
+        let seen = seen.get_or_insert(Seen {
+            count: 0,
+            by_minute: Vec::new(),
+            first_at: at,
+            first_id: id,
+            last_at: at,
+        });
         seen.count += 1;
         seen.last_at = at;
+        let minute = at / 60_000_000_000;
+        match seen.by_minute.last_mut() {
+            Some((last, count)) if *last == minute => *count += 1,
+            _ => seen.by_minute.push((minute, 1)),
+        }
     }
     Ok(seen)
 }
@@ -169,6 +202,7 @@ fn load_template(
             count: tally.count,
             first: first.clone(),
             last_at: Timestamp::from_nanosecond(tally.last_at.into()).unwrap_or(first.at),
+            minutes: tally.minutes(),
         })
     })
 }

@@ -72,7 +72,7 @@ async fn log_records_of_a_trace() {
 
 #[tokio::test]
 async fn log_records_of_a_wording() {
-    let id = hearback_telemetry::template_id(&service("cart"), LogSeverity::Error, "payment <*> failed");
+    let id = hearback_core::wording::template_id(&service("cart"), LogSeverity::Error, "payment <*> failed");
     let expect = ["payment 4 failed", "payment 17 failed"];
     check_logs(|query| query.template = Some(id), &expect, &format!("2 log records {WHEN}")).await;
     let ask = |query: &mut LogQuery| {

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use hearback_core::ExternalText;
 use serde::Deserialize;
 
 /// What it was. It is not read with the rest.
@@ -39,6 +40,9 @@ pub enum FolderError {
     /// There is nothing to ask about.
     #[error("{0} holds no frozen incident: there is no alert.json in it or in a folder below it")]
     Empty(PathBuf),
+    /// A file would be written somewhere else. Whoever wrote the record chose the name.
+    #[error("\"{0}\" is no name of a file inside the folder; nothing was written")]
+    Outside(String),
 }
 
 /// What a frozen incident was, by the word of those who froze it.
@@ -92,11 +96,14 @@ impl Folder {
         if found.is_empty() { Err(FolderError::Empty(path.to_owned())) } else { Ok(found) }
     }
 
-    /// Writes the folder as `path`, which must not exist.
+    /// Writes the folder as `path`, which must not exist. Nothing is written if the name of a file leads out of it.
     ///
     /// # Errors
     /// [`FolderError`] names what can't be written.
     pub fn write(&self, path: &Path) -> Result<(), FolderError> {
+        if let Some(name) = self.files.keys().find(|name| !stays_inside(name)) {
+            return Err(FolderError::Outside(ExternalText::from(name.as_str()).for_people(80)));
+        }
         fs::create_dir(path).map_err(|error| failed(path, &error))?;
         for (name, text) in &self.files {
             let file = path.join(name);
@@ -134,18 +141,29 @@ fn collect(
 ) -> Result<(), FolderError> {
     for entry in fs::read_dir(path).map_err(|error| failed(path, &error))? {
         let entry = entry.map_err(|error| failed(path, &error))?;
-        let name = format!("{inside}{}", entry.file_name().to_string_lossy());
+        let last = entry.file_name();
+        let last = last.to_string_lossy();
+        if last == TRUTH || last.starts_with('.') {
+            continue;
+        }
+        let name = format!("{inside}{last}");
         let below = entry.path();
         if below.is_dir() {
             if depth < DEEPEST {
                 collect(&below, &format!("{name}/"), depth + 1, files)?;
             }
-        } else if name != TRUTH && !name.starts_with('.') {
+        } else {
             let text = fs::read_to_string(&below).map_err(|error| failed(&below, &error))?;
             files.insert(name, text);
         }
     }
     Ok(())
+}
+
+/// Whether a file of this name lies in the folder that it is joined to.
+fn stays_inside(name: &str) -> bool {
+    let mut parts = Path::new(name).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> FolderError {
@@ -174,11 +192,37 @@ mod tests {
             r#"{"root_cause_commit":"none","first_failing_service":"a","remediation":"scale","notes":"x"}"#;
         fs::write(path.join(TRUTH), truth).unwrap();
         assert_eq!(Folder::read(&path).unwrap(), folder);
-        assert_eq!(Folder::find(home.path()).unwrap(), [path.clone()]);
-        assert_eq!(Folder::find(&path).unwrap(), [path.clone()]);
+        assert_eq!(Folder::find(home.path()).unwrap(), std::slice::from_ref(&path));
+        assert_eq!(Folder::find(&path).unwrap(), std::slice::from_ref(&path));
         assert_eq!(Truth::read(&path).unwrap().unwrap().remediation, "scale");
         let again = folder.write(&path).unwrap_err().to_string();
         assert!(again.ends_with("it exists already; name another folder, or remove it first"), "{again}");
+    }
+
+    #[test]
+    fn no_file_is_written_outside_of_the_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let absolute = home.path().join("away").to_string_lossy().into_owned();
+        for name in [absolute.as_str(), "../away", "context/../../away", ""] {
+            let files =
+                [("alert.json".to_owned(), "{}".to_owned()), (name.to_owned(), "x".to_owned())].into();
+            let says = Folder { id: "one".into(), files }.write(&home.path().join("one")).unwrap_err();
+            assert!(says.to_string().contains("is no name of a file inside the folder"), "{says}");
+        }
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "nothing is written, inside or outside");
+    }
+
+    #[test]
+    fn hidden_files_and_the_truth_are_not_read_at_any_depth() {
+        let home = tempfile::tempdir().unwrap();
+        for folder in ["context", ".git"] {
+            fs::create_dir(home.path().join(folder)).unwrap();
+        }
+        fs::write(home.path().join("alert.json"), "{}").unwrap();
+        for name in [".DS_Store", "context/.DS_Store", "context/truth.json", ".git/config"] {
+            fs::write(home.path().join(name), [0xff]).unwrap();
+        }
+        assert_eq!(Folder::read(home.path()).unwrap().files.into_keys().collect::<Vec<_>>(), ["alert.json"]);
     }
 
     #[test]

@@ -105,7 +105,7 @@ async fn what_the_opentelemetry_sdk_sends_is_found_by_the_next_question() -> Res
         let searched = answer["searched"].as_array().context("searched")?;
         let of_telemetry = searched.iter().filter(|coverage| coverage["source"] == "telemetry:local");
         let searched: Vec<&str> = of_telemetry.filter_map(|coverage| coverage["searched"].as_str()).collect();
-        for expect in ["5 log records (error and worse)", "5 spans with an error", "6 spans"] {
+        for expect in ["5 log records (warn and worse)", "5 spans with an error", "6 spans"] {
             let expect = format!("{expect} ");
             assert!(searched.iter().any(|text| text.starts_with(&expect)), "{name}: {expect}: {searched:?}");
         }

@@ -1,7 +1,7 @@
 //! The wording of a log record.
 #![no_main]
 
-use hearback_telemetry::wording;
+use hearback_core::wording::wording;
 use libfuzzer_sys::fuzz_target;
 
 /// What the crate says of a wording's length, in bytes.

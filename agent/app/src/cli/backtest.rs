@@ -13,6 +13,10 @@ pub enum Backtest {
     Reverts(Reverts),
     /// Ask cases from a file
     Cases(Cases),
+    /// Ask a data set which service is at the root, from the series of all services and who calls whom
+    Services(Services),
+    /// Ask about frozen incidents: logs, metrics, traces and changes in a folder each
+    Incidents(Incidents),
     /// Learn the ranker's weights from cases, and write them unless the present ones backtest better
     Train(Train),
     /// Answer from an incident's record as it was known then: no network, no repository, the same bytes each time
@@ -85,6 +89,82 @@ pub struct Cases {
     pub refuse_leaks: bool,
     #[command(flatten)]
     pub measuring: Measuring,
+}
+
+/// Ranks the services of each issue of a data set from their metrics and the graph of calls, and only then opens the file
+/// that says which one was at the root. Prints how often it is among the first, for all issues and by scenario.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest services --dataset petshop --dir petshop-root-cause-analysis --split train
+  hearback backtest services --dataset petshop --dir petshop-root-cause-analysis --json | jq -c 'select(.id and .rank != 1)'
+
+The data set is github.com/amazon-science/petshop-root-cause-analysis: DIR, or the folder dataset in it, holds
+a folder for each scenario with graph.csv, noissue/metrics.csv, and train and test with a folder for each issue
+(metrics.csv, target.json).
+Exit code 0 when issues were measured; 2 for wrong usage and for files that are missing or malformed.")]
+pub struct Services {
+    /// Which form the data set has
+    #[arg(long, value_enum, value_name = "DATASET")]
+    pub dataset: DatasetOf,
+    /// Where it is
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Only the issues of this part
+    #[arg(long, value_enum, value_name = "SPLIT", default_value_t = SplitOf::All)]
+    pub split: SplitOf,
+    /// Where the dice of the intervals begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON Lines: {"id", "target", "ranked", "rank", "ms"} for each issue, {"summary"} last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A data set whose form is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DatasetOf {
+    /// PetShop: issues of a microservice application.
+    Petshop,
+}
+
+/// A part of a data set of issues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitOf {
+    /// The part that may be studied.
+    Train,
+    /// The part that figures are reported on.
+    Test,
+    /// Both.
+    All,
+}
+
+/// Imports each folder into a record with the times of its sources, asks "what changed?", and only then opens truth.json to
+/// score the answer; without one it only answers. A folder holds alert.json, logs.ndjson, metrics.csv, traces.json,
+/// context/commits.json, deploys.json, flags.json, as far as there are any, and whatever else there is to see.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest incidents --dir incidents/
+  hearback backtest incidents --dir incidents/ --perturb 20 --seed 1     # in other words, and without the culprit
+  hearback backtest incidents --dir incidents/checkout-5xx --json | jq .culprit
+
+Exit code 0 when all were asked; 1 when some could not be; 2 for wrong usage; 130 after Ctrl-C, with
+the summary of what was asked.")]
+pub struct Incidents {
+    /// A folder of frozen incidents, or one of them
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Ask each N times more with other names, times and orders, and N times without the change that did it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub perturb: u32,
+    /// Where the dice of --perturb begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Leave out a rule of config/culprit.toml, to see what it is worth; may be given several times
+    #[arg(long, value_name = "RULE")]
+    pub without: Vec<String>,
+    /// Print JSON Lines: {"id", "culprit", "first_failing_service", "blast_radius", "remediation", "confidence", "evidence", "decoy_blamed", "ms"} for each incident, {"summary"} last
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Learns on the cases of the learning half (on all, if the file is not divided), says by cross-validation over blocks of

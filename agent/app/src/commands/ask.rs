@@ -66,6 +66,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         ranker: &config.ranker,
         calibration: calibration.as_ref(),
         signals: &config.signals,
+        culprit: &config.culprit,
         policy: &config.policy,
         catalog: &config.catalog,
         gaps: &config.catalog_files.gaps(),

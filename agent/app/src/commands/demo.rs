@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hearback_core::export::Export;
 use hearback_core::{Catalog, Happening, Incident};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
@@ -13,6 +13,8 @@ use hearback_engine::driver::{self, Context, Sources};
 use hearback_engine::incidents::load;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
+use hearback_eval::frozen::ask::{Weights, ask};
+use hearback_eval::frozen::generator;
 use jiff::SignedDuration;
 
 use super::record::one_line;
@@ -65,10 +67,33 @@ pub async fn run(arguments: Demo) -> Result<ExitCode> {
         }
     }
     output::line(format!("\n{id} replayed and verified: {} entries, head {head}", entries.len()))?;
+    tokio::time::sleep(pause * 8).await;
+    measured().await?;
     output::line(
         "Next, on your own code: hearback ask \"what changed?\" --repo PATH --symptom \"what you see failing\"",
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which made-up incident is shown: five services in a row, with a later deploy, a flag and a surge of warnings elsewhere.
+const MEASURED: &str = "guard-removed-03";
+
+/// An incident of which logs, metrics and traces are there: what fails first, why, and what looks guilty and is not.
+async fn measured() -> Result<()> {
+    let found = generator::all()?.into_iter().find(|(name, ..)| name == MEASURED);
+    let (_, folder, _) = found.context("the bundled incident is not there")?;
+    let weights = Weights {
+        ranker: config::shipped_ranker()?,
+        signals: config::shipped_signals()?,
+        culprit: config::shipped_culprit()?,
+    };
+    let started = Instant::now();
+    let asked = ask(&folder, &weights).await?;
+    let cost = Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() };
+    output::line(
+        "\nAnother one, made up, with logs, metrics, traces, deploys and flags to look at (its folder is read in the same time):\n",
+    )?;
+    output::print(&render::text(&asked.answer, 3, Some(cost)))
 }
 
 async fn answer(
@@ -79,11 +104,13 @@ async fn answer(
 ) -> Result<()> {
     let started = Instant::now();
     let budget = SignedDuration::from_secs(2);
-    let (signals, policy) = (config::shipped_signals()?, AuthorisationPolicy::default());
+    let (signals, culprit) = (config::shipped_signals()?, config::shipped_culprit()?);
+    let policy = AuthorisationPolicy::default();
     let context = Context {
         ranker,
         calibration: None,
         signals: &signals,
+        culprit: &culprit,
         policy: &policy,
         catalog,
         gaps: &[],

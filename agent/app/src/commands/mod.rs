@@ -6,6 +6,7 @@ mod backtest;
 mod catalog;
 mod demo;
 mod doctor;
+mod frozen;
 pub mod incident;
 mod record;
 mod serve;
@@ -32,6 +33,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Reject(arguments) => actions::reject(arguments, &load()?).await,
         Command::Audit(arguments) => actions::audit(arguments, &load()?).await,
         Command::Target(command) => actions::target(command, &load()?).await,
+        Command::Import(command) => frozen::take(command, &load()?).await,
+        Command::Export(command) => frozen::give(command, &load()?).await,
         Command::Backtest(command) => backtest::run(command, &load()?).await,
         Command::Serve(arguments) => serve::run(arguments, load()?).await,
         Command::Token(command) => token::run(command, &load()?).await,

@@ -208,6 +208,7 @@ impl Service {
             ranker: &self.parts.config.ranker,
             calibration: self.parts.calibration.as_ref(),
             signals: &self.parts.config.signals,
+            culprit: &self.parts.config.culprit,
             policy: &self.parts.config.policy,
             catalog: &self.parts.config.catalog,
             gaps: &self.parts.config.catalog_files.gaps(),

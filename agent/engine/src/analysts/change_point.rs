@@ -166,7 +166,7 @@ pub(super) fn describe(examined: &Examined, kind: SignalKind) -> Option<SeriesOn
         _ => quantile(&away[*from..*until].iter().map(|a| a.abs()).collect::<Vec<_>>(), 0.9),
     };
     let direction = match (form, kind) {
-        (Form::Flat | Form::Levels(_), SignalKind::Traffic) | (Form::Flat, _)
+        (Form::Flat | Form::Levels(_), SignalKind::Traffic | SignalKind::Other) | (Form::Flat, _)
             if after.value < before.value =>
         {
             Direction::Down
@@ -248,14 +248,18 @@ fn step_s(step: SignedDuration, points: &[(Timestamp, f64)]) -> i64 {
 fn stabilise(kind: SignalKind, value: f64) -> f64 {
     match kind {
         SignalKind::Saturation => value,
-        SignalKind::Errors | SignalKind::Latency | SignalKind::Traffic => value.abs().sqrt() * value.signum(),
+        SignalKind::Errors | SignalKind::Latency | SignalKind::Traffic | SignalKind::Other => {
+            value.abs().sqrt() * value.signum()
+        }
     }
 }
 
 fn unstabilise(kind: SignalKind, value: f64) -> f64 {
     match kind {
         SignalKind::Saturation => value,
-        SignalKind::Errors | SignalKind::Latency | SignalKind::Traffic => value * value.abs(),
+        SignalKind::Errors | SignalKind::Latency | SignalKind::Traffic | SignalKind::Other => {
+            value * value.abs()
+        }
     }
 }
 
@@ -379,7 +383,7 @@ impl Look<'_> {
     fn is_abnormal(&self, level: f64, normal: Normal) -> bool {
         let change = &self.rules.change;
         let height = (level - normal.level) / normal.noise.deviation;
-        if height < 0.0 && self.kind != SignalKind::Traffic {
+        if height < 0.0 && !matches!(self.kind, SignalKind::Traffic | SignalKind::Other) {
             return false;
         }
         let (was, is) =

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use hearback_core::answer::{Claim, Finding, FindingKind};
 use hearback_core::evidence::Citation;
+use hearback_core::telemetry::LogTemplate;
 use hearback_core::time::format_time;
-use hearback_core::{EvidenceId, ServiceName};
+use hearback_core::{EvidenceId, LogSeverity, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 
 use super::onset::MeasuredSeries;
@@ -20,12 +21,13 @@ const QUIET_SHARE: f64 = 0.25;
 /// A call shorter than this is not called slow, whatever the others take.
 const SLOW: SignedDuration = SignedDuration::from_secs(1);
 
-/// What stands out, users' pain first.
-pub fn findings(observed: &Observed, measured: &[MeasuredSeries]) -> Vec<Finding> {
-    let mut findings = signals(observed, measured);
-    findings.extend(error_logs(observed));
-    findings.extend(failed_calls(observed));
-    findings.extend(slow_calls(observed));
+/// What stands out of the affected `services` (of all, if none is known), users' pain first.
+pub fn findings(observed: &Observed, measured: &[MeasuredSeries], services: &[ServiceName]) -> Vec<Finding> {
+    let own = |service: &ServiceName| services.is_empty() || services.contains(service);
+    let mut findings = signals(observed, measured, &own);
+    findings.extend(error_logs(observed, &own));
+    findings.extend(failed_calls(observed, &own));
+    findings.extend(slow_calls(observed, &own));
     findings
 }
 
@@ -40,8 +42,12 @@ fn finding(
     Some(Finding { kind, service: service.clone(), claim, link })
 }
 
-fn signals(observed: &Observed, measured: &[MeasuredSeries]) -> Vec<Finding> {
-    let mut strange: Vec<&MeasuredSeries> = measured.iter().collect();
+fn signals(
+    observed: &Observed,
+    measured: &[MeasuredSeries],
+    own: &dyn Fn(&ServiceName) -> bool,
+) -> Vec<Finding> {
+    let mut strange: Vec<&MeasuredSeries> = measured.iter().filter(|one| own(&one.service)).collect();
     strange.sort_by(|a, b| {
         let strength = b.signature.onset.strength.total_cmp(&a.signature.onset.strength);
         a.signature.kind.cmp(&b.signature.kind).then(strength).then_with(|| a.service.cmp(&b.service))
@@ -61,11 +67,12 @@ fn signals(observed: &Observed, measured: &[MeasuredSeries]) -> Vec<Finding> {
         })
         .collect();
     if found.is_empty()
-        && let Some(first) = observed.series.first()
+        && let Some(first) = observed.series.iter().find(|seen| own(&seen.item.service))
     {
         // Graphs that show nothing are worth a line: the trouble is elsewhere, or not measured.
+        let series = observed.series.iter().map(|seen| &seen.item).filter(|series| own(&series.service));
         let mut names: Vec<String> =
-            observed.series.iter().map(|seen| format!("{} {}", seen.item.service, seen.item.kind)).collect();
+            series.map(|series| format!("{} {}", series.service, series.kind)).collect();
         names.dedup();
         let text = format!("{}: as usual", names.join(", "));
         found.extend(finding(FindingKind::Usual, &first.item.service, text, first.evidence, None));
@@ -81,8 +88,10 @@ pub fn is_new(first_at: Timestamp, observed: &Observed) -> bool {
     })
 }
 
-fn error_logs(observed: &Observed) -> Vec<Finding> {
-    let mut templates: Vec<_> = observed.templates.iter().collect();
+fn error_logs(observed: &Observed, own: &dyn Fn(&ServiceName) -> bool) -> Vec<Finding> {
+    let is_own_error =
+        |seen: &&Seen<LogTemplate>| seen.item.severity >= LogSeverity::Error && own(&seen.item.service);
+    let mut templates: Vec<_> = observed.templates.iter().filter(is_own_error).collect();
     templates.sort_by_key(|seen| (!is_new(seen.item.first.at, observed), std::cmp::Reverse(seen.item.count)));
     templates
         .into_iter()
@@ -102,10 +111,10 @@ fn error_logs(observed: &Observed) -> Vec<Finding> {
         .collect()
 }
 
-fn failed_calls(observed: &Observed) -> Vec<Finding> {
+fn failed_calls(observed: &Observed, own: &dyn Fn(&ServiceName) -> bool) -> Vec<Finding> {
     let mut by_name: BTreeMap<(&ServiceName, &str), (usize, &Seen<hearback_core::SpanRecord>)> =
         BTreeMap::new();
-    for seen in &observed.failed {
+    for seen in observed.failed.iter().filter(|seen| own(&seen.item.service)) {
         let entry = by_name.entry((&seen.item.service, seen.item.name.as_untrusted())).or_insert((0, seen));
         entry.0 += 1;
         if seen.item.started_at < entry.1.item.started_at {
@@ -135,8 +144,9 @@ fn failed_calls(observed: &Observed) -> Vec<Finding> {
         .collect()
 }
 
-fn slow_calls(observed: &Observed) -> Vec<Finding> {
-    let slowest = observed.slow.iter().max_by_key(|seen| seen.item.duration);
+fn slow_calls(observed: &Observed, own: &dyn Fn(&ServiceName) -> bool) -> Vec<Finding> {
+    let slow = observed.slow.iter().filter(|seen| own(&seen.item.service));
+    let slowest = slow.max_by_key(|seen| seen.item.duration);
     let slowest = slowest.filter(|seen| seen.item.duration >= SLOW);
     slowest
         .and_then(|seen| {

@@ -1,8 +1,8 @@
 //! Which of the series that were read left their usual course, and which wordings of errors are new: what the onset is
 //! read from. What a season explains is left out. Must not know changes.
 
-use hearback_core::Series;
 use hearback_core::telemetry::LogTemplate;
+use hearback_core::{LogSeverity, Series};
 use jiff::{SignedDuration, Timestamp};
 
 use super::change_point::onset_of;
@@ -31,6 +31,7 @@ pub fn measured_series(observed: &Observed, as_of: Timestamp, rules: &Signals) -
         }
         Some(MeasuredSeries {
             service: seen.item.service.clone(),
+            query: seen.item.query.clone(),
             labels: seen.item.labels.clone(),
             signature,
             evidence: seen.evidence,
@@ -40,7 +41,8 @@ pub fn measured_series(observed: &Observed, as_of: Timestamp, rules: &Signals) -
 }
 
 fn is_sister(one: &Series, other: &Series) -> bool {
-    (&one.service, one.kind, &one.labels) == (&other.service, other.kind, &other.labels)
+    (&one.service, one.kind, &one.query, &one.labels)
+        == (&other.service, other.kind, &other.query, &other.labels)
 }
 
 /// Two weeks of the same signal show nothing unusual, though there was time to notice.
@@ -54,8 +56,11 @@ fn is_of_season(longer: &Series, onset: Timestamp, as_of: Timestamp, rules: &Sig
 
 /// The wordings of errors that were not in the logs before.
 pub fn surges(observed: &Observed) -> Vec<LogSurge> {
-    let is_surge =
-        |seen: &&Seen<LogTemplate>| seen.item.count >= SURGE_RECORDS && is_new(seen.item.first.at, observed);
+    let is_surge = |seen: &&Seen<LogTemplate>| {
+        seen.item.severity >= LogSeverity::Error
+            && seen.item.count >= SURGE_RECORDS
+            && is_new(seen.item.first.at, observed)
+    };
     let surge = |seen: &Seen<LogTemplate>| LogSurge {
         service: seen.item.service.clone(),
         text: seen.item.text.clone(),

@@ -3,6 +3,7 @@
 
 pub mod authorised;
 pub mod change_point;
+pub mod culprit;
 pub mod findings;
 pub mod harmless;
 pub mod measured;
@@ -10,6 +11,7 @@ pub mod onset;
 pub mod recovered;
 mod robust;
 pub mod rollout;
+pub mod root_service;
 pub mod rule_out;
 mod season;
 mod segments;

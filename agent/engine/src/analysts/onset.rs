@@ -30,6 +30,8 @@ pub struct Stated {
 pub struct MeasuredSeries {
     /// Whose.
     pub service: ServiceName,
+    /// The query that made it.
+    pub query: String,
     /// What tells the series from its sisters.
     pub labels: BTreeMap<String, ExternalText>,
     /// When, how far and in which shape.
@@ -242,6 +244,7 @@ mod tests {
             Signature { kind, onset, shape: Shape::Plateau, ratio: Some(70.0), as_of: at("15:00") };
         MeasuredSeries {
             service: service(name),
+            query: String::new(),
             labels: BTreeMap::new(),
             signature,
             evidence: evidence(latest),

@@ -18,7 +18,7 @@ pub fn is_rollout(change: &Change) -> bool {
 pub fn rollouts(changes: &[Sighted]) -> BTreeMap<&ChangeId, &Change> {
     let present: BTreeSet<&ChangeId> = changes.iter().map(|sighted| &sighted.change.id).collect();
     let mut first: BTreeMap<&ChangeId, &Change> = BTreeMap::new();
-    let order = |deploy: &Change| (!is_production(deploy), deploy.effective_at, deploy.id.clone());
+    let order = |deploy: &Change| (!is_to_production(deploy), deploy.effective_at, deploy.id.clone());
     for deploy in changes.iter().map(|sighted| &sighted.change).filter(|change| is_rollout(change)) {
         for commit in deploy.delivers.iter().filter(|commit| present.contains(commit)) {
             let known = first.entry(commit).or_insert(deploy);
@@ -30,7 +30,8 @@ pub fn rollouts(changes: &[Sighted]) -> BTreeMap<&ChangeId, &Change> {
     first
 }
 
-fn is_production(deploy: &Change) -> bool {
+/// Whether a deploy is to where people are served.
+pub fn is_to_production(deploy: &Change) -> bool {
     deploy.environment.as_deref().is_some_and(|name| {
         let mut words = name.split(|c: char| !c.is_alphanumeric());
         words.any(|word| ["prod", "production", "live"].iter().any(|name| word.eq_ignore_ascii_case(name)))

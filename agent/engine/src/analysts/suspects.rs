@@ -145,8 +145,8 @@ impl<'a> Lineup<'a> {
         scored.into_iter().take(most).filter_map(|scored| Some(self.id(scored.index)?.clone())).collect()
     }
 
-    /// Ranks them, with the diffs that were read.
-    pub fn rank(&self, diffs: &BTreeMap<ChangeId, SightedDiff>) -> Ranking {
+    /// Ranks them, with the diffs that were read. `listed_too` is listed wherever it stands.
+    pub fn rank(&self, diffs: &BTreeMap<ChangeId, SightedDiff>, listed_too: Option<&ChangeId>) -> Ranking {
         let (named, rule) = (&self.inputs.scope.named, &self.inputs.ranker.words);
         let lines =
             (!diffs.is_empty()).then(|| ChangedLines::new(&self.pool, &self.candidates, named, diffs, rule));
@@ -165,7 +165,15 @@ impl<'a> Lineup<'a> {
         let typical = typical_points(self.inputs.ranker, &scored);
         let of_rollouts = self.of_rollouts(&scored, &odds.each);
         let mut rollouts_told = BTreeSet::new();
-        let listed = scored.iter().zip(&odds.each).zip(1..).take(self.inputs.ranker.listed);
+        let most = self.inputs.ranker.listed;
+        let is_listed = |(place, scored): &(usize, &Scored)| {
+            *place < most || (listed_too.is_some() && self.id(scored.index) == listed_too)
+        };
+        let listed = scored.iter().enumerate().filter(is_listed);
+        let listed = listed.filter_map(|(place, scored)| {
+            let rank = u32::try_from(place + 1).ok()?;
+            Some(((scored, odds.each.get(place)?), rank))
+        });
         let suspects = listed.filter_map(|((scored, probability), rank)| {
             let candidate = self.candidates.get(scored.index)?;
             let telling = Telling {

@@ -81,14 +81,16 @@ fn concerned(change: &Change, catalog: &Catalog) -> BTreeSet<ServiceName> {
 
 /// The files of migrations that a change touches.
 fn migrations(change: &Change) -> Vec<String> {
-    let is_migration = |path: &str| {
-        let mut parts = path.split(['/', '-', '_', '.']);
-        parts.any(|part| MIGRATIONS.iter().any(|name| part.eq_ignore_ascii_case(name)))
-    };
     let files = change.paths.as_slice().iter().map(|path| path.path.as_str());
     let mut files: Vec<String> = files.filter(|path| is_migration(path)).map(str::to_owned).collect();
     if files.is_empty() && change.kind == ChangeKind::Migration {
         files.push(change.title.for_people(60));
     }
     files
+}
+
+/// Whether a path holds a migration, by the conventions of the usual tools.
+pub fn is_migration(path: &str) -> bool {
+    let mut parts = path.split(['/', '-', '_', '.']);
+    parts.any(|part| MIGRATIONS.iter().any(|name| part.eq_ignore_ascii_case(name)))
 }

@@ -86,10 +86,17 @@ fn hide_later(content: &mut Content, until: Timestamp) {
         Content::Series(series) | Content::UsualSeries(series) => {
             series.iter_mut().for_each(|series| series.points.retain(|point| point.at <= until));
         }
-        Content::LogTemplates(templates) => templates.retain(|template| template.last_at <= until),
-        Content::FailedSpans(spans) | Content::SlowSpans(spans) => spans.retain(has_ended),
+        Content::LogTemplates(templates) | Content::Wordings(templates) => {
+            templates.retain(|template| template.last_at <= until);
+        }
+        Content::FailedSpans(spans)
+        | Content::SlowSpans(spans)
+        | Content::UsualSpans(spans)
+        | Content::Traces(spans) => {
+            spans.retain(has_ended);
+        }
         // A diff is of its commit, whenever it is read, and a freeze is known before it begins.
-        Content::Diffs(_) | Content::Freezes(_) => {}
+        Content::Diffs(_) | Content::Documents(_) | Content::Freezes(_) => {}
     }
 }
 
@@ -164,11 +171,23 @@ impl Content {
             Content::LogTemplates(templates) => {
                 templates.retain(|template| is_kept(Holds::LogTemplates, template.service.to_string()));
             }
+            Content::Wordings(templates) => {
+                templates.retain(|template| is_kept(Holds::Wordings, template.service.to_string()));
+            }
             Content::FailedSpans(spans) => {
                 spans.retain(|span| is_kept(Holds::FailedSpans, format!("{} {}", span.trace, span.span)));
             }
             Content::SlowSpans(spans) => {
                 spans.retain(|span| is_kept(Holds::SlowSpans, format!("{} {}", span.trace, span.span)));
+            }
+            Content::UsualSpans(spans) => {
+                spans.retain(|span| is_kept(Holds::UsualSpans, format!("{} {}", span.trace, span.span)));
+            }
+            Content::Traces(spans) => {
+                spans.retain(|span| is_kept(Holds::Traces, format!("{} {}", span.trace, span.span)));
+            }
+            Content::Documents(documents) => {
+                documents.retain(|document| is_kept(Holds::Documents, document.name.clone()));
             }
             Content::Freezes(freezes) => freezes.retain(|_| is_kept(Holds::Freezes, String::new())),
         }

@@ -1,21 +1,22 @@
 //! Readings, served through the ports that live sources serve, under the names of those sources. They answer at once and
 //! know no time limit, so that no replay depends on how fast a machine is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use hearback_core::change::Diff;
+use hearback_core::evidence::Document;
 use hearback_core::freeze::Freeze;
 use hearback_core::ports::{
-    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource,
-    SpanOrder, SpanQuery, TraceSource,
+    ChangeQuery, ChangeSource, ConnectorError, DocumentSource, FreezeSource, LogQuery, LogSource,
+    SeriesQuery, SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery,
 };
-use hearback_core::telemetry::{LogTemplate, SpanStatus};
+use hearback_core::telemetry::{LogTemplate, SpanStatus, TraceId};
 use hearback_core::time::format_time;
 use hearback_core::{
-    Change, ChangeId, Coverage, Evidence, EvidenceId, Fetched, LogRecord, Series, SourceName, SpanRecord,
-    Window,
+    Change, ChangeId, Coverage, Evidence, EvidenceId, Fetched, LogRecord, LogSeverity, Series, ServiceName,
+    SourceName, SpanRecord, Window,
 };
 use jiff::SignedDuration;
 
@@ -45,11 +46,18 @@ impl Served {
             match &source.reading.content {
                 Content::Changes(_) | Content::Diffs(_) => sources.changes.push(source.clone()),
                 Content::Series(_) | Content::UsualSeries(_) => sources.signals.push(source.clone()),
-                Content::LogTemplates(_) => sources.logs.push(source.clone()),
-                Content::FailedSpans(_) | Content::SlowSpans(_) => sources.traces.push(source.clone()),
+                Content::LogTemplates(_) | Content::Wordings(_) => sources.logs.push(source.clone()),
+                Content::FailedSpans(_)
+                | Content::SlowSpans(_)
+                | Content::UsualSpans(_)
+                | Content::Traces(_) => sources.traces.push(source.clone()),
+                Content::Documents(_) => sources.documents.push(source.clone()),
                 Content::Freezes(_) => sources.freezes.push(source.clone()),
             }
         }
+        let services: BTreeSet<&ServiceName> =
+            replayed.iter().flat_map(|source| source.reading.content.services()).collect();
+        sources.services = services.into_iter().cloned().collect();
         Served { sources, replayed }
     }
 
@@ -76,6 +84,25 @@ impl Served {
 }
 
 impl Content {
+    /// The services of which something was measured or said.
+    fn services(&self) -> Vec<&ServiceName> {
+        match self {
+            Content::Series(series) | Content::UsualSeries(series) => {
+                series.iter().map(|series| &series.service).collect()
+            }
+            Content::LogTemplates(templates) | Content::Wordings(templates) => {
+                templates.iter().map(|template| &template.service).collect()
+            }
+            Content::FailedSpans(spans)
+            | Content::SlowSpans(spans)
+            | Content::UsualSpans(spans)
+            | Content::Traces(spans) => spans.iter().map(|span| &span.service).collect(),
+            Content::Changes(_) | Content::Diffs(_) | Content::Documents(_) | Content::Freezes(_) => {
+                Vec::new()
+            }
+        }
+    }
+
     /// Whether it is of the same kind and holds the first item of `part`. Readings have no item in common.
     fn holds_first_of(&self, part: &Content) -> bool {
         match (self, part) {
@@ -92,11 +119,17 @@ impl Content {
                 };
                 part.first().is_some_and(|first| all.iter().any(|one| is_same(one, first)))
             }
-            (Content::LogTemplates(all), Content::LogTemplates(part)) => {
+            (Content::LogTemplates(all), Content::LogTemplates(part))
+            | (Content::Wordings(all), Content::Wordings(part)) => {
                 part.first().is_some_and(|first| all.contains(first))
             }
             (Content::FailedSpans(all), Content::FailedSpans(part))
-            | (Content::SlowSpans(all), Content::SlowSpans(part)) => {
+            | (Content::SlowSpans(all), Content::SlowSpans(part))
+            | (Content::UsualSpans(all), Content::UsualSpans(part))
+            | (Content::Traces(all), Content::Traces(part)) => {
+                part.first().is_some_and(|first| all.contains(first))
+            }
+            (Content::Documents(all), Content::Documents(part)) => {
                 part.first().is_some_and(|first| all.contains(first))
             }
             (Content::Freezes(all), Content::Freezes(part)) => {
@@ -184,7 +217,13 @@ impl LogSource for Replayed {
     }
 
     async fn templates(&self, query: &LogQuery) -> Result<Fetched<LogTemplate>, ConnectorError> {
-        let Content::LogTemplates(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        // Who wants what is no warning wants to know what is usual.
+        let wants_all = query.severity < LogSeverity::Warn;
+        let ((Content::LogTemplates(all), false) | (Content::Wordings(all), true)) =
+            (&self.reading.content, wants_all)
+        else {
+            return Ok(self.reading.silent());
+        };
         let is_wanted = |template: &&LogTemplate| {
             template.last_at >= query.window.from
                 && template.severity >= query.severity
@@ -192,7 +231,11 @@ impl LogSource for Replayed {
                 && query.template.is_none_or(|id| template.id == id)
         };
         let templates = all.iter().filter(is_wanted).take(query.limit).cloned().collect();
-        Ok(self.reading.fetched(templates, ("wording of an error", "wordings of errors")))
+        let what = match wants_all {
+            true => ("wording", "wordings"),
+            false => ("wording of a warning or an error", "wordings of warnings and errors"),
+        };
+        Ok(self.reading.fetched(templates, what))
     }
 }
 
@@ -203,13 +246,15 @@ impl TraceSource for Replayed {
     }
 
     async fn spans(&self, query: &SpanQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
-        let ((Content::FailedSpans(all), true) | (Content::SlowSpans(all), false)) =
-            (&self.reading.content, query.failed)
+        let ((Content::FailedSpans(all), true, _)
+        | (Content::SlowSpans(all), false, SpanOrder::Slowest)
+        | (Content::UsualSpans(all), false, SpanOrder::Newest)) =
+            (&self.reading.content, query.failed, query.order)
         else {
             return Ok(self.reading.silent());
         };
         let is_wanted = |span: &&SpanRecord| {
-            span.started_at >= query.window.from
+            query.window.contains(span.started_at)
                 && (!query.failed || span.status == SpanStatus::Error)
                 && (query.services.is_empty() || query.services.contains(&span.service))
                 && query.trace.is_none_or(|trace| span.trace == trace)
@@ -221,8 +266,31 @@ impl TraceSource for Replayed {
             SpanOrder::Newest => spans.sort_by_key(|span| std::cmp::Reverse(span.started_at)),
         }
         spans.truncate(query.limit);
-        let failed = ("call that failed", "calls that failed");
-        Ok(self.reading.fetched(spans, if query.failed { failed } else { ("slow call", "slow calls") }))
+        let what = match (query.failed, query.order) {
+            (true, _) => ("call that failed", "calls that failed"),
+            (false, SpanOrder::Slowest) => ("slow call", "slow calls"),
+            (false, SpanOrder::Newest) => ("call from before", "calls from before"),
+        };
+        Ok(self.reading.fetched(spans, what))
+    }
+
+    async fn traces(&self, query: &TracesQuery) -> Result<Fetched<SpanRecord>, ConnectorError> {
+        let Content::Traces(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        let wanted: BTreeSet<&TraceId> = query.traces.iter().collect();
+        let spans = all.iter().filter(|span| wanted.contains(&span.trace)).cloned().collect();
+        Ok(self.reading.fetched(spans, ("span of whole traces", "spans of whole traces")))
+    }
+}
+
+#[async_trait]
+impl DocumentSource for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn documents(&self, _: Window, _: SignedDuration) -> Result<Fetched<Document>, ConnectorError> {
+        let Content::Documents(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        Ok(self.reading.fetched(all.clone(), ("document", "documents")))
     }
 }
 

@@ -210,6 +210,7 @@ fn moved(name: &str, kind: SignalKind, strength: f64, course: Course) -> Measure
     let signature = Signature { kind, onset, shape: Shape::Plateau, ratio: Some(70.0), as_of: at(2) };
     MeasuredSeries {
         service: service(name),
+        query: String::new(),
         labels: Default::default(),
         signature,
         evidence: evidence("graph"),

@@ -293,6 +293,7 @@ pub fn look_here() -> Answer {
         as_of: at(2),
         since: at(2 - 24 * 60),
         onset: Some(onset()),
+        analysis: None,
         findings: vec![],
         considered: 41,
         suspects: vec![

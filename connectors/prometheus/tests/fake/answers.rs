@@ -93,7 +93,9 @@ async fn a_query_that_fails_leaves_the_others_standing() {
             SignalKind::Errors => one("1"),
             SignalKind::Latency => reply(400, "application/json", error("bad_data", "parse error at char 3")),
             SignalKind::Traffic => reply(422, "application/json", error("execution", "too many samples")),
-            SignalKind::Saturation => reply(503, "application/json", error("timeout", "query timed out")),
+            SignalKind::Saturation | SignalKind::Other => {
+                reply(503, "application/json", error("timeout", "query timed out"))
+            }
         }
     })
     .await;
@@ -157,7 +159,7 @@ async fn warnings_and_what_was_left_out_are_told_with_the_query() {
             SignalKind::Errors => data(r#"{"metric":{},"values":[[1795441800,"NaN"]]}"#, ""),
             SignalKind::Latency => data("", r#""warnings":["a store did not answer"],"#),
             SignalKind::Traffic => data("", r#""infos":["not a counter"],"#),
-            SignalKind::Saturation => data(&many.join(","), ""),
+            SignalKind::Saturation | SignalKind::Other => data(&many.join(","), ""),
         }
     })
     .await;

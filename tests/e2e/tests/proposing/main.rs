@@ -147,7 +147,13 @@ fn moved(kind: SignalKind, course: Course, strength: f64) -> MeasuredSeries {
         course,
     };
     let signature = Signature { kind, onset, shape: Shape::Plateau, ratio: None, as_of: at(1) };
-    MeasuredSeries { service: checkout(), labels: Default::default(), signature, evidence: cited().evidence }
+    MeasuredSeries {
+        service: checkout(),
+        query: String::new(),
+        labels: Default::default(),
+        signature,
+        evidence: cited().evidence,
+    }
 }
 
 fn answered(leads: Vec<Lead>, strength: Strength) -> Answered {

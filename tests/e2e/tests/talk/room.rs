@@ -172,6 +172,7 @@ pub fn answer(verdict: Verdict, suspects: Vec<Suspect>) -> Answer {
             latest: at(0),
             because: claim("checkout: errors 0.2 → 14 at 03:00Z"),
         }),
+        analysis: None,
         findings: vec![],
         considered: suspects.len() as u64,
         suspects,

@@ -146,7 +146,7 @@ impl Case {
                     SignalKind::Errors => dice.between(0.5, 5.0),
                     SignalKind::Latency => dice.between(0.02, 1.0),
                     SignalKind::Traffic => dice.between(10.0, 2_000.0),
-                    SignalKind::Saturation => dice.between(0.2, 0.5),
+                    SignalKind::Saturation | SignalKind::Other => dice.between(0.2, 0.5),
                 };
                 (base, base * dice.between(0.03, 0.12))
             }

@@ -54,6 +54,7 @@ pub async fn run(arguments: Adopt, config: &Config) -> Result<ExitCode> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
+        culprit: &config.culprit,
         policy: &policy,
         catalog: &config.catalog,
         gaps: &[],

@@ -81,6 +81,7 @@ async fn fared(folder: &Path, config: &Config) -> Result<Fared> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
+        culprit: &config.culprit,
         policy: &policy,
         catalog: &catalog,
         gaps: &[],

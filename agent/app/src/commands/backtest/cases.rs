@@ -48,7 +48,12 @@ pub async fn run(arguments: Cases, config: &Config) -> Result<ExitCode> {
         ..Origin::default()
     };
     let plan = Plan {
-        bench: Bench { ranker: config.ranker.clone(), signals: config.signals.clone(), repositories },
+        bench: Bench {
+            ranker: config.ranker.clone(),
+            signals: config.signals.clone(),
+            culprit: config.culprit.clone(),
+            repositories,
+        },
         cases,
         of_leaks: if arguments.refuse_leaks { OfLeaks::Refuse } else { OfLeaks::Tell },
         json: arguments.measuring.json,

@@ -3,9 +3,11 @@
 mod adopt;
 mod adopted;
 mod cases;
+mod incidents;
 mod measured;
 mod replay;
 mod reverts;
+mod services;
 mod told;
 mod train;
 
@@ -20,6 +22,8 @@ pub async fn run(command: Backtest, config: &Config) -> Result<ExitCode> {
     match command {
         Backtest::Reverts(arguments) => reverts::run(arguments, config).await,
         Backtest::Cases(arguments) => cases::run(arguments, config).await,
+        Backtest::Services(arguments) => services::run(&arguments),
+        Backtest::Incidents(arguments) => incidents::run(arguments, config).await,
         Backtest::Train(arguments) => train::run(arguments, config).await,
         Backtest::Replay(arguments) => replay::run(arguments, config).await,
         Backtest::Adopt(arguments) => adopt::run(arguments, config).await,

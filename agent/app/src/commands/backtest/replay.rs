@@ -25,6 +25,7 @@ pub async fn run(arguments: cli::Replay, config: &Config) -> Result<ExitCode> {
     let settings = Settings {
         ranker: &config.ranker,
         signals: &config.signals,
+        culprit: &config.culprit,
         policy: &config.policy,
         catalog: &config.catalog,
         gaps: &config.catalog_files.gaps(),

@@ -64,6 +64,7 @@ pub async fn run(arguments: Reverts, config: &Config) -> Result<ExitCode> {
         bench: Bench {
             ranker: config.ranker.clone(),
             signals: config.signals.clone(),
+            culprit: config.culprit.clone(),
             repositories: BTreeMap::from([(opened.name.clone(), Arc::clone(&opened.source))]),
         },
         cases,

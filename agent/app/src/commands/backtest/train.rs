@@ -41,7 +41,12 @@ pub async fn run(arguments: Train, config: &Config) -> Result<ExitCode> {
         output::aside("stopped; nothing was learned and nothing was written");
         Ok(Interrupt::code())
     };
-    let bench = Bench { ranker: before.clone(), signals: config.signals.clone(), repositories };
+    let bench = Bench {
+        ranker: before.clone(),
+        signals: config.signals.clone(),
+        culprit: config.culprit.clone(),
+        repositories,
+    };
     let Some(Asked { samples, outcomes, leaking }) = ask(bench, &cases, &interrupt).await? else {
         return stopped();
     };

@@ -4,9 +4,9 @@
 //! What varies: words with a digit (numbers, times, addresses, UUIDs, versions), hexadecimal words, e-mail addresses
 //! and what stands in quotes. Of a path only the parts that vary go. Keys of JSON stay.
 
-use hearback_core::hash::Digest;
-use hearback_core::telemetry::TemplateId;
-use hearback_core::{LogSeverity, ServiceName};
+use crate::hash::Digest;
+use crate::ids::ServiceName;
+use crate::telemetry::{LogSeverity, TemplateId};
 
 /// What stands for a part that varies.
 const VARIES: &str = "<*>";

@@ -14,9 +14,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::time::Instant;
 
-use hearback_engine::analysts::culprit::rules::CulpritRules;
-use hearback_engine::ranker::Ranker;
-use hearback_engine::signals::Signals;
 use hearback_eval::frozen::Folder;
 use hearback_eval::frozen::ask::{Weights, ask};
 use jiff::{SignedDuration, Timestamp};
@@ -165,11 +162,7 @@ fn memory_mb() -> (u64, u64) {
 }
 
 fn main() {
-    let weights = Weights {
-        ranker: Ranker::parse(include_str!("../../config/ranker.toml")).unwrap(),
-        signals: Signals::parse(include_str!("../../config/signals.toml")).unwrap(),
-        culprit: CulpritRules::parse(include_str!("../../config/culprit.toml")).unwrap(),
-    };
+    let weights = Weights::shipped().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     println!("log lines      answer    JSON alone   times   right   anonymous memory (with the files in it)");
     for percent in [25, 50, 100] {

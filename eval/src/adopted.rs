@@ -12,10 +12,10 @@ use hearback_engine::replay::{Ask, Replay, ReplayError, Settings, replay};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::frozen::sha::SHORTEST;
+
 /// The version of the form that this program writes.
 const VERSION: u32 = 1;
-/// Fewer digits of a sha name nothing.
-const SHORTEST_SHA: usize = 7;
 
 /// A reviewed incident as a regression case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -267,7 +267,7 @@ pub fn find_change(name: &str, read: &BTreeSet<ChangeId>) -> Result<ChangeId, Un
     }
     let short = name.to_ascii_lowercase();
     let is_meant =
-        |id: &&ChangeId| short.len() >= SHORTEST_SHA && id.sha().is_some_and(|sha| sha.starts_with(&short));
+        |id: &&ChangeId| short.len() >= SHORTEST && id.sha().is_some_and(|sha| sha.starts_with(&short));
     let mut meant = read.iter().filter(is_meant);
     let shown = || ExternalText::from(name).for_people(80);
     match (meant.next(), meant.count()) {

@@ -183,6 +183,14 @@ impl Analysis {
         self.failing.first()
     }
 
+    /// The change that explains it, if one does.
+    pub fn blamed(&self) -> Option<&ChangeSummary> {
+        match &self.cause {
+            Cause::Change { change, .. } => Some(change),
+            Cause::NoChange { .. } | Cause::CantTell => None,
+        }
+    }
+
     /// Every statement, to change what it cites.
     pub(crate) fn claims_mut(&mut self) -> impl Iterator<Item = &mut Claim> {
         let Analysis { failing, because, innocent, advice, .. } = self;

@@ -201,10 +201,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     // What the ranker learned from is titles, words and diffs; what else was read for the analysis does not move it.
     let mut ranked = diffs.clone();
     ranked.retain(|id, _| likeliest.contains(id));
-    let culprit = analysis.as_ref().and_then(|analysis| match &analysis.cause {
-        Cause::Change { change, .. } => Some(&change.id),
-        Cause::NoChange { .. } | Cause::CantTell => None,
-    });
+    let culprit = analysis.as_ref().and_then(Analysis::blamed).map(|change| &change.id);
     let ranking = lineup.rank(&ranked, culprit);
     // A percentage is of what was backtested, and that was commits without services, freezes or rollouts.
     let beyond = ranking.standings.iter().any(|standing| ranker.goes_beyond_backtest(&standing.values));

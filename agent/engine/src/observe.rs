@@ -47,7 +47,7 @@ const SPANS_EACH: usize = 200;
 /// Logs tell what is usual from this length on.
 const LEAST_HEARD: SignedDuration = SignedDuration::from_mins(5);
 /// Before the beginning of the trouble by this much calls were as usual, as far as is known then.
-const USUAL_BEFORE: SignedDuration = SignedDuration::from_mins(15);
+pub const USUAL_BEFORE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Something that was seen, and the snapshot that holds it.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,13 +126,11 @@ impl Observe<'_> {
         let (affected, around) = self.services.split_at(self.affected.min(self.services.len()));
         let affected = Observe { services: affected, ..self };
         let around = (!around.is_empty()).then_some(Observe { services: around, ..self });
-        let (series, history, said, said_around, spans, spans_around, documents, freezes) = futures::join!(
+        let (series, history, heard, heard_around, documents, freezes) = futures::join!(
             self.series(SERIES_BEFORE, SERIES_NEEDED),
             self.series(HISTORY, HISTORY),
-            affected.templates(),
-            OptionFuture::from(around.as_ref().map(Observe::templates)),
-            affected.spans(),
-            OptionFuture::from(around.as_ref().map(Observe::spans)),
+            affected.hear(),
+            OptionFuture::from(around.as_ref().map(Observe::hear)),
             self.documents(),
             self.freezes(),
         );
@@ -149,33 +147,13 @@ impl Observe<'_> {
                     .push(Gap { source, why: format!("what is usual at this hour was not read: {why}") });
             }
         }
-        let (templates, wordings) = said;
-        observed.templates =
-            observed.take(templates, Origin::Outsider, Holds::LogTemplates, redact_template)?;
-        observed.wordings = observed.take_beside(wordings, Holds::Wordings, redact_template)?;
-        if let Some((templates, wordings)) = said_around {
-            let templates = observed.take_beside(templates, Holds::LogTemplates, redact_template)?;
-            observed.templates.extend(templates);
-            let wordings = observed.take_beside(wordings, Holds::Wordings, redact_template)?;
-            observed.wordings.extend(wordings);
-        }
+        observed.add(heard)?;
+        // Where was searched is told of the affected services.
+        let searched = observed.searched.len();
+        heard_around.map_or(Ok(()), |heard| observed.add(heard))?;
+        observed.searched.truncate(searched);
         if !self.logs.is_empty() {
             observed.logs_window = Some(with_logs(self.back_to(LOGS_BEFORE), &observed));
-        }
-        let until = self.window.until;
-        // A span is known when it has ended: one that ended after the as-of was not.
-        let [failed, slow, usual] = spans.map(|spans| ended_by(spans, until));
-        observed.failed = observed.take(failed, Origin::Outsider, Holds::FailedSpans, redact_span)?;
-        observed.slow = observed.take(slow, Origin::Outsider, Holds::SlowSpans, redact_span)?;
-        observed.usual = observed.take_beside(usual, Holds::UsualSpans, redact_span)?;
-        if let Some(spans) = spans_around {
-            let [failed, slow, usual] = spans.map(|spans| ended_by(spans, until));
-            let failed = observed.take_beside(failed, Holds::FailedSpans, redact_span)?;
-            observed.failed.extend(failed);
-            let slow = observed.take_beside(slow, Holds::SlowSpans, redact_span)?;
-            observed.slow.extend(slow);
-            let usual = observed.take_beside(usual, Holds::UsualSpans, redact_span)?;
-            observed.usual.extend(usual);
         }
         observed.documents = observed.take(documents, Origin::Outsider, Holds::Documents, |document| {
             document.text = redact_external(&document.text);
@@ -255,6 +233,14 @@ impl Observe<'_> {
         };
         let (bad, all) = (query(LogSeverity::Warn, TEMPLATES), query(LogSeverity::Trace, WORDINGS));
         futures::join!(ask(bad), ask(all))
+    }
+
+    /// What the services say and which calls they make.
+    async fn hear(&self) -> Heard {
+        let ((templates, wordings), spans) = futures::join!(self.templates(), self.spans());
+        // A span is known when it has ended: one that ended after the as-of was not.
+        let [failed, slow, usual] = spans.map(|spans| ended_by(spans, self.window.until));
+        Heard { templates, wordings, failed, slow, usual }
     }
 
     async fn documents(&self) -> Vec<Answered<Document>> {
@@ -347,7 +333,31 @@ fn ended_by(mut answered: Vec<Answered<SpanRecord>>, until: Timestamp) -> Vec<An
 /// What a source said, under its name.
 type Answered<T> = (SourceName, Result<Fetched<T>, ConnectorError>);
 
+/// What some services say and which calls they make, as their sources answered.
+struct Heard {
+    templates: Vec<Answered<LogTemplate>>,
+    wordings: Vec<Answered<LogTemplate>>,
+    failed: Vec<Answered<SpanRecord>>,
+    slow: Vec<Answered<SpanRecord>>,
+    usual: Vec<Answered<SpanRecord>>,
+}
+
 impl Observed {
+    fn add(&mut self, heard: Heard) -> Result<(), NotCanonical> {
+        let Heard { templates, wordings, failed, slow, usual } = heard;
+        let templates = self.take(templates, Origin::Outsider, Holds::LogTemplates, redact_template)?;
+        self.templates.extend(templates);
+        let wordings = self.take_beside(wordings, Holds::Wordings, redact_template)?;
+        self.wordings.extend(wordings);
+        let failed = self.take(failed, Origin::Outsider, Holds::FailedSpans, redact_span)?;
+        self.failed.extend(failed);
+        let slow = self.take(slow, Origin::Outsider, Holds::SlowSpans, redact_span)?;
+        self.slow.extend(slow);
+        let usual = self.take_beside(usual, Holds::UsualSpans, redact_span)?;
+        self.usual.extend(usual);
+        Ok(())
+    }
+
     /// Takes what was read beside something of which it is told where it was searched: that says nothing new.
     fn take_beside<T: Serialize>(
         &mut self,
@@ -397,7 +407,8 @@ impl Observed {
     }
 }
 
-fn redact_template(template: &mut LogTemplate) {
+/// Takes secrets out of a wording.
+pub fn redact_template(template: &mut LogTemplate) {
     template.text = redact_external(&template.text);
     redact_log(&mut template.first);
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use hearback_core::action::{
     Action, Inverse, Outcome, Proposal, RecoveryCheck, RecoverySign, RevertCommit, Risk, RiskKind, Support,
 };
-use hearback_core::analysis::Cause;
 use hearback_core::answer::{Claim, Onset, Strength, Suspect, Verdict};
 use hearback_core::entry::Actor;
 use hearback_core::evidence::{Citation, Origin};
@@ -16,7 +15,9 @@ use hearback_core::ids::EvidenceId;
 use hearback_core::incident::SeenProposal;
 use hearback_core::ports::{RecordError, RevertFit, RevertPreview, RevertTrial, TargetLedger};
 use hearback_core::time::format_length;
-use hearback_core::{Change, ExternalText, Happening, Incident, ProposalId, ServiceName, SignalKind};
+use hearback_core::{
+    Analysis, Change, ExternalText, Happening, Incident, ProposalId, ServiceName, SignalKind,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::analysts::change_point::Course;
@@ -185,15 +186,13 @@ impl Proposer<'_> {
         }
         let is_left = |suspect: &&Suspect| !incident.dismissed.contains_key(&suspect.change.id);
         let suspect = answered.answer.suspects.iter().find(is_left)?;
-        let innocent = answered.answer.analysis.as_ref().and_then(|analysis| analysis.innocent.as_ref());
+        let analysis = answered.answer.analysis.as_ref();
+        let innocent = analysis.and_then(|analysis| analysis.innocent.as_ref());
         if innocent.is_some_and(|innocent| innocent.change.id == suspect.change.id) {
             return None;
         }
         // What explains the failure, and was not dismissed, is what is undone; if it is none of the suspects, nothing is.
-        let explains = answered.answer.analysis.as_ref().and_then(|analysis| match &analysis.cause {
-            Cause::Change { change, .. } => Some(&change.id),
-            Cause::NoChange { .. } | Cause::CantTell => None,
-        });
+        let explains = analysis.and_then(Analysis::blamed).map(|change| &change.id);
         if explains.is_some_and(|id| *id != suspect.change.id && !incident.dismissed.contains_key(id)) {
             return None;
         }

@@ -27,19 +27,9 @@ const CALIBRATE: &str = "hearback backtest reverts --repo PATH --save";
 
 /// The answer as text: at most ten lines for `top` up to [`TOP`].
 pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
-    let before = [
-        onset_line(answer),
-        failing_line(answer),
-        because_line(answer),
-        innocent_line(answer),
-        signals_line(answer),
-        errors_line(answer),
-    ];
-    let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
-    // With many other lines there, suspects make room: ten lines are what a tired person reads.
-    let room = room(2 + before.iter().chain(&after).flatten().count());
+    let Around { before, after, room } = around(answer);
     let mut lines = vec![verdict_line(answer)];
-    lines.extend(before.into_iter().flatten());
+    lines.extend(before);
     let shown: Vec<&Suspect> = answer.suspects.iter().take(if top == TOP { room } else { top }).collect();
     let rows: Vec<[String; 5]> = shown.iter().map(|suspect| columns(answer, suspect)).collect();
     let width = |column: usize| {
@@ -55,19 +45,24 @@ pub fn text(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         }
         lines.push(line);
     }
-    lines.extend(after.into_iter().flatten());
+    lines.extend(after);
     lines.push(searched_line(answer, cost));
     lines.join("\n") + "\n"
 }
 
-/// How many suspects there is room for beside so many other lines. There is for one, whatever else there is to say.
-pub(crate) fn room(others: usize) -> usize {
-    LINES.saturating_sub(others).clamp(1, TOP)
+/// What is told around the suspects, between the verdict and where was searched.
+pub(crate) struct Around {
+    /// Before them.
+    pub before: Vec<String>,
+    /// After them.
+    pub after: Vec<String>,
+    /// How many of them there is room for.
+    pub room: usize,
 }
 
-/// The answer as Markdown, with the same words.
-pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
-    let mut text = format!("**{}**\n", escaped(&verdict_line(answer)));
+/// The lines around the suspects, in every form in which an answer is told. With many of them suspects make room: ten
+/// lines are what a tired person reads. There is room for one, unless the verdict names it.
+pub(crate) fn around(answer: &Answer) -> Around {
     let before = [
         onset_line(answer),
         failing_line(answer),
@@ -76,7 +71,23 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         signals_line(answer),
         errors_line(answer),
     ];
-    for line in before.into_iter().flatten() {
+    let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
+    let mut before: Vec<String> = before.into_iter().flatten().collect();
+    let after: Vec<String> = after.into_iter().flatten().collect();
+    // The verdict, and where was searched.
+    let others = 2 + after.len();
+    let least = usize::from(!answer.suspects.is_empty() && !is_explained(answer));
+    // What comes last says in other words what comes first.
+    before.truncate(LINES.saturating_sub(others + least));
+    let room = LINES.saturating_sub(others + before.len()).min(TOP);
+    Around { before, after, room }
+}
+
+/// The answer as Markdown, with the same words.
+pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
+    let mut text = format!("**{}**\n", escaped(&verdict_line(answer)));
+    let Around { before, after, .. } = around(answer);
+    for line in before {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
     if !answer.suspects.is_empty() {
@@ -93,13 +104,7 @@ pub fn markdown(answer: &Answer, top: usize, cost: Option<Cost>) -> String {
         let reasons: Vec<String> = telling(suspect).map(|reason| escaped(reason.claim.says())).collect();
         let _ = writeln!(text, "| {rank} | {strength} | {age} | {id} | {what} | {} |", reasons.join("; "));
     }
-    let rest = unauthorised_line(answer)
-        .into_iter()
-        .chain(ruled_out_line(answer))
-        .chain(runbook_line(answer))
-        .chain(gaps_line(answer))
-        .chain([searched_line(answer, cost)]);
-    for line in rest {
+    for line in after.into_iter().chain([searched_line(answer, cost)]) {
         let _ = writeln!(text, "\n{}", escaped(&line));
     }
     text
@@ -149,9 +154,9 @@ fn cause_line(answer: &Answer) -> Option<String> {
         Cause::CantTell => None,
         Cause::NoChange { cause } => {
             let what = cause_in_words(*cause);
-            Some(match analysis.strength {
-                Strength::Strong => format!("No change did this: {what}.{next}"),
-                Strength::Weak => format!("Probably no change did this: {what}.{next}"),
+            Some(match answer.verdict {
+                Verdict::NoChange => format!("No change did this: {what}.{next}"),
+                _ => format!("Probably no change did this: {what}.{next}"),
             })
         }
         Cause::Change { change, place } => {

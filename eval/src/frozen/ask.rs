@@ -10,6 +10,7 @@ use hearback_engine::replay::{Ask, ReplayError, Settings, replay};
 use hearback_engine::signals::Signals;
 
 use super::import::{BadFolder, Imported, import};
+use super::scored::NONE;
 use super::{Folder, Said};
 
 /// What frozen incidents are asked with.
@@ -21,6 +22,20 @@ pub struct Weights {
     pub signals: Signals,
     /// Of what explains a failure.
     pub culprit: CulpritRules,
+}
+
+impl Weights {
+    /// Those that come with the program.
+    ///
+    /// # Errors
+    /// What can't be read of them; a test of each keeps that from being shipped.
+    pub fn shipped() -> Result<Weights, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Weights {
+            ranker: Ranker::parse(include_str!("../../../config/ranker.toml"))?,
+            signals: Signals::parse(include_str!("../../../config/signals.toml"))?,
+            culprit: CulpritRules::parse(include_str!("../../../config/culprit.toml"))?,
+        })
+    }
 }
 
 /// An answer about a frozen incident.
@@ -83,7 +98,7 @@ fn said(analysis: &Analysis) -> Said {
             };
             (Some(id), true)
         }
-        Cause::NoChange { .. } => (Some("none".to_owned()), true),
+        Cause::NoChange { .. } => (Some(NONE.to_owned()), true),
         Cause::CantTell => (None, false),
     };
     let strength = match analysis.strength {

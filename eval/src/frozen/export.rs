@@ -253,9 +253,6 @@ fn span(span: &SpanRecord) -> Value {
 #[cfg(test)]
 mod tests {
     use hearback_core::IncidentId;
-    use hearback_engine::analysts::culprit::rules::CulpritRules;
-    use hearback_engine::ranker::Ranker;
-    use hearback_engine::signals::Signals;
 
     use super::*;
     use crate::frozen::ask::{Weights, ask};
@@ -264,11 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_imported_exported_and_imported_again_is_answered_the_same() {
-        let weights = Weights {
-            ranker: Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap(),
-            signals: Signals::parse(include_str!("../../../config/signals.toml")).unwrap(),
-            culprit: CulpritRules::parse(include_str!("../../../config/culprit.toml")).unwrap(),
-        };
+        let weights = Weights::shipped().unwrap();
         let id = IncidentId::new("INC-1").unwrap();
         for (name, folder, _) in generator::all().unwrap() {
             let first = import(&folder, &id).unwrap();

@@ -9,6 +9,7 @@ pub mod import;
 pub mod perturb;
 pub mod said;
 pub mod scored;
+pub mod sha;
 
 pub use folder::{Folder, FolderError, Truth};
 pub use perturb::{Perturbation, Perturbed, perturb};

@@ -20,6 +20,7 @@ use self::found::Found;
 use self::times::Shift;
 use self::vocabulary::Vocabulary;
 use super::Folder;
+use super::sha::may_be_same;
 use crate::resample::{Dice, Purpose};
 
 /// What is done to a frozen incident.
@@ -89,15 +90,9 @@ fn take_out(culprit: &str, contents: &mut BTreeMap<&str, Content>) {
                 let says = item.get(key).and_then(Value::as_str);
                 !says.is_some_and(|says| match flag {
                     Some(flag) => says == flag,
-                    None => is_same_sha(says, culprit),
+                    None => may_be_same(says, culprit),
                 })
             });
         }
     }
-}
-
-/// Whether two shas name one commit; either may be cut to seven digits or more.
-fn is_same_sha(a: &str, b: &str) -> bool {
-    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
-    short.len() >= words::SHORTEST_SHA && long.to_ascii_lowercase().starts_with(&short.to_ascii_lowercase())
 }

@@ -21,7 +21,7 @@ const QUIET_SHARE: f64 = 0.25;
 /// A call shorter than this is not called slow, whatever the others take.
 const SLOW: SignedDuration = SignedDuration::from_secs(1);
 
-/// What stands out of the affected `services` (of all, if none is known), users' pain first.
+/// What stands out of the affected `services` (of all, if none is known), users' pain first. `measured` is of these.
 pub fn findings(observed: &Observed, measured: &[MeasuredSeries], services: &[ServiceName]) -> Vec<Finding> {
     let own = |service: &ServiceName| services.is_empty() || services.contains(service);
     let mut findings = signals(observed, measured, &own);
@@ -47,7 +47,7 @@ fn signals(
     measured: &[MeasuredSeries],
     own: &dyn Fn(&ServiceName) -> bool,
 ) -> Vec<Finding> {
-    let mut strange: Vec<&MeasuredSeries> = measured.iter().filter(|one| own(&one.service)).collect();
+    let mut strange: Vec<&MeasuredSeries> = measured.iter().collect();
     strange.sort_by(|a, b| {
         let strength = b.signature.onset.strength.total_cmp(&a.signature.onset.strength);
         a.signature.kind.cmp(&b.signature.kind).then(strength).then_with(|| a.service.cmp(&b.service))

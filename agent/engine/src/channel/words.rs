@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use hearback_core::action::{Action, Outcome, Recovery};
+use hearback_core::analysis::Cause;
 use hearback_core::answer::{ChangeSummary, Strength, Suspect, Verdict};
 use hearback_core::approval::Decided;
 use hearback_core::chat::Span;
@@ -16,8 +17,8 @@ use jiff::Timestamp;
 
 use crate::proposed::{DecisionView, ProposalView, Stage, check, sentence, way_back};
 use crate::render::{
-    age, errors_line, gaps_line, onset_line, room, ruled_out_line, runbook_line, searched_line, short_id,
-    signals_line, strength, telling, unauthorised_line, verdict_line,
+    Around, age, around, failing_line, gaps_line, innocent_line, onset_line, searched_line, short_id,
+    strength, telling, verdict_line,
 };
 
 /// A line of a message.
@@ -46,24 +47,32 @@ pub fn line(text: impl Into<String>) -> Line {
 
 /// An answer in at most ten lines. A suspect that somebody dismissed keeps its line, and says so.
 pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Vec<Line> {
-    let before = [onset_line(answer), signals_line(answer), errors_line(answer)];
-    let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
-    let room = room(2 + before.iter().chain(&after).flatten().count());
-    let mut lines = vec![vec![strong(verdict(answer, dismissed))]];
-    lines.extend(before.into_iter().flatten().map(line));
+    let left = without(answer, dismissed);
+    let Around { before, after, room } = around(&left);
+    let mut lines = vec![vec![strong(verdict(answer, &left))]];
+    lines.extend(before.into_iter().map(line));
     lines.extend(answer.suspects.iter().take(room).map(|one| suspect(answer, one, dismissed)));
-    lines.extend(after.into_iter().flatten().map(line));
+    lines.extend(after.into_iter().map(line));
     lines.push(line(searched(answer)));
     lines
 }
 
-/// The verdict on the suspects that nobody dismissed: what to check next is never what was checked.
-fn verdict(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> String {
-    let is_out = |suspect: &Suspect| dismissed.contains_key(&suspect.change.id);
-    let out: Vec<String> =
-        answer.suspects.iter().filter(|one| is_out(one)).map(|one| short_id(&one.change)).collect();
+/// What is left of an answer without what somebody dismissed: other suspects, and if it was blamed, nothing that is.
+fn without(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Answer {
     let mut left = answer.clone();
-    left.suspects.retain(|suspect| !is_out(suspect));
+    left.suspects.retain(|suspect| !dismissed.contains_key(&suspect.change.id));
+    if let Some(analysis) = &mut left.analysis
+        && analysis.blamed().is_some_and(|change| dismissed.contains_key(&change.id))
+    {
+        analysis.cause = Cause::CantTell;
+    }
+    left
+}
+
+/// The verdict on what is `left` of an answer: what to check next is never what was checked.
+fn verdict(answer: &Answer, left: &Answer) -> String {
+    let is_out = |suspect: &&Suspect| left.suspects.iter().all(|one| one.change.id != suspect.change.id);
+    let out: Vec<String> = answer.suspects.iter().filter(is_out).map(|one| short_id(&one.change)).collect();
     let is_strong = left.suspects.iter().any(|suspect| suspect.strength == Strength::Strong);
     if answer.verdict == Verdict::LookHere && !is_strong && !out.is_empty() {
         let others = if left.suspects.is_empty() { "" } else { "look at the others, or " };
@@ -73,7 +82,7 @@ fn verdict(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> String {
             out.join(", ")
         );
     }
-    verdict_line(&left)
+    verdict_line(left)
 }
 
 /// Where it was looked, in few words; the evidence has them all.
@@ -132,10 +141,23 @@ fn named(change: &ChangeSummary) -> Vec<Span> {
     ]
 }
 
-/// The evidence of an answer: every reason of the first suspects, with what it counts, and what was measured.
+/// What a claim rests on.
+fn cited(claim: &Claim) -> String {
+    let cited = claim.citations().iter().map(|citation| match (&citation.path, citation.line) {
+        (Some(path), Some(line)) => format!("{}:{line}", ExternalText::new(path.as_str()).for_people(80)),
+        _ => format!("evidence {}", citation.evidence.0.short()),
+    });
+    cited.collect::<Vec<_>>().join(", ")
+}
+
+/// The evidence of an answer: who fails first, the chain to what explains it, every reason of the first suspects, with what it counts, and what was measured.
 pub fn evidence(answer: &Answer) -> Vec<Line> {
     let mut lines = vec![vec![strong(verdict_line(answer))]];
     lines.extend(onset_line(answer).map(line));
+    lines.extend(failing_line(answer).map(line));
+    let because = answer.analysis.iter().flat_map(|analysis| &analysis.because);
+    lines.extend(because.map(|claim| line(format!("   {} [{}]", claim.says(), cited(claim)))));
+    lines.extend(innocent_line(answer).map(line));
     for finding in answer.findings.iter().take(6) {
         let says = vec![plain(finding.claim.says().to_owned())];
         let more = finding.link.as_deref().map(|to| vec![plain(" "), link("graph".to_owned(), Some(to))]);
@@ -146,22 +168,11 @@ pub fn evidence(answer: &Answer) -> Vec<Line> {
         head.extend(named(&suspect.change));
         lines.push(head);
         for reason in &suspect.reasons {
-            let cited: Vec<String> = reason
-                .claim
-                .citations()
-                .iter()
-                .map(|citation| match (&citation.path, citation.line) {
-                    (Some(path), Some(line)) => {
-                        format!("{}:{line}", ExternalText::new(path.as_str()).for_people(80))
-                    }
-                    _ => format!("evidence {}", citation.evidence.0.short()),
-                })
-                .collect();
             lines.push(line(format!(
                 "   {:+.1} {} [{}]",
                 reason.points,
                 reason.claim.says(),
-                cited.join(", ")
+                cited(&reason.claim)
             )));
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hearback_core::action::{Inverse, Outcome, Proposal, Receipt, Recovery, RiskKind};
+use hearback_core::analysis::{Advice, Analysis, Cause, Failing, Innocent, NoChange, Remedy};
 use hearback_core::answer::{
     CalibratedOn, Finding, FindingKind, Flagged, RuledOut, Runbook, Strength, Verdict,
 };
@@ -99,6 +100,87 @@ fn a_first_answer_says_where_to_look() {
 #[test]
 fn an_answer_with_all_there_is_to_say_keeps_to_ten_lines() {
     assert_snapshot!(answered(&all_there_is()));
+}
+
+/// What the signs come to when the rounding of totals did it, and the bump looked like it.
+fn explained() -> Answer {
+    let analysis = Analysis {
+        failing: vec![
+            Failing {
+                service: service("cart"),
+                since: at(-2),
+                because_of: None,
+                claim: claim("new: 412 × \"total is NaN\"", "logs"),
+            },
+            Failing {
+                service: service("checkout"),
+                since: at(-1),
+                because_of: Some(service("cart")),
+                claim: claim("errors 0.2 → 14", "graph"),
+            },
+        ],
+        cause: Cause::Change { change: summary(&rounding()), place: Some("cart/totals.go:41".into()) },
+        strength: Strength::Strong,
+        because: vec![
+            claim("changes cart/totals.go:41, which the error names", "diffs of shop"),
+            claim("reached cart 10 min before it failed", "changes of shop"),
+        ],
+        innocent: Some(Innocent {
+            change: summary(&bump()),
+            because: claim("touches none of the files that the error names", "changes of shop"),
+        }),
+        advice: Some(Advice {
+            remedy: Remedy::Rollback,
+            claim: claim("roll back cart v42: it undoes what it brought", "changes of shop"),
+        }),
+    };
+    Answer { analysis: Some(analysis), ..look_here() }
+}
+
+#[test]
+fn an_answer_says_what_fails_first_why_and_what_is_not_it() {
+    assert_snapshot!(answered(&explained()));
+    assert_snapshot!(seen(&words::evidence(&explained())));
+}
+
+#[test]
+fn an_explanation_keeps_to_ten_lines() {
+    let analysis = explained().analysis;
+    assert_snapshot!(answered(&Answer { analysis: analysis.clone(), ..all_there_is() }));
+    let open = analysis.map(|analysis| Analysis { cause: Cause::CantTell, ..analysis });
+    assert_snapshot!(answered(&Answer { analysis: open, ..all_there_is() }));
+}
+
+#[test]
+fn what_was_blamed_and_dismissed_explains_nothing_any_more() {
+    let answer = explained();
+    let weak = Answer {
+        verdict: Verdict::CantTell,
+        analysis: answer.analysis.clone().map(|analysis| Analysis { strength: Strength::Weak, ..analysis }),
+        ..answer.clone()
+    };
+    let blamed = &answer.suspects[0].change.id;
+    assert_snapshot!([without(&answer, &[blamed]), without(&weak, &[blamed])].join("\n\n"));
+}
+
+#[test]
+fn that_no_change_did_it_is_certain_only_where_all_changes_were_seen() {
+    let analysis = explained().analysis.map(|analysis| Analysis {
+        cause: Cause::NoChange { cause: NoChange::Provider },
+        advice: None,
+        ..analysis
+    });
+    let of = |verdict| answered(&Answer { verdict, analysis: analysis.clone(), ..look_here() });
+    assert!(
+        of(Verdict::NoChange).starts_with("**No change did this: something outside"),
+        "{}",
+        of(Verdict::NoChange)
+    );
+    assert!(
+        of(Verdict::CantTell).starts_with("**Probably no change did this: something"),
+        "{}",
+        of(Verdict::CantTell)
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{BadFolder, clean, no_time, objects, shown, time};
+use crate::frozen::sha::may_be_same;
 
 /// The repository that frozen commits are of: a folder does not name it.
 const REPOSITORY: &str = "frozen";
@@ -208,20 +209,14 @@ pub(super) fn deploys(name: &str, text: &str, changes: &mut Vec<Change>) -> Resu
     })
 }
 
-/// Digits of a sha below which it is not taken for the beginning of another.
-const SHORTEST_SHA: usize = 7;
-
 /// The one commit that a deploy means whose sha is written in full here and cut there; none if there are more.
 fn meant<'a>(head: &ChangeId, commits: &'a [(ChangeId, Timestamp)]) -> Option<&'a ChangeId> {
-    let head_sha = head.sha()?.to_ascii_lowercase();
+    let written = head.sha()?;
     if let Some((exact, _)) = commits.iter().find(|(commit, _)| commit == head) {
         return Some(exact);
     }
-    let mut found = commits.iter().map(|(commit, _)| commit).filter(|commit| {
-        let sha = commit.sha().unwrap_or_default().to_ascii_lowercase();
-        let shorter = sha.len().min(head_sha.len());
-        shorter >= SHORTEST_SHA && (sha.starts_with(&head_sha) || head_sha.starts_with(&sha))
-    });
+    let is_it = |commit: &&ChangeId| commit.sha().is_some_and(|sha| may_be_same(sha, written));
+    let mut found = commits.iter().map(|(commit, _)| commit).filter(is_it);
     found.next().filter(|_| found.next().is_none())
 }
 

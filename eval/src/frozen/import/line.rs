@@ -14,6 +14,11 @@ const NAMES: [&[&str]; 4] = [
     &["msg", "message", "body", "log", "event"],
 ];
 
+/// Whether a key has a place of its own in a [`Line`].
+pub(super) fn is_own(key: &str) -> bool {
+    NAMES.iter().any(|names| names.contains(&key))
+}
+
 /// What every record has; a blank where it says nothing.
 #[derive(Default)]
 pub(super) struct Line<'a>([Option<Found<'a>>; NAMES.len()]);

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use super::line::Line;
+use super::line::{Line, is_own};
 use super::spans::trace_id;
 use super::{BadFolder, no_time, plain, shown, time};
 
@@ -29,25 +29,8 @@ pub(super) struct Read {
     pub last: Option<Timestamp>,
 }
 
-const OWN: [&str; 17] = [
-    "timestamp",
-    "time",
-    "ts",
-    "@timestamp",
-    "service",
-    "service.name",
-    "app",
-    "component",
-    "severity_text",
-    "severity",
-    "level",
-    "lvl",
-    "msg",
-    "message",
-    "body",
-    "trace_id",
-    "traceId",
-];
+/// The names of a trace's id.
+const TRACE: [&str; 2] = ["trace_id", "traceId"];
 
 struct Counted {
     severity: LogSeverity,
@@ -147,7 +130,7 @@ fn template(one: Counted, line: &Line<'_>, record: &Map<String, Value>) -> LogTe
     let body = ExternalText::capped(line.message(), MOST_TEXT);
     let attributes = record
         .iter()
-        .filter(|(key, _)| !OWN.contains(&key.as_str()))
+        .filter(|(key, _)| !is_own(key) && !TRACE.contains(&key.as_str()))
         .map(|(key, value)| (key.clone(), redact_external(&ExternalText::capped(&shown(value), MOST_VALUE))));
     let first = LogRecord {
         at: first_at,
@@ -156,7 +139,7 @@ fn template(one: Counted, line: &Line<'_>, record: &Map<String, Value>) -> LogTe
         severity,
         body: redact_external(&body),
         attributes: attributes.collect(),
-        trace: Some(text_of(&["trace_id", "traceId"])).filter(|text| !text.is_empty()).and_then(trace_id),
+        trace: Some(text_of(&TRACE)).filter(|text| !text.is_empty()).and_then(trace_id),
         span: None,
     };
     let minutes: Vec<Minute> = minutes

@@ -23,6 +23,7 @@ use hearback_core::{
     Catalog, Change, Digest, Evidence, ExternalText, Happening, IncidentId, Origin, ServiceName, Severity,
     SourceName, Window,
 };
+use hearback_engine::observe::redact_template;
 use hearback_engine::recorded::Recorded;
 use hearback_engine::snapshot::{Holds, snapshot};
 use jiff::{SignedDuration, Timestamp};
@@ -353,15 +354,6 @@ fn time(text: &str) -> Option<Timestamp> {
 /// What is said of a text that stands under `key` and is no time.
 fn no_time(text: &str, key: &str) -> String {
     format!("\"{}\" is no time ({key})", ExternalText::from(text).for_people(80))
-}
-
-/// Takes out of a wording what is taken out of log lines: whoever wrote the file may not have.
-fn redact_template(template: &mut LogTemplate) {
-    template.text = redact_external(&template.text);
-    template.first.body = redact_external(&template.first.body);
-    for value in template.first.attributes.values_mut() {
-        *value = redact_external(value);
-    }
 }
 
 /// A service's name, if it can be one.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use hearback_core::redaction::redact_external;
 use hearback_core::telemetry::{SpanId, SpanKind, SpanStatus, TraceId};
 use hearback_core::{Digest, ExternalText, ServiceName, SpanRecord};
+use hearback_engine::observe::USUAL_BEFORE;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
@@ -15,8 +16,6 @@ use super::{BadFolder, no_time, objects, shown, time};
 const MOST_SPANS: usize = 100;
 /// Spans of one trace.
 const MOST_IN_A_TRACE: usize = 200;
-/// Before the alert by this much calls were as usual.
-const USUAL_BEFORE: SignedDuration = SignedDuration::from_mins(15);
 
 /// The spans of a file.
 #[derive(Default)]

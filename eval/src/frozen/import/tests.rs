@@ -1,8 +1,5 @@
 //! Tests of what is read and what is refused of a folder that somebody else wrote.
 
-use hearback_engine::analysts::culprit::rules::CulpritRules;
-use hearback_engine::ranker::Ranker;
-use hearback_engine::signals::Signals;
 use serde_json::json;
 
 use super::*;
@@ -119,11 +116,7 @@ fn a_deploy_to_staging_does_not_come_back_as_one_to_production() {
 
 #[tokio::test]
 async fn times_at_the_end_of_what_can_be_counted_are_read_and_asked_about() {
-    let weights = Weights {
-        ranker: Ranker::parse(include_str!("../../../../config/ranker.toml")).unwrap(),
-        signals: Signals::parse(include_str!("../../../../config/signals.toml")).unwrap(),
-        culprit: CulpritRules::parse(include_str!("../../../../config/culprit.toml")).unwrap(),
-    };
+    let weights = Weights::shipped().unwrap();
     for (first, last) in [
         (Timestamp::MAX.to_string(), Timestamp::MAX.to_string()),
         (AT.to_owned(), Timestamp::MAX.to_string()),

@@ -8,10 +8,9 @@ use regex::Regex;
 
 use super::content::Place;
 use super::found::Found;
-use super::words::{
-    SHORTEST_SHA, humps, is_measured, is_network, is_ordinary, is_role, parts, singular, written_like,
-};
+use super::words::{humps, is_measured, is_network, is_ordinary, is_role, parts, singular, written_like};
 use crate::frozen::Folder;
+use crate::frozen::sha::SHORTEST;
 use crate::resample::Dice;
 
 /// Words that belong to no service, though one may be called so.
@@ -231,7 +230,7 @@ impl Vocabulary {
 
     /// A sha, whole or cut, by its new one.
     fn sha(&self, old: &str) -> String {
-        if old.len() < SHORTEST_SHA {
+        if old.len() < SHORTEST {
             return old.to_owned();
         }
         let found = self.shas.range(old.to_owned()..).next().filter(|(sha, _)| sha.starts_with(old));

@@ -1,9 +1,6 @@
 //! How a name is written: `order-worker`, `OrderWorker`, `ORDER_WORKER` and `orderworker` are one name. Which words say
 //! what something is, and which one it is. It must not know any case.
 
-/// Fewer digits of a sha name nothing.
-pub(super) const SHORTEST_SHA: usize = 7;
-
 /// Words that say what something is. They stay in a name that has other words too.
 const ROLES: &str = "\
     service services svc api worker workers server app consumer producer job jobs db cron";

@@ -164,54 +164,7 @@ const DOUBT: SignedDuration = SignedDuration::from_secs(120);
 
 /// The services that fail, the one that fails first before the others.
 pub fn failing<'a>(seen: &'a Seen<'a>) -> Vec<Failed<'a>> {
-    let mut signs: BTreeMap<&ServiceName, Vec<Sign<'a>>> = BTreeMap::new();
-    for voice in seen.voices.iter().filter(|voice| voice.course != Course::Gone) {
-        let service = &voice.template.service;
-        let sign = Sign {
-            seen_in: SeenIn::Log(voice),
-            since: voice.since,
-            speaks_of: BTreeSet::new(),
-            evidence: voice.evidence,
-        };
-        signs.entry(service).or_default().push(sign);
-    }
-    for call in &seen.calls.failed {
-        let sign = Sign {
-            seen_in: SeenIn::Call(call),
-            since: call.span.started_at,
-            speaks_of: call.passed_on.clone(),
-            evidence: call.evidence,
-        };
-        signs.entry(&call.span.service).or_default().push(sign);
-    }
-    for own in &seen.calls.own_time {
-        let sign = Sign {
-            seen_in: SeenIn::OwnTime(own),
-            since: own.span.started_at,
-            speaks_of: BTreeSet::new(),
-            evidence: own.evidence,
-        };
-        signs.entry(own.service).or_default().push(sign);
-    }
-    for series in seen.moved.iter().filter(|series| hurts(series)) {
-        let sign = Sign {
-            seen_in: SeenIn::Series(series),
-            since: series.signature.onset.latest,
-            speaks_of: BTreeSet::new(),
-            evidence: series.evidence,
-        };
-        signs.entry(&series.service).or_default().push(sign);
-    }
-    for alert in seen.alerts {
-        let Some(service) = &alert.alert.service else { continue };
-        let sign = Sign {
-            seen_in: SeenIn::Alert(alert),
-            since: alert.alert.started_at,
-            speaks_of: BTreeSet::new(),
-            evidence: alert.evidence,
-        };
-        signs.entry(service).or_default().push(sign);
-    }
+    let mut signs = signs(seen);
     let failing: BTreeSet<&ServiceName> = signs.keys().copied().collect();
     for (service, signs) in &mut signs {
         speak_of(service, signs, &failing, seen.names);
@@ -239,6 +192,36 @@ pub fn failing<'a>(seen: &'a Seen<'a>) -> Vec<Failed<'a>> {
         (one.service != root, one.because_of.is_some(), origin_since(one), one.since, one.service)
     });
     failed
+}
+
+/// All signs, by the service that shows them.
+fn signs<'a>(seen: &'a Seen<'a>) -> BTreeMap<&'a ServiceName, Vec<Sign<'a>>> {
+    let mut signs: BTreeMap<&ServiceName, Vec<Sign<'a>>> = BTreeMap::new();
+    let mut add = |service: &'a ServiceName, seen_in: SeenIn<'a>, since: Timestamp, evidence: EvidenceId| {
+        let speaks_of = match seen_in {
+            SeenIn::Call(call) => call.passed_on.clone(),
+            _ => BTreeSet::new(),
+        };
+        signs.entry(service).or_default().push(Sign { seen_in, since, speaks_of, evidence });
+    };
+    for voice in seen.voices.iter().filter(|voice| voice.course != Course::Gone) {
+        add(&voice.template.service, SeenIn::Log(voice), voice.since, voice.evidence);
+    }
+    for call in &seen.calls.failed {
+        add(&call.span.service, SeenIn::Call(call), call.span.started_at, call.evidence);
+    }
+    for own in &seen.calls.own_time {
+        add(own.service, SeenIn::OwnTime(own), own.span.started_at, own.evidence);
+    }
+    for series in seen.moved.iter().filter(|series| hurts(series)) {
+        add(&series.service, SeenIn::Series(series), series.signature.onset.latest, series.evidence);
+    }
+    for seen in seen.alerts {
+        if let Some(service) = &seen.alert.service {
+            add(service, SeenIn::Alert(seen), seen.alert.started_at, seen.evidence);
+        }
+    }
+    signs
 }
 
 /// Where the failure begins that people feel: what the affected services blame, to its end. Of several that fail by

@@ -25,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::onset::MeasuredSeries;
 use crate::gather::{Sighted, SightedDiff};
-use crate::observe::Observed;
+use crate::observe::{Observed, USUAL_BEFORE};
 use crate::words::terms;
 use explains::{Deviation, Explained};
 use failing::{Failed, SeenIn};
@@ -68,8 +68,6 @@ enum Finding<'e, 'a> {
     Open,
 }
 
-/// Before an alert by this much calls were as usual, as far as is known then.
-const USUAL_BEFORE: SignedDuration = SignedDuration::from_mins(15);
 /// A call begins at most so long before the error that it logs.
 const CALLS_TAKE: SignedDuration = SignedDuration::from_mins(1);
 /// What left its course less long before the failure is part of it.

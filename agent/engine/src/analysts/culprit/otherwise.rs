@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearback_core::analysis::NoChange;
 use hearback_core::evidence::Citation;
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{EvidenceId, ServiceName, SignalKind};
+use hearback_core::{EvidenceId, ExternalText, ServiceName, SignalKind};
 use jiff::{SignedDuration, Timestamp};
 
 use super::calls::{Calls, names_a_peer};
@@ -88,7 +88,7 @@ impl<'i> Case<'i> {
         let points = self.rules.weight(rule);
         let told = self.found.points.iter().any(|(known, ..)| *known == rule);
         if points != 0.0 && !told {
-            let says = hearback_core::ExternalText::new(says).for_people(LONGEST_REASON);
+            let says = ExternalText::new(says).for_people(LONGEST_REASON);
             self.found.score += points;
             self.found.points.push((rule, points, says, Citation::of(evidence)));
         }
@@ -164,7 +164,7 @@ fn expiry(inquiry: &Inquiry<'_>, first: &Failed<'_>) -> Option<Otherwise> {
         let step = seen.item.step.max(SAME_MOMENT);
         let ends = runs_out(&seen.item).filter(|end| end.duration_since(inquiry.began).abs() <= step + step);
         if let Some(end) = ends.filter(|_| seen.item.kind == SignalKind::Other) {
-            let query = hearback_core::ExternalText::from(seen.item.query.as_str()).for_people(60);
+            let query = ExternalText::from(seen.item.query.as_str()).for_people(60);
             let says = format!("{query} of {} ran down to 0 at {}", seen.item.service, format_time(end));
             case.point(Rule::Countdown, says, seen.evidence);
         }
@@ -172,7 +172,7 @@ fn expiry(inquiry: &Inquiry<'_>, first: &Failed<'_>) -> Option<Otherwise> {
     if let Some((text, _, evidence)) = own.iter().find(|(text, ..)| says_expired(text))
         && case.found.score > 0.0
     {
-        let shown = hearback_core::ExternalText::from(*text).for_people(80);
+        let shown = ExternalText::from(*text).for_people(80);
         case.point(Rule::SaysExpired, format!("the error says so: \"{shown}\""), *evidence);
     }
     case.found()
@@ -201,9 +201,7 @@ fn status(value: &str) -> Option<Status> {
     }
 }
 
-fn statuses<'a>(
-    attributes: &'a BTreeMap<String, hearback_core::ExternalText>,
-) -> impl Iterator<Item = Status> + 'a {
+fn statuses<'a>(attributes: &'a BTreeMap<String, ExternalText>) -> impl Iterator<Item = Status> + 'a {
     attributes
         .iter()
         .filter(|(key, _)| key.to_ascii_lowercase().contains("status"))
@@ -286,7 +284,7 @@ fn document_of(inquiry: &Inquiry<'_>, about: &str) -> Option<(String, EvidenceId
         let near = SignedDuration::from_mins(30);
         let at =
             moments(text).into_iter().filter(|at| at.duration_since(inquiry.began).abs() <= near).min()?;
-        let name = hearback_core::ExternalText::from(seen.item.name.as_str()).for_people(60);
+        let name = ExternalText::from(seen.item.name.as_str()).for_people(60);
         speaks.then(|| (format!("{name} speaks of {owner} at {}", format_time(at)), seen.evidence))
     })
 }
@@ -421,7 +419,7 @@ fn typical(inquiry: &Inquiry<'_>, first: &Failed<'_>) -> Vec<Otherwise> {
         });
         let Some((text, at, evidence)) = said else { continue };
         let mut case = Case::of(inquiry.rules, cause);
-        let shown = hearback_core::ExternalText::from(*text).for_people(80);
+        let shown = ExternalText::from(*text).for_people(80);
         let length = format_length(at.duration_since(inquiry.began).abs());
         case.point(Rule::Typical, format!("\"{shown}\", {length} from the beginning"), *evidence);
         let peers = first.peers();
@@ -461,7 +459,7 @@ fn machine(inquiry: &Inquiry<'_>) -> Option<Otherwise> {
         return None;
     }
     let mut case = Case::of(inquiry.rules, NoChange::Machine);
-    let shown = hearback_core::ExternalText::from(name.as_str()).for_people(60);
+    let shown = ExternalText::from(name.as_str()).for_people(60);
     case.point(Rule::Typical, format!("all that says where it runs says {shown}"), evidence);
     case.point(
         Rule::OneMachine,

@@ -4,7 +4,7 @@
 use hearback_core::analysis::{Advice, Analysis, Cause, Failing, Innocent, NoChange, Remedy};
 use hearback_core::answer::Claim;
 use hearback_core::evidence::Citation;
-use hearback_core::{Change, ChangeId, ChangeKind, ServiceName, Strength};
+use hearback_core::{Change, ChangeId, ChangeKind, ExternalText, ServiceName, Strength};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Finding;
@@ -207,7 +207,7 @@ fn touches_schema(change: &Change) -> bool {
 
 fn advice_against(otherwise: &Otherwise) -> Option<Advice> {
     let about = otherwise.about.as_deref().unwrap_or("it");
-    let about = hearback_core::ExternalText::from(about).for_people(60);
+    let about = ExternalText::from(about).for_people(60);
     let (remedy, says) = match otherwise.cause {
         NoChange::Provider => (
             Remedy::Failover,

@@ -1,16 +1,13 @@
 //! Traps: small frozen incidents in which something ordinary (a rollout made again, a log that begins late, a diff that was
 //! read in part, one machine for all) would mislead whoever looks at one thing only. Each says what must be answered.
-#![allow(clippy::unwrap_used, reason = "a test may stop anywhere")]
 
 use std::collections::BTreeMap;
 
-use hearback_engine::analysts::culprit::rules::CulpritRules;
-use hearback_engine::ranker::Ranker;
-use hearback_engine::signals::Signals;
-use hearback_eval::frozen::ask::{Weights, ask};
+use hearback_eval::frozen::Folder;
 use hearback_eval::frozen::scored::NONE;
-use hearback_eval::frozen::{Folder, Said};
 use serde_json::{Value, json};
+
+use super::{asked, weights};
 
 const FARE: &str = "fa4e000000000000000000000000000000000001";
 const MENU: &str = "3e40000000000000000000000000000000000002";
@@ -80,19 +77,9 @@ impl Day {
     }
 }
 
-fn asked(day: Day) -> Said {
-    let weights = Weights {
-        ranker: Ranker::parse(include_str!("../../config/ranker.toml")).unwrap(),
-        signals: Signals::parse(include_str!("../../config/signals.toml")).unwrap(),
-        culprit: CulpritRules::parse(include_str!("../../config/culprit.toml")).unwrap(),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(ask(&day.folder(), &weights)).unwrap().said
-}
-
 /// Who is blamed: a sha, [`NONE`] for no change, or nobody.
 fn check(day: Day, expect: Option<&str>) {
-    let said = asked(day);
+    let said = asked(&day.folder(), &weights());
     assert_eq!(said.culprit.as_deref(), expect, "{said:?}");
 }
 

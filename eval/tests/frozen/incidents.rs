@@ -1,29 +1,14 @@
 //! What the answers about made-up incidents are worth: those of `eval/cases/incidents.toml`, the same causes with other
 //! dice, and the same incidents told in other words. Nothing here was measured on anybody's incidents.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop anywhere")]
 
-use hearback_engine::analysts::culprit::rules::CulpritRules;
-use hearback_engine::ranker::Ranker;
-use hearback_engine::signals::Signals;
-use hearback_eval::frozen::ask::{Weights, ask};
+use hearback_eval::frozen::ask::Weights;
 use hearback_eval::frozen::generator::{self, Recipe};
 use hearback_eval::frozen::scored::{
     Kept, NONE, Scored, Sums, Without, kept, score, sums, text, variants, without,
 };
-use hearback_eval::frozen::{Folder, Perturbation, Said, Truth, perturb};
+use hearback_eval::frozen::{Folder, Perturbation, Truth, perturb};
 
-fn weights() -> Weights {
-    Weights {
-        ranker: Ranker::parse(include_str!("../../config/ranker.toml")).unwrap(),
-        signals: Signals::parse(include_str!("../../config/signals.toml")).unwrap(),
-        culprit: CulpritRules::parse(include_str!("../../config/culprit.toml")).unwrap(),
-    }
-}
-
-fn asked(folder: &Folder, weights: &Weights) -> Said {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(ask(folder, weights)).unwrap().said
-}
+use super::{asked, weights};
 
 fn scores(incidents: &[(Folder, Truth)], weights: &Weights) -> (Sums, Vec<Scored>) {
     let score_of = |(folder, truth): &(Folder, Truth)| score(&folder.id, &asked(folder, weights), truth);

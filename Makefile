@@ -8,6 +8,8 @@ RACES ?= 200
 FUZZ_SECONDS ?= 60
 BENCH_REPO ?=
 BENCH_UNTIL ?=
+# A Python that has sentence-transformers, which `make bench` compares the sentence model with.
+BENCH_PYTHON ?=
 # What `make backtest` measures: a file of cases and the repositories it names, as "NAME=PATH NAME=PATH".
 BACKTEST_CASES ?= ../shared/data/reverts.jsonl
 BACKTEST_INCIDENTS ?= ../shared/data/incidents
@@ -23,7 +25,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants demo install test lint bench backtest torture mutants scenarios picture story
+.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants model demo install test lint bench backtest torture mutants scenarios picture story
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,10 +54,13 @@ story: setup-tests ## play a rollback on this machine: a page, the answer, a cli
 	@cargo build --quiet --locked --bin hearback
 	@cargo run --quiet --locked -p hearback-e2e --example story
 
+model: ## fetch the sentence model that finds similar incidents (84 MB, once): MODEL_DIR=FOLDER for another place
+	@MODEL_DIR="$(MODEL_DIR)" .ci/model
+
 install: setup ## put the optimised `hearback` into ~/.cargo/bin
 	@cargo install --locked --path agent/app
 
-test: setup-tests ## run every check; the last line says how many passed and failed
+test: setup-tests model ## run every check; the last line says how many passed and failed
 	@.ci/test
 
 lint: setup-lint ## check form, lints and, where cargo-deny is installed, dependencies
@@ -64,12 +69,14 @@ lint: setup-lint ## check form, lints and, where cargo-deny is installed, depend
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph; \
 	else echo "cargo-deny is not installed, so licences and advisories were not checked (cargo install --locked cargo-deny)."; fi
 
-bench: setup-tests ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=TIME for a large clone, else a generated one
+bench: setup-tests model ## measure, on optimised builds: BENCH_REPO=PATH BENCH_UNTIL=TIME for a large clone, else a generated one
 	@cargo build --release --locked --workspace --bins
 	@cargo bench --locked -p hearback-git --bench enumerate -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
 	@cargo bench --locked -p hearback-eval --bench questions -- $(if $(BENCH_REPO),--repo "$(BENCH_REPO)" --until "$(BENCH_UNTIL)")
 	@cargo bench --locked -p hearback-eval --bench frozen
 	@cargo bench --locked -p hearback-record --bench append
+	@cargo bench --locked -p hearback-minilm --bench embed -- $(if $(BENCH_PYTHON),--python "$(BENCH_PYTHON)")
+	@cargo bench --locked -p hearback-qdrant --bench search
 	@cargo bench --locked -p hearback-e2e --bench ask
 	@cargo bench --locked -p hearback-e2e --bench load
 	@cargo bench --locked -p hearback-e2e --bench channel

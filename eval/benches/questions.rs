@@ -26,6 +26,7 @@ use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::asking::WHAT_CHANGED;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Context, Sources};
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::signals::Signals;
 use hearback_eval::baselines::baselines;
@@ -303,6 +304,7 @@ async fn answers(source: Arc<dyn ChangeSource>, cases: &[Case]) -> String {
             calibration: Some(&Calibration::as_learned()),
             signals: &asked.signals,
             culprit: &asked.culprit,
+            experts: &ExpertSettings::default(),
             policy: &AuthorisationPolicy::default(),
             catalog: &Catalog::default(),
             gaps: &[],

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hearback_core::Change;
-use hearback_engine::words::{for_each_term, terms};
+use hearback_core::words::{for_each_term, terms};
 use jiff::Timestamp;
 
 use crate::outcome::BaselineRanks;

@@ -6,6 +6,7 @@ pub mod baselines;
 pub mod calibration;
 pub mod case;
 pub mod checked;
+pub mod experts;
 pub mod failure;
 pub mod frozen;
 pub mod html;
@@ -15,6 +16,7 @@ pub mod leak;
 pub mod logit;
 #[cfg(test)]
 mod made_up;
+pub mod memory;
 pub mod mine;
 pub mod outcome;
 pub mod paired;

@@ -8,7 +8,7 @@ use std::fmt;
 use hearback_core::ChangeId;
 use hearback_core::change::{Change, ChangeKind, Says};
 use hearback_core::redaction::redact;
-use hearback_engine::words::terms;
+use hearback_core::words::terms;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 

@@ -17,6 +17,7 @@ use hearback_engine::analysts::suspects::Standing;
 use hearback_engine::asking::WHAT_CHANGED;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Answered, Context, Sources};
+use hearback_engine::expertise::{ExpertSettings, PeopleSources};
 use hearback_engine::features::Family;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::signals::Signals;
@@ -118,8 +119,29 @@ pub(crate) async fn read(bench: &Bench, case: &Case) -> Result<Read, NotAsked> {
 /// [`NotAsked::NotCanonical`] never happens for these types.
 pub(crate) async fn ask(bench: &Bench, case: &Case, read: Read) -> Result<Ran, NotAsked> {
     let started = Instant::now();
-    let (window, reading) = (window(case), read.took);
+    let reading = read.took;
     let read = Arc::new(read);
+    let source = Arc::clone(&read) as Arc<dyn ChangeSource>;
+    // Who is to be asked is a backtest of its own.
+    let (people, nobody) = (PeopleSources::default(), ExpertSettings::default());
+    let answered = answered(bench, case, source, people, &nobody).await?;
+    let ms = (reading + started.elapsed()).as_secs_f64() * 1e3;
+    let outcome = outcome(bench, case, &read.fetched.items, &answered, ms);
+    Ok(Ran { outcome, standings: answered.standings })
+}
+
+/// Asks a case of `source` what a person would ask.
+///
+/// # Errors
+/// [`NotAsked::NotCanonical`] never happens for these types.
+pub(crate) async fn answered(
+    bench: &Bench,
+    case: &Case,
+    source: Arc<dyn ChangeSource>,
+    people: PeopleSources,
+    experts: &ExpertSettings,
+) -> Result<Answered, NotAsked> {
+    let window = window(case);
     let question = Question {
         text: WHAT_CHANGED.into(),
         symptom: ExternalText::new(case.symptom_text.as_str()),
@@ -134,17 +156,15 @@ pub(crate) async fn ask(bench: &Bench, case: &Case, read: Read) -> Result<Ran, N
         calibration: Some(&Calibration::as_learned()),
         signals: &bench.signals,
         culprit: &bench.culprit,
+        experts,
         policy: &AuthorisationPolicy::default(),
         catalog: &Catalog::default(),
         gaps: &[],
-        sources: &Sources { changes: vec![Arc::clone(&read) as Arc<dyn ChangeSource>], ..Sources::default() },
+        sources: &Sources { changes: vec![source], people, ..Sources::default() },
         incident: None,
         budget: BUDGET,
     };
-    let answered = driver::answer(context, &question).await?;
-    let ms = (reading + started.elapsed()).as_secs_f64() * 1e3;
-    let outcome = outcome(bench, case, &read.fetched.items, &answered, ms);
-    Ok(Ran { outcome, standings: answered.standings })
+    Ok(driver::answer(context, &question).await?)
 }
 
 /// The window of a case.

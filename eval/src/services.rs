@@ -242,7 +242,7 @@ mod tests {
     fn a_line_of_json_has_the_promised_names() {
         let json = serde_json::to_value(outcome("low", "train", "cart", &["web"])).unwrap();
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["id", "ms", "rank", "ranked", "target"]);
+        assert_eq!(keys, ["id", "target", "ranked", "rank", "ms"]);
         assert!(json["rank"].is_null());
     }
 }

@@ -2,15 +2,17 @@
 
 mod actions;
 mod backtest;
+mod memory;
 
 use std::path::PathBuf;
 
 pub use actions::{Approve, Audit, Key, Proposals, Reject, ShowProposal, Target};
 pub use backtest::{
-    Adopt, Adopted, AskedThen, Backtest, Cases, DatasetOf, HalfOf, Incidents, Measuring, Replay, Reverts,
-    Services, SplitOf, Train,
+    Adopt, Adopted, AskedThen, Backtest, BacktestExperts, Cases, DatasetOf, HalfOf, Incidents, Measuring,
+    MemoryBacktest, Replay, Reverts, Services, SplitOf, Train,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use memory::{Add, Memory, Move, Remove, Runbook, Said, Similar};
 
 /// What a time argument may look like.
 const TIME: &str = "TIME";
@@ -33,6 +35,15 @@ pub struct Cli {
 pub enum Command {
     /// Ask "what changed?" of git repositories, or inside an incident
     Ask(Ask),
+    /// Past incidents that were like this, and what fixed them
+    Similar(Similar),
+    /// What a runbook says to do now, as a checklist
+    Runbook(Runbook),
+    /// Index postmortems, runbooks and documents; say what is indexed
+    #[command(subcommand)]
+    Memory(Memory),
+    /// Say whom to ask: who knows what fails, who is on call, and what time it is there
+    Experts(Experts),
     /// Declare an incident
     Declare(Declare),
     /// Add a note to an incident
@@ -131,6 +142,44 @@ pub struct Ask {
     pub who: Who,
     #[command(flatten)]
     pub server: Server,
+}
+
+/// Ranks people by what they did, own and know of what fails: who made the suspects or brought them in, who takes changes
+/// back, who works there, who owns it. Says who is on call and what time it is for each; neither moves anybody in the order.
+/// Programs and people who opted out are never shown. Exit code 0 when an answer was given, 1 when no source could answer,
+/// 2 for wrong usage.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback experts --repo ~/src/shop --symptom \"checkout 5xx, TypeError in cart.js\" --service checkout
+  hearback experts --repo . --as-of 2026-11-23T03:05Z --since 7d --json | jq '.experts[0]'
+  pbpaste | hearback experts --symptom -      # the repositories of the configuration
+
+People ([[person]]) and schedules ([[on_call]]) are configured; config/default.toml shows how.")]
+pub struct Experts {
+    /// A git repository; may be given several times [default: those of the configuration, else this folder]
+    #[arg(long = "repo", value_name = "PATH")]
+    pub repositories: Vec<PathBuf>,
+    /// What is seen to fail: an error message, a stack trace; - reads standard input
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub symptom: String,
+    /// A service that fails; may be given several times
+    #[arg(long = "service", value_name = "NAME")]
+    pub services: Vec<String>,
+    /// As of then; everything later is hidden: 2026-11-23T14:05:00Z, "2h ago" [default: now]
+    #[arg(long, value_name = TIME)]
+    pub as_of: Option<String>,
+    /// How far back changes are suspects: 24h, 7d, or a time [default: 24h]; what people did counts for a year
+    #[arg(long, value_name = "LENGTH")]
+    pub since: Option<String>,
+    /// The branch, tag or commit to look at [default: HEAD]
+    #[arg(long, value_name = "REV")]
+    pub revision: Option<String>,
+    /// How many people to list, 1 to 20
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub top: u8,
+    /// Print one JSON object: {"as_of", "experts", "gaps", "searched"}
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

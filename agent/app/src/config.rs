@@ -2,6 +2,8 @@
 //! program reads files and the environment; the libraries get values.
 
 pub mod actions;
+pub mod memory;
+mod people;
 pub mod serve;
 
 use std::env;
@@ -10,22 +12,25 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use hearback_core::Catalog;
 use hearback_core::catalog::Service;
+use hearback_core::expertise::Person;
 use hearback_core::time::parse_length;
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::ranker::{Ranker, position};
 use hearback_engine::signals::Signals;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
 use self::actions::{ActionsConfig, ApprovalSection, ProposalsSection, RevertsSection};
+use self::memory::{MemoryConfig, MemorySection};
 use self::serve::{
     AlertsSection, GithubSection, HookSection, LeadershipSection, PrometheusSection, Sections, ServeConfig,
     ServeSection, SlackSection, TelemetrySection,
 };
 use crate::output::Usage;
-use crate::wiring::FreezeEntry;
 use crate::wiring::catalog::{self, CatalogFiles};
+use crate::wiring::{FreezeEntry, OnCallEntry};
 
 const DEFAULT: &str = include_str!("../../../config/default.toml");
 const SHIPPED_SIGNALS: &str = include_str!("../../../config/signals.toml");
@@ -99,6 +104,8 @@ pub struct Config {
     pub catalog: Catalog,
     /// What is proposed, and who may approve.
     pub actions: ActionsConfig,
+    /// What is needed to remember.
+    pub memory: MemoryConfig,
     /// What only the service needs.
     pub serve: ServeConfig,
     /// Thresholds for series.
@@ -109,7 +116,11 @@ pub struct Config {
     pub policy: AuthorisationPolicy,
     /// Change freezes, with the folder their files are relative to.
     pub freezes: (Vec<FreezeEntry>, PathBuf),
-    /// Where they were read, and what could not be.
+    /// How experts are found, the configured people among it.
+    pub experts: ExpertSettings,
+    /// Who is on call, with the folder their files are relative to.
+    pub on_call: (Vec<OnCallEntry>, PathBuf),
+    /// Where the services were read, and what could not be.
     pub catalog_files: CatalogFiles,
     /// Weights and thresholds.
     pub ranker: Ranker,
@@ -124,6 +135,7 @@ struct File {
     calibration: PathSection,
     ranker: PathSection,
     catalog: CatalogSection,
+    memory: MemorySection,
     repository: Vec<Repository>,
     service: Vec<Service>,
     serve: ServeSection,
@@ -138,6 +150,8 @@ struct File {
     approval: ApprovalSection,
     proposals: ProposalsSection,
     freeze: Vec<FreezeEntry>,
+    person: Vec<Person>,
+    on_call: Vec<OnCallEntry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -246,11 +260,18 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
             (defaults.approval, defaults.proposals),
             base,
         )?,
+        memory: user.memory.over(
+            defaults.memory,
+            base,
+            in_home("XDG_DATA_HOME", ".local/share").ok().as_deref(),
+        )?,
         serve: serve.over(default_serve, base)?,
         signals: shipped_signals()?,
         culprit: shipped_culprit()?,
         policy: user.authorisation,
         freezes: (user.freeze, base.to_owned()),
+        experts: people::settings(user.person)?,
+        on_call: (user.on_call, base.to_owned()),
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
         file,
     })

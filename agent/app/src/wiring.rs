@@ -6,6 +6,8 @@ pub mod catalog;
 mod chat;
 pub mod intake;
 mod live;
+pub mod memory;
+mod people;
 pub mod server;
 
 use std::fs::OpenOptions;
@@ -16,8 +18,9 @@ use std::sync::Arc;
 pub use self::actions::{Actions, actions};
 pub use self::chat::{ChatIntake, SentByChat, chat_socket, check_chat};
 pub use self::live::{Heard, Notifier, signal_sources};
+use self::memory::Missing;
 use anyhow::Result;
-pub use hearback_calendar::FreezeEntry;
+pub use hearback_calendar::{FreezeEntry, OnCallEntry};
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
 use hearback_engine::calibration::{Backtested, Calibration, digest_of};
 use hearback_engine::driver::Sources;
@@ -72,23 +75,27 @@ pub async fn service(config: Config) -> Result<Parts> {
     let record = record(&config).await?;
     let mut changes: Vec<Arc<dyn ChangeSource>> = vec![Arc::new(LoggedChanges::new(record.clone())?)];
     let cache = cache(&config);
-    let mut read = Vec::new();
+    let (mut read, mut repositories) = (Vec::new(), Vec::new());
     for repository in &config.repositories {
-        let source = git(repository, &changes, cache.clone(), None)?;
+        let source = Arc::new(git(repository, &changes, cache.clone(), None)?);
         read.push(Read::of(repository, &source));
-        changes.push(Arc::new(source));
+        repositories.push(Arc::clone(&source));
+        changes.push(source);
     }
     changes.extend(live::github_sources(&config)?);
     let calibration = calibration(&read, &live::github_names(&config), &config);
     let telemetry = live::telemetry(&config)?;
+    let (memories, library) = memory::memories(&config, Missing::Make).await;
     let sources = Sources {
         changes,
         signals: live::signal_sources(&config)?,
         logs: telemetry.iter().map(|telemetry| Arc::clone(&telemetry.logs)).collect(),
         traces: telemetry.iter().map(|telemetry| Arc::clone(&telemetry.traces)).collect(),
         documents: Vec::new(),
+        memories,
         services: Vec::new(),
         freezes: freezes(&config)?,
+        people: people::sources(&repositories, &config)?,
     };
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
@@ -101,6 +108,7 @@ pub async fn service(config: Config) -> Result<Parts> {
         sources,
         calibration,
         telemetry,
+        library,
         intake,
         notifier,
         actions,
@@ -140,17 +148,54 @@ pub struct Asked {
     pub calibration: Option<Calibration>,
 }
 
+/// Which repositories a question on the command line is about.
+pub struct Named<'a> {
+    /// Those that are named; none for those of the configuration.
+    pub repositories: &'a [PathBuf],
+    /// The branch, tag or commit to look at.
+    pub revision: Option<&'a str>,
+    /// Look at merges instead of their commits.
+    pub first_parent: bool,
+    /// There is an incident to ask, so that no repository is needed.
+    pub in_incident: bool,
+}
+
+impl<'a> From<&'a Ask> for Named<'a> {
+    fn from(arguments: &'a Ask) -> Self {
+        Named {
+            repositories: &arguments.repositories,
+            revision: arguments.revision.as_deref(),
+            first_parent: arguments.first_parent,
+            in_incident: arguments.incident.is_some(),
+        }
+    }
+}
+
 /// What a question on the command line is asked of.
-pub fn sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<Asked> {
-    let (mut changes, read) = change_sources(arguments, config, progress)?;
+pub async fn sources(named: Named<'_>, config: &Config, progress: &Progress) -> Result<Asked> {
+    let (mut changes, read, repositories) = change_sources(&named, config, progress)?;
     let mut names = Vec::new();
-    if arguments.repositories.is_empty() {
+    if named.repositories.is_empty() {
         changes.extend(live::github_sources(config)?);
         names = live::github_names(config);
     }
     let (signals, freezes) = (live::signal_sources(config)?, freezes(config)?);
-    let sources = Sources { changes, signals, freezes, ..Sources::default() };
+    let people = people::sources(&repositories, config)?;
+    let (memories, _) = memory::memories(config, Missing::Leave).await;
+    let sources = Sources { changes, signals, freezes, memories, people, ..Sources::default() };
     Ok(Asked { sources, calibration: calibration(&read, &names, config) })
+}
+
+/// The configured sources of changes.
+pub fn configured_changes(config: &Config, progress: &Progress) -> Result<Vec<Arc<dyn ChangeSource>>> {
+    let cache = cache(config);
+    let mut sources: Vec<Arc<dyn ChangeSource>> = Vec::new();
+    for repository in &config.repositories {
+        let source = git(repository, &sources, cache.clone(), Some(progress))?;
+        sources.push(Arc::new(source));
+    }
+    sources.extend(live::github_sources(config)?);
+    Ok(sources)
 }
 
 /// A repository that is asked, as far as its calibration is concerned.
@@ -161,7 +206,7 @@ struct Read {
 }
 
 /// Sources, and what they are read from.
-type SourcesRead = (Vec<Arc<dyn ChangeSource>>, Vec<Read>);
+type SourcesRead = (Vec<Arc<dyn ChangeSource>>, Vec<Read>, Vec<Arc<GitChangeSource>>);
 
 impl Read {
     fn of(repository: &Repository, source: &GitChangeSource) -> Self {
@@ -196,7 +241,7 @@ pub fn is_calibrated(config: &Config) -> bool {
 
 /// The sources of changes for a question: the repositories of the command line, else the configured ones, else
 /// (outside an incident) this folder.
-fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Result<SourcesRead> {
+fn change_sources(asked: &Named<'_>, config: &Config, progress: &Progress) -> Result<SourcesRead> {
     let named = |path: &Path| Repository {
         path: path.to_owned(),
         name: None,
@@ -204,26 +249,27 @@ fn change_sources(arguments: &Ask, config: &Config, progress: &Progress) -> Resu
         walk: Walk::All,
         reverts: None,
     };
-    let mut repositories: Vec<Repository> = arguments.repositories.iter().map(|path| named(path)).collect();
+    let mut repositories: Vec<Repository> = asked.repositories.iter().map(|path| named(path)).collect();
     if repositories.is_empty() {
         repositories.clone_from(&config.repositories);
     }
-    if repositories.is_empty() && arguments.incident.is_none() {
+    if repositories.is_empty() && !asked.in_incident {
         repositories.push(named(Path::new(".")));
     }
     let cache = cache(config);
     let mut sources: Vec<Arc<dyn ChangeSource>> = Vec::new();
-    let mut read = Vec::new();
+    let (mut read, mut opened) = (Vec::new(), Vec::new());
     for mut repository in repositories {
-        repository.revision = arguments.revision.clone().or(repository.revision);
-        if arguments.first_parent {
+        repository.revision = asked.revision.map(str::to_owned).or(repository.revision);
+        if asked.first_parent {
             repository.walk = Walk::FirstParent;
         }
-        let source = git(&repository, &sources, cache.clone(), Some(progress))?;
+        let source = Arc::new(git(&repository, &sources, cache.clone(), Some(progress))?);
         read.push(Read::of(&repository, &source));
-        sources.push(Arc::new(source));
+        opened.push(Arc::clone(&source));
+        sources.push(source);
     }
-    Ok((sources, read))
+    Ok((sources, read, opened))
 }
 
 /// Two repositories in folders of one name get different names, so that their changes get different ids.

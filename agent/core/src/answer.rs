@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::Analysis;
 use crate::change::ChangeKind;
 use crate::evidence::{Citation, Coverage, Gap};
+use crate::expertise::Expert;
 use crate::hash::Digest;
 use crate::ids::{ChangeId, ServiceName};
+use crate::memory::recall::Remembered;
 use crate::text::ExternalText;
 
 /// The version of the answer's JSON form.
@@ -240,13 +242,39 @@ pub struct Finding {
 }
 
 /// Where it is written down what to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runbook {
     /// For which service, if that is known.
     #[schemars(with = "Option<String>")]
     pub service: Option<ServiceName>,
-    /// Where, by the word of the alert or the catalog.
+    /// Where, by the word of the alert, the catalog, or what is remembered.
     pub link: String,
+    /// The part that says what to do now, if a runbook is remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Box<RunbookPart>>,
+}
+
+/// A part of a runbook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunbookPart {
+    /// The runbook and the passage.
+    #[serde(flatten)]
+    pub remembered: Remembered,
+    /// Why it may not be true any more, a plain phrase each; empty if nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<String>,
+    /// Why it is the one, with its evidence.
+    pub because: Claim,
+}
+
+/// An incident of the past that was like this.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Similar {
+    /// The incident and the passage that fits.
+    #[serde(flatten)]
+    pub remembered: Remembered,
+    /// Why, with its evidence.
+    pub because: Claim,
 }
 
 /// On what probabilities were calibrated.
@@ -299,6 +327,12 @@ pub struct Answer {
     /// What was not authorised, newest first, whether suspected or not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unauthorised: Vec<Flagged>,
+    /// Incidents that were like this, the likest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub similar: Vec<Similar>,
+    /// Whom to ask, those who know most first; at most three.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub experts: Vec<Expert>,
     /// What to do about it, where that is written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<Runbook>,
@@ -312,6 +346,7 @@ impl Answer {
     /// Hands over every citation, to call evidence by another name. A claim keeps as many as it had.
     pub fn each_citation(&mut self, mut change: impl FnMut(&mut Citation)) {
         let Answer { onset, findings, analysis, suspects, ruled_out, unauthorised, .. } = self;
+        let Answer { similar, experts, runbook, .. } = self;
         let claims = onset.iter_mut().map(|onset| &mut onset.because);
         let claims = claims.chain(findings.iter_mut().map(|finding| &mut finding.claim));
         let claims = claims.chain(analysis.iter_mut().flat_map(Analysis::claims_mut));
@@ -319,6 +354,11 @@ impl Answer {
         let claims = claims.chain(reasons.map(|reason| &mut reason.claim));
         let claims = claims.chain(ruled_out.iter_mut().map(|out| &mut out.because));
         let claims = claims.chain(unauthorised.iter_mut().map(|flagged| &mut flagged.because));
+        let claims = claims.chain(similar.iter_mut().map(|one| &mut one.because));
+        let part = runbook.iter_mut().filter_map(|runbook| runbook.part.as_mut());
+        let claims = claims.chain(part.map(|part| &mut part.because));
+        let why = experts.iter_mut().flat_map(|expert| &mut expert.reasons);
+        let claims = claims.chain(why.map(|reason| &mut reason.claim));
         claims.flat_map(|claim| &mut claim.citations).for_each(&mut change);
     }
 }

@@ -16,6 +16,14 @@ pub struct BadName {
     text: String,
 }
 
+impl BadName {
+    /// `text` is not `what`, as in "an incident id such as INC-17". Only a piece of the text is kept, for people.
+    pub fn of(what: &'static str, text: &str) -> Self {
+        let text = text.chars().filter(|c| !c.is_control()).take(80).collect();
+        BadName { what, text }
+    }
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $valid:expr) => {
         $(#[$doc])*
@@ -34,8 +42,7 @@ macro_rules! name {
                 if valid(&text) {
                     Ok(Self(text))
                 } else {
-                    let text = text.chars().filter(|c| !c.is_control()).take(80).collect();
-                    Err(BadName { what: $what, text })
+                    Err(BadName::of($what, &text))
                 }
             }
 

@@ -10,6 +10,7 @@ use crate::approval::ApprovedAction;
 use crate::change::{Change, Diff, RepoPath};
 use crate::entry::{Broken, Draft, Entry, Head};
 use crate::evidence::{Document, Evidence, Fetched, Known};
+use crate::expertise::{OnCall, Owned, Work, WorkQuery};
 use crate::freeze::Freeze;
 use crate::happening::Alert;
 use crate::hash::Digest;
@@ -213,6 +214,42 @@ pub trait FreezeSource: Send + Sync {
 
     /// The freezes that overlap a window.
     async fn freezes(&self, window: Window) -> Result<Fetched<Freeze>, ConnectorError>;
+}
+
+/// Something that knows what people did.
+#[async_trait]
+pub trait WorkSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// What was done inside a window, in no particular order.
+    async fn works(&self, query: &WorkQuery) -> Result<Fetched<Work>, ConnectorError>;
+}
+
+/// Something that knows who owns files.
+#[async_trait]
+pub trait OwnerSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// Who owned these files at `as_of`. A file that nobody owns is in no item.
+    async fn owners(
+        &self,
+        paths: &[RepoPath],
+        as_of: Timestamp,
+        budget: SignedDuration,
+    ) -> Result<Fetched<Owned>, ConnectorError>;
+}
+
+/// Something that knows who is on call.
+#[async_trait]
+pub trait OnCallSource: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// Who is on call at a moment.
+    async fn on_call(&self, at: Timestamp, budget: SignedDuration)
+    -> Result<Fetched<OnCall>, ConnectorError>;
 }
 
 /// What an append expects of the chain it extends.

@@ -9,6 +9,7 @@ use hearback_core::analysis::Cause;
 use hearback_core::answer::{ANSWER_VERSION, Answer, CalibratedOn, Runbook, Strength, Verdict};
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
+use hearback_core::memory::recall::Memory;
 use hearback_core::ports::{
     ChangeQuery, ChangeSource, DocumentSource, FreezeSource, LogSource, SignalSource, TraceSource,
 };
@@ -22,6 +23,7 @@ use tracing::Instrument as _;
 use crate::analysts::authorised::{self, AuthorisationPolicy, SightedFreeze, flagged, judge};
 use crate::analysts::culprit::rules::CulpritRules;
 use crate::analysts::culprit::{self, analyse};
+use crate::analysts::experts;
 use crate::analysts::findings::findings;
 use crate::analysts::measured::{measured_series, surges};
 use crate::analysts::onset::{Measured, MeasuredSeries, Stated, onset};
@@ -29,9 +31,11 @@ use crate::analysts::rollout::is_rollout;
 use crate::analysts::suspects::{Inputs, Lineup, Ranking, Standing};
 use crate::analysts::undoing::{Lead, leads};
 use crate::calibration::{Calibration, digest_of};
+use crate::expertise::{self, ExpertSettings, PeopleSources};
 use crate::gather::{self, Sighted};
 use crate::observe::{Observe, Observed};
 use crate::ranker::Ranker;
+use crate::recall;
 use crate::scope::{Scope, neighbourhood, scope};
 use crate::signals::Signals;
 
@@ -56,8 +60,12 @@ pub struct Sources {
     pub traces: Vec<Arc<dyn TraceSource>>,
     /// Those that keep documents.
     pub documents: Vec<Arc<dyn DocumentSource>>,
+    /// What was learned before.
+    pub memories: Vec<Arc<dyn Memory>>,
     /// Those that know change freezes.
     pub freezes: Vec<Arc<dyn FreezeSource>>,
+    /// Those that know about people.
+    pub people: PeopleSources,
     /// Services that they are known to hold something of, whether the catalog has them or not.
     pub services: Vec<ServiceName>,
 }
@@ -71,6 +79,8 @@ pub struct Context<'a> {
     pub signals: &'a Signals,
     /// Weights of what explains a failure.
     pub culprit: &'a CulpritRules,
+    /// How experts are found.
+    pub experts: &'a ExpertSettings,
     /// How far the ranker's probabilities can be believed here; without it an answer says strong or weak, and no
     /// percentage.
     pub calibration: Option<&'a Calibration>,
@@ -101,6 +111,8 @@ pub struct Answered {
     pub none_of_these: f64,
     /// What hangs on each suspect, in the answer's order.
     pub leads: Vec<Lead>,
+    /// Whom to ask, more of them than the answer names.
+    pub experts: expertise::Found,
     /// The series that left their usual course.
     pub moved: Vec<MeasuredSeries>,
 }
@@ -143,9 +155,21 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         budget: first,
     };
     let query = ChangeQuery { window, budget: first };
-    let (gathered, observed) =
-        futures::join!(gather::changes(&sources.changes, incident, &query), observe.ask());
-    let (mut gathered, mut observed) = (gathered?, observed?);
+    let recall = recall::Asked {
+        memories: &sources.memories,
+        symptom: recall::symptom_of(question),
+        services: &scope.services,
+        incident,
+        as_of: window.until,
+        budget: first,
+    };
+    let (gathered, observed, recalled, mut known) = futures::join!(
+        gather::changes(&sources.changes, incident, &query),
+        observe.ask(),
+        recall.ask(),
+        expertise::ask(&sources.people, context.experts, window.until, first),
+    );
+    let (mut gathered, mut observed, mut recalled) = (gathered?, observed?, recalled?);
 
     let moved = measured_series(&observed, window.until, signals);
     let own = |one: &MeasuredSeries| scope.services.is_empty() || scope.services.contains(&one.service);
@@ -184,8 +208,11 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
             false => gather::diffs(&sources.changes, &wanted, second, &mut gathered).await,
         }
     };
-    let (diffs, traces) = futures::join!(read, observe.ask_traces(&mut observed, second));
+    let owners =
+        expertise::ask_owners(&sources.people, context.experts, &changes, &likeliest, window.until, second);
+    let (diffs, traces, owners) = futures::join!(read, observe.ask_traces(&mut observed, second), owners);
     traces?;
+    known.add(owners);
     let diffs = diffs?;
     let analysis = analyse(&culprit::Inputs {
         rules: context.culprit,
@@ -207,9 +234,10 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     let beyond = ranking.standings.iter().any(|standing| ranker.goes_beyond_backtest(&standing.values));
     let calibration = context.calibration.filter(|_| !beyond);
     let mut gaps = context.gaps.to_vec();
-    gaps.extend(gathered.gaps);
+    gaps.append(&mut gathered.gaps);
     gaps.extend(gather::unread_diffs(&changes, &likeliest, &diffs));
     gaps.extend(observed.gaps.iter().cloned());
+    gaps.append(&mut recalled.gaps);
     gaps.extend(unknown_services(&lineup.inputs, &ranking, &observed));
     let considered = lineup.considered();
     let mut ruled_out = lineup.ruled_out;
@@ -227,6 +255,29 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     if calibration.is_none() {
         suspects.iter_mut().for_each(|suspect| suspect.confidence = None);
     }
+    let found = expertise::find(
+        &sources.people,
+        context.experts,
+        known,
+        experts::Inputs {
+            people: &[],
+            catalog,
+            scope: &scope,
+            as_of: window.until,
+            changes: &changes,
+            works: &[],
+            standings: &standings,
+            owned: &[],
+            on_call: &[],
+        },
+    )?;
+    // The verdict is about changes: what was not seen of people does not touch it.
+    gaps.extend(found.gaps.iter().cloned());
+    let experts = match scope.says_nothing() {
+        true => Vec::new(),
+        false => found.answered(&context.experts.rules, window.until, suspects.first()),
+    };
+    gathered.snapshots.extend(found.snapshot.clone().filter(|_| !experts.is_empty()));
     let answer = Answer {
         schema_version: ANSWER_VERSION,
         verdict,
@@ -246,13 +297,19 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
         }),
         ruled_out,
         unauthorised: flagged(&changes, &judged),
-        runbook: runbook(incident, &scope, catalog),
+        experts,
+        runbook: {
+            let seen: Vec<&Change> = changes.iter().map(|sighted| &sighted.change).collect();
+            recalled.runbook(runbook(incident, &scope, catalog), &seen, catalog)
+        },
+        similar: recalled.similar,
         gaps,
-        searched: gathered.searched.into_iter().chain(observed.searched).collect(),
+        searched: gathered.searched.into_iter().chain(observed.searched).chain(recalled.searched).collect(),
     };
     let leads = leads(&answer.suspects, &changes, catalog);
-    let snapshots = gathered.snapshots.into_iter().chain(observed.snapshots).collect();
-    Ok(Answered { answer, snapshots, standings, none_of_these, leads, moved: series })
+    let snapshots =
+        gathered.snapshots.into_iter().chain(observed.snapshots).chain(recalled.snapshots).collect();
+    Ok(Answered { answer, snapshots, standings, none_of_these, leads, experts: found, moved: series })
 }
 
 /// The commits that rollouts brought to the services around, beside those that are read anyway: the newest of them.
@@ -318,11 +375,11 @@ fn runbook(incident: Option<&Incident>, scope: &Scope, catalog: &Catalog) -> Opt
     let alerts = incident.map_or(&[][..], |incident| incident.alerts.as_slice());
     let of_alert = alerts.iter().filter(|seen| seen.resolved_at.is_none()).find_map(|seen| {
         let link = seen.alert.runbook.clone()?;
-        Some(Runbook { service: seen.alert.service.clone(), link })
+        Some(Runbook { service: seen.alert.service.clone(), link, part: None })
     });
     let of_service = |name: &ServiceName| {
         let service = catalog.find(name.as_str())?;
-        Some(Runbook { service: Some(service.name.clone()), link: service.runbook.clone()? })
+        Some(Runbook { service: Some(service.name.clone()), link: service.runbook.clone()?, part: None })
     };
     of_alert.or_else(|| scope.services.iter().find_map(of_service))
 }

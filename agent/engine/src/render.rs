@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 use hearback_core::analysis::{Cause, Failing, NoChange};
 use hearback_core::answer::{CalibratedOn, ChangeSummary, FindingKind, Flagged, RuledOut};
 use hearback_core::time::{format_length, format_time};
-use hearback_core::{Answer, ExternalText, Reason, SourceName, Strength, Suspect, Verdict};
+use hearback_core::{Answer, Expert, ExternalText, Reason, SourceName, Strength, Suspect, Verdict};
 use jiff::SignedDuration;
+
+use crate::render_experts::is_telling;
 
 /// What an answer cost: the last line says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +73,14 @@ pub(crate) fn around(answer: &Answer) -> Around {
         signals_line(answer),
         errors_line(answer),
     ];
-    let after = [unauthorised_line(answer), ruled_out_line(answer), runbook_line(answer), gaps_line(answer)];
+    let after = [
+        similar_line(answer),
+        unauthorised_line(answer),
+        ruled_out_line(answer),
+        ask_line(answer),
+        runbook_line(answer),
+        gaps_line(answer),
+    ];
     let mut before: Vec<String> = before.into_iter().flatten().collect();
     let after: Vec<String> = after.into_iter().flatten().collect();
     // The verdict, and where was searched.
@@ -355,10 +364,40 @@ pub(crate) fn errors_line(answer: &Answer) -> Option<String> {
         .map(|says| format!("Errors: {says}"))
 }
 
+/// The incident of the past that is likest, and what fixed it then.
+pub(crate) fn similar_line(answer: &Answer) -> Option<String> {
+    let first = &answer.similar.first()?.remembered;
+    let date = first.happened_at.unwrap_or(first.known_at).strftime("%Y-%m-%d");
+    let fixed = match &first.fixed {
+        Some(fixed) => format!("; fixed then: {}", fixed.for_people(120)),
+        None => String::new(),
+    };
+    let more = match answer.similar.len() {
+        0 | 1 => String::new(),
+        count => format!("; {} more", count - 1),
+    };
+    let perhaps = if first.strength == Strength::Strong { "Seen before" } else { "Seen before, perhaps" };
+    Some(format!("{perhaps}: {date} {}{fixed}{more}", first.title.for_people(80)))
+}
+
 pub(crate) fn runbook_line(answer: &Answer) -> Option<String> {
     let runbook = answer.runbook.as_ref()?;
     let of = runbook.service.as_ref().map_or(String::new(), |service| format!(" of {service}"));
-    Some(format!("Runbook{of}: {}", ExternalText::from(runbook.link.as_str()).for_people(200)))
+    let link = ExternalText::from(runbook.link.as_str()).for_people(200);
+    let part = runbook.part.as_ref().map_or(String::new(), |part| {
+        let one = &part.remembered;
+        let heading = match one.excerpt.heading.is_blank() {
+            true => String::new(),
+            false => format!(" › {}", one.excerpt.heading.for_people(60)),
+        };
+        let stale = if part.stale.is_empty() {
+            String::new()
+        } else {
+            format!(" (may be stale: {})", part.stale.join("; "))
+        };
+        format!("{}{heading}{stale}, ", one.title.for_people(60))
+    });
+    Some(format!("Runbook{of}: {part}{link}"))
 }
 
 pub(crate) fn gaps_line(answer: &Answer) -> Option<String> {
@@ -392,6 +431,25 @@ pub(crate) fn searched_line(answer: &Answer, cost: Option<Cost>) -> String {
         None => format!("; strengths are not calibrated here ({CALIBRATE})"),
     };
     format!("Searched{cost}, {gaps}: {searched}{calibrated}")
+}
+
+/// Whom to ask.
+pub(crate) fn ask_line(answer: &Answer) -> Option<String> {
+    if answer.experts.is_empty() {
+        return None;
+    }
+    let asked: Vec<String> = answer.experts.iter().map(expert_in_short).collect();
+    Some(format!("Ask: {}", asked.join(", ")))
+}
+
+/// A name, the most telling reason, and the time there if it is night.
+fn expert_in_short(expert: &Expert) -> String {
+    let why = expert.reasons.iter().find(|reason| is_telling(reason)).or_else(|| expert.reasons.first());
+    let mut said: Vec<String> = why.map(|reason| reason.claim.says().to_owned()).into_iter().collect();
+    let night = expert.local_time.as_ref().filter(|time| time.is_night);
+    said.extend(night.map(|time| format!("{} there", time.clock)));
+    let first = if expert.page_first { "page first: " } else { "" };
+    format!("{} ({first}{})", expert.name.for_people(40), said.join(", "))
 }
 
 /// Markdown's own signs made harmless.

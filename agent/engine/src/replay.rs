@@ -19,6 +19,7 @@ use crate::analysts::authorised::AuthorisationPolicy;
 use crate::analysts::culprit::rules::CulpritRules;
 use crate::calibration::{Calibration, digest_of};
 use crate::driver::{self, Context};
+use crate::expertise::ExpertSettings;
 use crate::ranker::Ranker;
 use crate::recorded::{Readings, Recorded, Served, is_gathered};
 use crate::signals::Signals;
@@ -53,6 +54,8 @@ pub struct Settings<'a> {
     pub signals: &'a Signals,
     /// Weights of what explains a failure.
     pub culprit: &'a CulpritRules,
+    /// How experts are found.
+    pub experts: &'a ExpertSettings,
     /// What must be authorised.
     pub policy: &'a AuthorisationPolicy,
     /// The services that are known.
@@ -139,6 +142,7 @@ pub async fn replay(
         ranker: settings.ranker,
         signals: settings.signals,
         culprit: settings.culprit,
+        experts: settings.experts,
         policy: settings.policy,
         catalog: settings.catalog,
         gaps: &gaps,

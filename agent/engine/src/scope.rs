@@ -8,7 +8,7 @@ use hearback_core::happening::Question;
 use hearback_core::{Catalog, ExternalText, Incident, ServiceName};
 
 use crate::ranker::SymptomRule;
-use crate::words::{Named, for_each_term, named};
+use hearback_core::words::{Named, for_each_term, named};
 
 /// The scaffolding of a question, which says nothing about a failure.
 const SCAFFOLDING: &[&str] = &[

@@ -5,11 +5,14 @@ use hearback_core::change::Diff;
 use hearback_core::evidence::Document;
 use hearback_core::freeze::Freeze;
 use hearback_core::hash::{NotCanonical, canonical_json};
+use hearback_core::memory::recall::Remembered;
 use hearback_core::telemetry::{LogTemplate, SpanStatus};
 use hearback_core::{Change, Evidence, ExternalText, Origin, Series, SourceName, SpanRecord, Window};
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::analysts::experts::Profile;
 
 /// A list of points that is longer than this tells what is usual, where the snapshot itself does not say.
 const SHORT: SignedDuration = SignedDuration::from_hours(24);
@@ -41,6 +44,12 @@ pub enum Holds {
     Documents,
     /// Change freezes.
     Freezes,
+    /// Incidents that were remembered because they were like this.
+    Similar,
+    /// Parts of runbooks that were remembered.
+    Runbooks,
+    /// What is known of people, for one question.
+    Profiles,
 }
 
 impl Holds {
@@ -58,6 +67,9 @@ impl Holds {
             Holds::Traces => "traces",
             Holds::Documents => "documents",
             Holds::Freezes => "freezes",
+            Holds::Similar => "similar",
+            Holds::Runbooks => "runbooks",
+            Holds::Profiles => "profiles",
         }
     }
 }
@@ -79,6 +91,9 @@ pub enum Content {
     Traces(Vec<SpanRecord>),
     Documents(Vec<Document>),
     Freezes(Vec<Freeze>),
+    Similar(Vec<Remembered>),
+    Runbooks(Vec<Remembered>),
+    Profiles(Vec<Profile>),
 }
 
 /// Keeps `items`, which must be redacted, as a snapshot.
@@ -178,6 +193,9 @@ mod tests {
             Holds::Traces,
             Holds::Documents,
             Holds::Freezes,
+            Holds::Similar,
+            Holds::Runbooks,
+            Holds::Profiles,
         ] {
             let empty = snapshot::<Series>(&source, Origin::System, holds, &[], None).unwrap();
             assert!(Content::of(&empty).is_some(), "{holds:?} is written under a name that is not read");

@@ -385,6 +385,7 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
     let stated = judged(&changes[..1], Some(weekend()), &AuthorisationPolicy::default());
     let because = stated.values().next().unwrap().breaches[0].because().clone();
     let answer = |unauthorised| Answer {
+        experts: vec![],
         schema_version: ANSWER_VERSION,
         verdict: Verdict::CantTell,
         as_of: at("2026-11-23T12:00:00Z"),
@@ -396,6 +397,7 @@ fn the_answer_says_it_in_one_line_and_stays_within_ten() {
         }),
         analysis: None,
         findings: vec![],
+        similar: vec![],
         runbook: None,
         considered,
         suspects: suspects.clone(),

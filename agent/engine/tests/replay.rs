@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hearback_core::change::{
-    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Side,
+    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Says, Side,
 };
 use hearback_core::entry::{Actor, Body};
+use hearback_core::expertise::{OnCall, Work, WorkQuery};
 use hearback_core::freeze::Freeze;
 use hearback_core::happening::Question;
 use hearback_core::hash::canonical_json;
 use hearback_core::ports::{
-    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource,
-    SpanOrder, SpanQuery, TraceSource, TracesQuery,
+    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, OnCallSource, SeriesQuery,
+    SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery, WorkSource,
 };
 use hearback_core::signal::Point;
 use hearback_core::telemetry::{LogTemplate, SpanKind, SpanStatus, TemplateId};
@@ -25,8 +26,10 @@ use hearback_core::{
 };
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
+use hearback_engine::analysts::experts::rules::ExpertRules;
 use hearback_engine::asking;
 use hearback_engine::driver::{self, Context, Sources};
+use hearback_engine::expertise::{ExpertSettings, PeopleSources};
 use hearback_engine::ranker::Ranker;
 use hearback_engine::recorded::Recorded;
 use hearback_engine::replay::{Ask, Replay, ReplayError, Settings, replay};
@@ -240,6 +243,44 @@ impl FreezeSource for World {
     }
 }
 
+#[async_trait]
+impl WorkSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn works(&self, query: &WorkQuery) -> Result<Fetched<Work>, ConnectorError> {
+        let works = world().changes.into_iter().filter(|change| query.window.contains(change.committed_at));
+        let by = |name: &str| Author { name: name.into(), email: None, nature: Nature::Person };
+        let work = |change: Change| Work {
+            author: by(if change.id == id("s") { "Ben Ode" } else { "Ana Ruiz" }),
+            at: change.committed_at,
+            change: change.id,
+            alias: None,
+            clock: Some(SignedDuration::from_hours(-5)),
+            landed_by: None,
+            title: change.title,
+            paths: change.paths.as_slice().iter().map(|path| path.path.clone()).collect(),
+            says: Says::Nothing,
+            reverts: Vec::new(),
+        };
+        fetched(&self.name, works.map(work).collect(), &[])
+    }
+}
+
+#[async_trait]
+impl OnCallSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn on_call(&self, at: Timestamp, _: SignedDuration) -> Result<Fetched<OnCall>, ConnectorError> {
+        let window = Window { from: at, until: at + SignedDuration::from_hours(1) };
+        let duty = OnCall { person: "Ben Ode".into(), window, services: Vec::new() };
+        fetched(&self.name, vec![duty], &[])
+    }
+}
+
 /// A source that is away.
 struct Away(SourceName);
 
@@ -263,7 +304,13 @@ fn everything(world: World) -> Sources {
         logs: vec![named("telemetry")],
         traces: vec![named("telemetry")],
         freezes: vec![named("calendar:shop")],
+        people: PeopleSources {
+            works: vec![named("git:shop")],
+            on_call: vec![named("on_call")],
+            ..PeopleSources::default()
+        },
         documents: Vec::new(),
+        memories: Vec::new(),
         services: Vec::new(),
     }
 }
@@ -318,6 +365,7 @@ impl Book {
             ranker: &ranker(),
             signals: &signals(),
             culprit: &culprit_rules(),
+            experts: &experts(),
             policy: &AuthorisationPolicy::default(),
             catalog: &catalog,
             gaps: &[],
@@ -342,6 +390,7 @@ impl Book {
             ranker: &ranker,
             signals: &signals,
             culprit: &culprit,
+            experts: &experts(),
             policy: &policy,
             catalog: &catalog,
             gaps: &[],
@@ -370,6 +419,11 @@ fn culprit_rules() -> CulpritRules {
     CulpritRules::parse(include_str!("../../../config/culprit.toml")).unwrap()
 }
 
+fn experts() -> ExpertSettings {
+    let rules = ExpertRules::parse(include_str!("../../../config/experts.toml")).unwrap();
+    ExpertSettings { rules, ..ExpertSettings::default() }
+}
+
 fn signals() -> Signals {
     Signals::parse(include_str!("../../../config/signals.toml")).unwrap()
 }
@@ -384,9 +438,11 @@ async fn a_question_replayed_as_it_was_gives_the_answer_that_was_recorded() {
     let replayed = book.replays("15:00:00", &Ask::Last).await.unwrap();
     assert!(!then.findings.is_empty() && then.onset.is_some(), "there is something to repeat");
     assert_eq!(then.suspects[0].change.id, id("c"));
+    let asked: Vec<&str> = then.experts.iter().map(|expert| expert.name.as_untrusted()).collect();
+    assert_eq!(asked, ["Ana Ruiz", "Ben Ode"], "whom to ask rests on a snapshot too");
     assert_eq!(replayed.answer, then);
     assert_eq!(canonical_json(&replayed.answer).unwrap(), canonical_json(&then).unwrap());
-    assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 10));
+    assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 11));
     assert!(replayed.changes.contains(&id("c")) && replayed.changes.len() == 14);
 }
 

@@ -19,6 +19,7 @@ use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::driver::{self, Answered, Context, Sources};
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
 use hearback_engine::signals::Signals;
@@ -164,6 +165,7 @@ impl Asked<'_> {
             calibration: self.calibration.as_ref(),
             signals: &signals,
             culprit: &culprit,
+            experts: &ExpertSettings::default(),
             policy: &policy,
             catalog: &self.catalog,
             gaps: &[],

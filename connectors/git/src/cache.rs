@@ -36,6 +36,8 @@ pub(crate) enum Table {
     Checkpoints,
     /// The same, only first parents followed.
     MainLineCheckpoints,
+    /// What a commit tells of its people.
+    Deeds,
 }
 
 impl Table {
@@ -45,6 +47,7 @@ impl Table {
             Table::Diffs => 1,
             Table::Checkpoints => 2,
             Table::MainLineCheckpoints => 3,
+            Table::Deeds => 4,
         }
     }
 }

@@ -4,13 +4,16 @@
 use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
 use hearback_core::change::RepoPath;
 use hearback_core::ports::ConnectorError;
+use jiff::Timestamp;
 
+use crate::objects::Objects;
 use crate::question::Shared;
 use crate::repositories::resolve;
 use crate::stop::Stop;
+use crate::works::tree_as_of;
 
 /// A file that is larger is not read, in bytes.
-const LARGEST_BYTES: usize = 4 << 20;
+pub(crate) const LARGEST_BYTES: usize = 4 << 20;
 /// At most so many files are listed.
 const MOST_FILES: usize = 200_000;
 /// At most so many folders deep.
@@ -28,26 +31,43 @@ pub struct Listing {
 pub(crate) fn load_file(shared: &Shared, path: &str, stop: &Stop) -> Result<Option<Vec<u8>>, ConnectorError> {
     shared.repositories.with(|repository| {
         stop.check().map_err(|_| late())?;
-        let tree = tree(repository, shared)?;
-        let entry = match tree.get_path(std::path::Path::new(path)) {
-            Ok(entry) => entry,
-            // A folder on the way that a partial clone lacks looks the same as none.
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(unreadable(path, &error)),
-        };
-        // 0o120000 is a symbolic link: its content is a path, and where it leads is not ours to read.
-        if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == 0o120_000 {
-            return Ok(None);
-        }
-        let failed = |error: git2::Error| unreadable(path, &error);
-        let (size, _) =
-            repository.odb().and_then(|objects| objects.read_header(entry.id())).map_err(failed)?;
-        if size > LARGEST_BYTES {
-            let says = format!("{path} is larger than {} MB and is not read", LARGEST_BYTES >> 20);
-            return Err(ConnectorError::NotUsable(says));
-        }
-        Ok(Some(repository.find_blob(entry.id()).map_err(failed)?.content().to_vec()))
+        file_in(repository, &tree(repository, shared)?, path)
     })?
+}
+
+/// The same in the newest commit of the main line before `as_of`.
+pub(crate) fn load_file_as_of(
+    shared: &Shared,
+    path: &str,
+    as_of: Timestamp,
+    stop: &Stop,
+) -> Result<Option<Vec<u8>>, ConnectorError> {
+    shared.repositories.with(|repository| {
+        let objects = Objects::new(repository).map_err(|error| unreadable(path, &error))?;
+        let Some(tree) = tree_as_of(shared, repository, &objects, as_of, stop)? else { return Ok(None) };
+        let tree = repository.find_tree(tree).map_err(|error| unreadable(path, &error))?;
+        file_in(repository, &tree, path)
+    })?
+}
+
+fn file_in(repository: &Repository, tree: &Tree<'_>, path: &str) -> Result<Option<Vec<u8>>, ConnectorError> {
+    let entry = match tree.get_path(std::path::Path::new(path)) {
+        Ok(entry) => entry,
+        // A folder on the way that a partial clone lacks looks the same as none.
+        Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    // 0o120000 is a symbolic link: its content is a path, and where it leads is not ours to read.
+    if entry.kind() != Some(ObjectType::Blob) || entry.filemode() == 0o120_000 {
+        return Ok(None);
+    }
+    let failed = |error: git2::Error| unreadable(path, &error);
+    let (size, _) = repository.odb().and_then(|objects| objects.read_header(entry.id())).map_err(failed)?;
+    if size > LARGEST_BYTES {
+        let says = format!("{path} is larger than {} MB and is not read", LARGEST_BYTES >> 20);
+        return Err(ConnectorError::NotUsable(says));
+    }
+    Ok(Some(repository.find_blob(entry.id()).map_err(failed)?.content().to_vec()))
 }
 
 pub(crate) fn load_paths(shared: &Shared, stop: &Stop) -> Result<Listing, ConnectorError> {

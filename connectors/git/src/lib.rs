@@ -6,6 +6,10 @@
 //! `files`, `tree`, `lines`) or takes them from `memory` or the [`CommitCache`], and links reverts (`revert_message`,
 //! `revert_links`). Nothing from the window's end on is seen in any of it.
 //!
+//! It also tells what people did (`works`, from what each commit tells of them: `deed`).
+//!
+//! [`GitDocuments`] gives the texts of the commit that is looked at to memory, each with who merged it last (`documents`).
+//!
 //! [`GitReverts`] undoes commits: it tries (`revert`, `revert_later`), says what it would do (`revert_rehearsal`), and
 //! pushes (`revert_push`) a commit (`revert_commit`) to a remote (`revert_site`, `revert_remote`, over `program`).
 
@@ -14,7 +18,9 @@ mod bots;
 mod cache;
 mod checkpoint;
 mod crew;
+mod deed;
 mod diffs;
+mod documents;
 mod encoding;
 mod files;
 mod head;
@@ -46,9 +52,11 @@ mod tag_refs;
 mod tags;
 mod tree;
 mod walk;
+mod works;
 
 pub use cache::CommitCache;
 pub use diffs::DiffCaps;
+pub use documents::{GitDocuments, IsDocument};
 pub use head::Listing;
 pub use program::PASSED_ON;
 pub use revert_commit::CommitAuthor;

@@ -6,6 +6,7 @@
 pub(crate) struct Forge {
     base: String,
     commit: &'static str,
+    file: &'static str,
 }
 
 impl Forge {
@@ -32,30 +33,39 @@ impl Forge {
         if path.is_empty() || !path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/".contains(&b)) {
             return None;
         }
-        let commit = commit_path(&host)?;
+        let (commit, file) = paths(&host)?;
         // The port of ssh is not the port of the web; that of http is.
         let port = match (scheme.as_str(), port) {
             ("http" | "https", Some(port)) if port.bytes().all(|b| b.is_ascii_digit()) => format!(":{port}"),
             _ => String::new(),
         };
         let scheme = if scheme == "http" { "http" } else { "https" };
-        Some(Forge { base: format!("{scheme}://{host}{port}/{path}"), commit })
+        Some(Forge { base: format!("{scheme}://{host}{port}/{path}"), commit, file })
     }
 
     /// The page of a commit.
     pub(crate) fn commit(&self, sha: &str) -> String {
         format!("{}/{}/{sha}", self.base, self.commit)
     }
+
+    /// The page of a file as it was in a commit; none for a path that would have to be escaped.
+    pub(crate) fn file(&self, sha: &str, path: &str) -> Option<String> {
+        let is_plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~/".contains(&b));
+        is_plain.then(|| format!("{}/{}/{sha}/{path}", self.base, self.file))
+    }
 }
 
-fn commit_path(host: &str) -> Option<&'static str> {
+/// What stands before a commit, and before a commit with a file.
+fn paths(host: &str) -> Option<(&'static str, &'static str)> {
     let has = |part: &str| host.split(['.', '-']).any(|word| word == part);
     if has("gitlab") {
-        Some("-/commit")
+        Some(("-/commit", "-/blob"))
     } else if has("bitbucket") {
-        Some("commits")
-    } else if has("github") || has("gitea") || has("forgejo") || has("codeberg") {
-        Some("commit")
+        Some(("commits", "src"))
+    } else if has("github") {
+        Some(("commit", "blob"))
+    } else if has("gitea") || has("forgejo") || has("codeberg") {
+        Some(("commit", "src/commit"))
     } else {
         None
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use git2::Oid;
 use hearback_core::change::PathChange;
 
+use crate::deed::Deed;
 use crate::object::{Header, Words};
 use crate::revert_message::Mentions;
 
@@ -15,6 +16,8 @@ use crate::revert_message::Mentions;
 const HEADER_BYTES: usize = 24 << 20;
 /// Bytes of each other kind of fact, at most twice this.
 const KEPT_BYTES: usize = 8 << 20;
+/// Bytes of deeds, at most twice this: some 20,000 of them.
+const DEED_BYTES: usize = 16 << 20;
 
 /// What is remembered of one repository's commits.
 pub(crate) struct Memory {
@@ -24,6 +27,8 @@ pub(crate) struct Memory {
     pub(crate) told: Remembered<Told>,
     /// Counted files.
     pub(crate) files: Remembered<Vec<PathChange>>,
+    /// What commits tell of their people: a year of them.
+    pub(crate) deeds: Remembered<Deed>,
 }
 
 impl Default for Memory {
@@ -32,6 +37,7 @@ impl Default for Memory {
             headers: Remembered::of_at_most(HEADER_BYTES),
             told: Remembered::of_at_most(KEPT_BYTES),
             files: Remembered::of_at_most(KEPT_BYTES),
+            deeds: Remembered::of_at_most(DEED_BYTES),
         }
     }
 }

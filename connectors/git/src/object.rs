@@ -34,6 +34,21 @@ pub(crate) struct Words {
     pub(crate) body: String,
 }
 
+/// Who wrote a commit, by which clock, and who committed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct People {
+    /// Author's name, before `.mailmap`.
+    pub(crate) name: String,
+    /// Author's e-mail address, before `.mailmap`.
+    pub(crate) email: String,
+    /// How many minutes the author's clock was ahead of UTC, if that can be read.
+    pub(crate) clock_minutes: Option<i16>,
+    /// Committer's name, before `.mailmap`.
+    pub(crate) committer_name: String,
+    /// Committer's e-mail address, before `.mailmap`.
+    pub(crate) committer_email: String,
+}
+
 /// An annotated tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TagObject {
@@ -61,6 +76,29 @@ pub(crate) fn parse_header(raw: &[u8]) -> Option<Header> {
         }
     }
     Some(Header { tree: tree?, parents, committed_s })
+}
+
+/// Reads who wrote and who committed a commit.
+pub(crate) fn parse_people(raw: &[u8]) -> People {
+    let (mut author, mut committer, mut encoding): (&[u8], &[u8], _) = (b"", b"", Encoding::Utf8);
+    for line in header_lines(raw) {
+        if let Some(name) = line.strip_prefix(b"encoding ") {
+            encoding = Encoding::named(name);
+        } else if let Some(person) = line.strip_prefix(b"author ") {
+            author = person;
+        } else if let Some(person) = line.strip_prefix(b"committer ") {
+            committer = person;
+        }
+    }
+    let ((name, email), (committer_name, committer_email)) = (parse_person(author), parse_person(committer));
+    let text = |raw: &[u8]| encoding.decode(raw, TITLE_BYTES);
+    People {
+        name: text(name),
+        email: text(email),
+        clock_minutes: parse_clock(author),
+        committer_name: text(committer_name),
+        committer_email: text(committer_email),
+    }
 }
 
 /// Reads author and message of a commit.
@@ -121,6 +159,20 @@ fn parse_date(person: &[u8]) -> Option<i64> {
     let after = person.rsplit(|&b| b == b'>').next()?.trim_ascii_start();
     let digits = after.split(|b| !b.is_ascii_digit()).next()?;
     std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// The clock of `Name <mail> 1700000000 +0130`, in minutes; none where no clock on earth is so far from UTC.
+fn parse_clock(person: &[u8]) -> Option<i16> {
+    let after = person.rsplit(|&b| b == b'>').next()?.trim_ascii();
+    let zone = std::str::from_utf8(after).ok()?.split_ascii_whitespace().nth(1)?;
+    let (sign, digits) = match zone.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let number: i16 = digits.parse().ok().filter(|_| digits.len() == 4)?;
+    let minutes = number / 100 * 60 + number % 100;
+    (minutes <= 14 * 60).then_some(sign * minutes)
 }
 
 fn parse_person(person: &[u8]) -> (&[u8], &[u8]) {
@@ -204,6 +256,21 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(parse_date(person.as_bytes()), expect, "{person}");
+        }
+    }
+
+    #[test]
+    fn the_clock_an_author_wrote_by_is_read() {
+        for (person, expect) in [
+            ("A <a@x> 17 +0130", Some(90)),
+            ("A <a@x> 17 -0800", Some(-480)),
+            ("A <a@x> 17 +0000", Some(0)),
+            ("A <a@x> 17 +9900", None),
+            ("A <a@x> 17 0100", None),
+            ("A <a@x> 17", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_clock(person.as_bytes()), expect, "{person}");
         }
     }
 

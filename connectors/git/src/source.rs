@@ -7,9 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hearback_core::change::{Change, Diff};
 use hearback_core::evidence::Fetched;
+use hearback_core::expertise::{Work, WorkQuery};
 use hearback_core::ids::{ChangeId, SourceName};
-use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
-use jiff::SignedDuration;
+use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError, WorkSource};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cache::CommitCache;
 use crate::diffs::{self, DiffCaps};
@@ -20,6 +21,7 @@ use crate::repositories::{self, Repositories};
 use crate::stop::Stop;
 use crate::tags::KnownTags;
 use crate::walk::WalkMode;
+use crate::works;
 
 /// How far a question has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,10 @@ impl GitChangeSource {
         Ok(GitChangeSource { source, shared: Arc::new(shared) })
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// What the repository is called, without the system: `checkout` of `git:checkout`.
     pub fn repository_name(&self) -> &str {
         &self.shared.name
@@ -114,6 +120,20 @@ impl GitChangeSource {
     ) -> Result<Option<Vec<u8>>, ConnectorError> {
         let (path, shared) = (path.to_owned(), Arc::clone(&self.shared));
         blocking(budget, move |stop| head::load_file(&shared, &path, stop)).await
+    }
+
+    /// As [`GitChangeSource::load_file_at_head`], in the newest commit of the main line before `as_of`.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn load_file_as_of(
+        &self,
+        path: &str,
+        as_of: Timestamp,
+        budget: SignedDuration,
+    ) -> Result<Option<Vec<u8>>, ConnectorError> {
+        let (path, shared) = (path.to_owned(), Arc::clone(&self.shared));
+        blocking(budget, move |stop| head::load_file_as_of(&shared, &path, as_of, stop)).await
     }
 
     /// The files of the commit that is looked at, at most 200 000; what did not fit or is not here is said.
@@ -143,6 +163,18 @@ impl ChangeSource for GitChangeSource {
         let changes = changes.to_vec();
         let shared = Arc::clone(&self.shared);
         blocking(budget, move |stop| diffs::diffs(&shared, &changes, stop)).await
+    }
+}
+
+#[async_trait]
+impl WorkSource for GitChangeSource {
+    fn name(&self) -> &SourceName {
+        &self.source
+    }
+
+    async fn works(&self, query: &WorkQuery) -> Result<Fetched<Work>, ConnectorError> {
+        let (window, budget, shared) = (query.window, query.budget, Arc::clone(&self.shared));
+        blocking(budget, move |stop| works::works(&shared, window, budget, stop)).await
     }
 }
 

@@ -106,7 +106,7 @@ mod tests {
         let response = success(Signal::Logs, Encoding::Json, &rejected(2));
         assert_eq!(
             String::from_utf8(response.body).unwrap(),
-            r#"{"partialSuccess":{"errorMessage":"span 3: its trace id is wrong","rejectedLogRecords":"2"}}"#
+            r#"{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"span 3: its trace id is wrong"}}"#
         );
     }
 

@@ -5,6 +5,7 @@ use hearback_core::analysis::{Analysis, Cause};
 use hearback_core::{Answer, ChangeKind, IncidentId, Strength};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::replay::{Ask, ReplayError, Settings, replay};
 use hearback_engine::signals::Signals;
@@ -74,6 +75,7 @@ pub async fn ask(folder: &Folder, weights: &Weights) -> Result<Asked, AskError> 
         ranker: &weights.ranker,
         signals: &weights.signals,
         culprit: &weights.culprit,
+        experts: &ExpertSettings::default(),
         policy: &policy,
         catalog: &catalog,
         gaps: &[],

@@ -103,8 +103,12 @@ impl Known {
                 self.documents
                     .extend(documents.into_iter().map(|document| (document.name.clone(), document)));
             }
-            // What is usual at this hour of the week, and freezes, have no place in such a folder.
-            Content::UsualSeries(_) | Content::Freezes(_) => {}
+            // What is usual at this hour of the week, freezes, people and what was remembered have no place in such a folder.
+            Content::UsualSeries(_)
+            | Content::Freezes(_)
+            | Content::Profiles(_)
+            | Content::Similar(_)
+            | Content::Runbooks(_) => {}
         }
     }
 

@@ -65,7 +65,7 @@ fn reverts_of_every_form_are_asked_or_left_out_for_a_reason_the_same_each_time()
     assert!(ids.contains(&id(&shop.cart.1).as_str()) && ids.contains(&id(&shop.search.1).as_str()));
     for case in cases {
         let keys: Vec<&String> = case.as_object().context("a line is an object")?.keys().collect();
-        assert_eq!(keys, ["abstained", "id", "rank", "ranked"]);
+        assert_eq!(keys, ["id", "rank", "ranked", "abstained"]);
     }
     // The first three of each are enough to see a change by.
     let short = |case: &Value| {

@@ -13,10 +13,14 @@ pub enum Backtest {
     Reverts(Reverts),
     /// Ask cases from a file
     Cases(Cases),
+    /// Ask who would have been the right one to ask: how high did whoever rolled back stand?
+    Experts(BacktestExperts),
     /// Ask a data set which service is at the root, from the series of all services and who calls whom
     Services(Services),
     /// Ask about frozen incidents: logs, metrics, traces and changes in a folder each
     Incidents(Incidents),
+    /// Ask memory for documents whose right answer is known
+    Memory(MemoryBacktest),
     /// Learn the ranker's weights from cases, and write them unless the present ones backtest better
     Train(Train),
     /// Answer from an incident's record as it was known then: no network, no repository, the same bytes each time
@@ -89,6 +93,73 @@ pub struct Cases {
     pub refuse_leaks: bool,
     #[command(flatten)]
     pub measuring: Measuring,
+}
+
+/// Indexes the documents of a file in a place that is thrown away afterwards, asks each query as of its own time, and says how
+/// often the right document is found: by everything, by words alone, by meaning alone, and by taking the newest.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest memory --docs docs.jsonl --queries queries.jsonl
+  hearback backtest memory --docs rollbacks.jsonl --json | jq -c 'select(.id and .rank != 1)'
+
+A document is a line: {\"id\": \"d1\", \"text\": \"# Checkout down…\"}; a query: {\"query\": \"pool full\", \"relevant\":
+[\"d1\"]}. Without --queries the documents' file holds both: {\"id\", \"title\", \"symptom_text\", \"paths\", \"repo\",
+\"as_of\" (seconds since 1970), \"relevant\"}; those with something in \"relevant\" are asked as well, and find nothing
+that was not known before them.
+Exit code 0 when queries were asked; 2 for wrong usage; 130 after Ctrl-C, with the summary of what was asked.")]
+pub struct MemoryBacktest {
+    /// The documents, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub docs: PathBuf,
+    /// The queries, one JSON object a line [default: those among the documents]
+    #[arg(long, value_name = "FILE")]
+    pub queries: Option<PathBuf>,
+    /// Where the dice of the intervals begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON Lines: the ranks of each query, {"summary"} last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// For each case, ranks everybody who did something in the year before by what `hearback experts` measures, and says how
+/// high the one who rolled back stood, beside the last committer, the words of each author's year, and an oracle that knows
+/// the culprit's author. Nobody is named.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest experts --cases cases.jsonl --repo shop=../shop --only-symptoms
+  hearback backtest experts --cases cases.jsonl --repo shop=../shop --half learn --train config/experts.toml
+  hearback backtest experts --cases cases.jsonl --repo shop=../shop --json | jq -c 'select(.id and .rank != 1)'
+
+A case is one of `hearback backtest cases` with two more fields: \"responder\", the first 16 hexadecimal digits of
+the SHA-256 of the address (in lower case) of who rolled back, and \"culprit_author\", the same of the culprit's author.
+Exit code 0 when all cases were asked; 1 when there is none or some could not be; 2 for wrong usage; 130
+after Ctrl-C, with the summary of what was asked.")]
+pub struct BacktestExperts {
+    /// The file of cases
+    #[arg(long, value_name = "FILE")]
+    pub cases: PathBuf,
+    /// Where a repository is that cases name; may be given several times
+    #[arg(long = "repo", value_name = "NAME=PATH", required = true)]
+    pub repositories: Vec<String>,
+    /// Only the cases of this half
+    #[arg(long, value_enum, value_name = "HALF")]
+    pub half: Option<HalfOf>,
+    /// Only cases whose text tells of a failure, not of a decision
+    #[arg(long)]
+    pub only_symptoms: bool,
+    /// Ask with the weights of this file [default: those that come with the program]
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// Learn the weights from these cases, and write them into this file, whose comments stay
+    #[arg(long, value_name = "FILE")]
+    pub train: Option<PathBuf>,
+    /// Where the dice of the intervals begin
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Print JSON Lines: {"id", "rank", "people", "baselines", "ms"} for each case, {"summary"} last
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Ranks the services of each issue of a data set from their metrics and the graph of calls, and only then opens the file

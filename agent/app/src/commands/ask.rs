@@ -57,7 +57,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         question.window = asking::window(until, config.window, question.onset, incident.as_ref());
     }
     let progress = Progress::start();
-    let Asked { mut sources, calibration } = wiring::sources(&arguments, config, &progress)?;
+    let Asked { mut sources, calibration } = wiring::sources((&arguments).into(), config, &progress).await?;
     if let Some((_, record)) = &asked_in {
         sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
     }
@@ -67,6 +67,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         calibration: calibration.as_ref(),
         signals: &config.signals,
         culprit: &config.culprit,
+        experts: &config.experts,
         policy: &config.policy,
         catalog: &config.catalog,
         gaps: &config.catalog_files.gaps(),

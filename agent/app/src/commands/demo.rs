@@ -10,6 +10,7 @@ use hearback_core::export::Export;
 use hearback_core::{Catalog, Happening, Incident};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::driver::{self, Context, Sources};
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::incidents::load;
 use hearback_engine::ranker::Ranker;
 use hearback_engine::render::{self, Cost, TOP};
@@ -111,6 +112,7 @@ async fn answer(
         calibration: None,
         signals: &signals,
         culprit: &culprit,
+        experts: &ExpertSettings::default(),
         policy: &policy,
         catalog,
         gaps: &[],

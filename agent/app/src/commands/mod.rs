@@ -6,10 +6,14 @@ mod backtest;
 mod catalog;
 mod demo;
 mod doctor;
+mod experts;
 mod frozen;
 pub mod incident;
+mod memory;
 mod record;
+mod runbook;
 mod serve;
+mod similar;
 pub mod times;
 pub mod token;
 
@@ -23,6 +27,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let load = || config::load(cli.config.as_deref(), cli.record.as_deref());
     match cli.command {
         Command::Ask(arguments) => ask::run(arguments, &load()?).await,
+        Command::Similar(arguments) => similar::run(&arguments, &load()?).await,
+        Command::Runbook(arguments) => runbook::run(&arguments, &load()?).await,
+        Command::Memory(command) => memory::run(command, &load()?).await,
+        Command::Experts(arguments) => experts::run(arguments, &load()?).await,
         Command::Declare(arguments) => incident::declare(arguments, &load()?).await,
         Command::Note(arguments) => incident::note(arguments, &load()?).await,
         Command::Incident(command) => incident::run(command, &load()?).await,

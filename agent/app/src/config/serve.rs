@@ -208,7 +208,8 @@ impl Secret {
         text.ok_or_else(|| Usage(format!("{place} is missing or empty; it should hold a secret")).into())
     }
 
-    fn beside(self, base: &Path) -> Self {
+    /// A file's place is relative to `base`.
+    pub(super) fn beside(self, base: &Path) -> Self {
         match self {
             Secret::File(path) => Secret::File(base.join(path)),
             other => other,

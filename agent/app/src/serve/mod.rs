@@ -7,6 +7,7 @@
 //! routes/    one file a resource    worker    alerts, notices, incidents, by itself
 //! deciding   decisions and actions  following whether actions helped
 //! channel    the incident channel: heard, answered, said
+//! remembering closed incidents as documents
 //! metrics    counts for Prometheus  api       the routes and their OpenAPI description
 //! ```
 
@@ -18,6 +19,7 @@ mod doors;
 mod following;
 mod metrics;
 mod problem;
+mod remembering;
 mod routes;
 mod service;
 mod worker;
@@ -27,5 +29,6 @@ pub use self::connections::serve_connections;
 pub use self::deciding::act;
 pub use self::following::follow_actions;
 pub use self::problem::Problem;
+pub use self::remembering::remember;
 pub use self::service::{Parts, Service, Telemetry};
 pub use self::worker::{notify, warm_up, work};

@@ -17,6 +17,7 @@ use hearback_engine::channel::hearing::Channels;
 use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::incidents::Incidents;
 use hearback_engine::proposing::Weighed;
+use hearback_memory::library::Library;
 use hearback_record::Record;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
@@ -78,6 +79,8 @@ pub struct Parts {
     pub calibration: Option<Calibration>,
     /// Telemetry, unless it is off.
     pub telemetry: Option<Telemetry>,
+    /// What was learned before, where closed incidents go too.
+    pub library: Option<Library>,
     /// How what is sent is read.
     pub intake: Intake,
     /// How leadership hears.
@@ -209,6 +212,7 @@ impl Service {
             calibration: self.parts.calibration.as_ref(),
             signals: &self.parts.config.signals,
             culprit: &self.parts.config.culprit,
+            experts: &self.parts.config.experts,
             policy: &self.parts.config.policy,
             catalog: &self.parts.config.catalog,
             gaps: &self.parts.config.catalog_files.gaps(),

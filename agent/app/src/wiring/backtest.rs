@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use hearback_core::ports::ChangeSource;
+use hearback_core::ports::{ChangeSource, WorkSource};
 use hearback_git::{CommitCache, GitOptions};
 
 use super::{listener, open_git};
@@ -18,6 +18,8 @@ pub struct Opened {
     pub root: PathBuf,
     /// Its changes.
     pub source: Arc<dyn ChangeSource>,
+    /// What people did in it.
+    pub works: Arc<dyn WorkSource>,
 }
 
 /// Opens the repository at `path`. Without a name it is called as its folder.
@@ -31,10 +33,11 @@ pub fn open(
     progress: Option<&Progress>,
 ) -> Result<Opened> {
     let options = GitOptions { cache, progress: progress.map(listener), ..GitOptions::default() };
-    let source = open_git(path, name, options)?;
+    let source = Arc::new(open_git(path, name, options)?);
     Ok(Opened {
         name: source.repository_name().to_owned(),
         root: source.root().to_owned(),
-        source: Arc::new(source),
+        source: Arc::clone(&source) as Arc<dyn ChangeSource>,
+        works: source,
     })
 }

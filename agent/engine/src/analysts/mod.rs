@@ -4,6 +4,7 @@
 pub mod authorised;
 pub mod change_point;
 pub mod culprit;
+pub mod experts;
 pub mod findings;
 pub mod harmless;
 pub mod measured;

@@ -9,7 +9,7 @@ use hearback_core::{Change, ChangeKind};
 use jiff::Timestamp;
 
 use super::harmless::{Purpose, purpose};
-use crate::words::Named;
+use hearback_core::words::Named;
 
 /// A rule that put a change aside.
 #[derive(Debug, Clone, PartialEq)]

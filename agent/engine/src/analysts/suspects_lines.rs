@@ -11,7 +11,7 @@ use super::suspects_pool::{Places, Pool};
 use super::suspects_words::{Bm25, Counted, Rarity};
 use crate::gather::SightedDiff;
 use crate::ranker::WordRule;
-use crate::words::Named;
+use hearback_core::words::Named;
 
 /// The changed lines of one candidate, counted.
 #[derive(Debug, Default)]

@@ -116,7 +116,7 @@ impl Telling<'_, '_> {
         let (surfaces, first) = (surfaces?, first?);
         let place = self.find_line(|text| {
             let mut found = false;
-            crate::words::for_each_term(text, |term, _| found |= term == first);
+            hearback_core::words::for_each_term(text, |term, _| found |= term == first);
             found
         });
         let at = place.as_ref().map(at_place).unwrap_or_default();

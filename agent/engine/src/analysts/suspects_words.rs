@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::ranker::WordRule;
 use crate::scope::SymptomWord;
-use crate::words::for_each_term;
+use hearback_core::words::for_each_term;
 
 /// As many words of a symptom are looked for: those that count most, words before numbers, the first before the last.
 const MOST_TERMS: usize = 400;

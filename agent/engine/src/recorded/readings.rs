@@ -95,8 +95,10 @@ fn hide_later(content: &mut Content, until: Timestamp) {
         | Content::Traces(spans) => {
             spans.retain(has_ended);
         }
+        Content::Similar(all) | Content::Runbooks(all) => all.retain(|one| one.known_at <= until),
         // A diff is of its commit, whenever it is read, and a freeze is known before it begins.
-        Content::Diffs(_) | Content::Documents(_) | Content::Freezes(_) => {}
+        // Profiles are of the question that they were made for.
+        Content::Diffs(_) | Content::Documents(_) | Content::Freezes(_) | Content::Profiles(_) => {}
     }
 }
 
@@ -190,6 +192,11 @@ impl Content {
                 documents.retain(|document| is_kept(Holds::Documents, document.name.clone()));
             }
             Content::Freezes(freezes) => freezes.retain(|_| is_kept(Holds::Freezes, String::new())),
+            // Scores of two readings can't be compared: the latest tells all.
+            Content::Similar(all) => all.retain(|_| is_kept(Holds::Similar, String::new())),
+            Content::Runbooks(all) => all.retain(|_| is_kept(Holds::Runbooks, String::new())),
+            // All of the latest reading, and none of those before.
+            Content::Profiles(profiles) => profiles.retain(|_| is_kept(Holds::Profiles, String::new())),
         }
     }
 }

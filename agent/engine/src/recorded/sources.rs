@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use hearback_core::change::Diff;
 use hearback_core::evidence::Document;
 use hearback_core::freeze::Freeze;
+use hearback_core::memory::recall::{Memory, Remembered, RunbookQuery, SimilarQuery};
+use hearback_core::memory::store::MemoryError;
 use hearback_core::ports::{
     ChangeQuery, ChangeSource, ConnectorError, DocumentSource, FreezeSource, LogQuery, LogSource,
     SeriesQuery, SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery,
@@ -53,6 +55,11 @@ impl Served {
                 | Content::Traces(_) => sources.traces.push(source.clone()),
                 Content::Documents(_) => sources.documents.push(source.clone()),
                 Content::Freezes(_) => sources.freezes.push(source.clone()),
+                Content::Similar(_) | Content::Runbooks(_) => sources.memories.push(source.clone()),
+                Content::Profiles(profiles) => {
+                    let name = source.reading.source.clone();
+                    sources.people.recorded.push((name, profiles.clone()));
+                }
             }
         }
         let services: BTreeSet<&ServiceName> =
@@ -97,9 +104,13 @@ impl Content {
             | Content::SlowSpans(spans)
             | Content::UsualSpans(spans)
             | Content::Traces(spans) => spans.iter().map(|span| &span.service).collect(),
-            Content::Changes(_) | Content::Diffs(_) | Content::Documents(_) | Content::Freezes(_) => {
-                Vec::new()
-            }
+            Content::Changes(_)
+            | Content::Diffs(_)
+            | Content::Documents(_)
+            | Content::Freezes(_)
+            | Content::Similar(_)
+            | Content::Runbooks(_)
+            | Content::Profiles(_) => Vec::new(),
         }
     }
 
@@ -133,6 +144,13 @@ impl Content {
                 part.first().is_some_and(|first| all.contains(first))
             }
             (Content::Freezes(all), Content::Freezes(part)) => {
+                part.first().is_some_and(|first| all.contains(first))
+            }
+            (Content::Similar(all), Content::Similar(part))
+            | (Content::Runbooks(all), Content::Runbooks(part)) => {
+                part.first().is_some_and(|first| all.contains(first))
+            }
+            (Content::Profiles(all), Content::Profiles(part)) => {
                 part.first().is_some_and(|first| all.contains(first))
             }
             _ => false,
@@ -307,5 +325,24 @@ impl FreezeSource for Replayed {
         Ok(self
             .reading
             .fetched(all.iter().filter(overlaps).cloned().collect(), ("change freeze", "change freezes")))
+    }
+}
+
+#[async_trait]
+impl Memory for Replayed {
+    fn name(&self) -> &SourceName {
+        &self.reading.source
+    }
+
+    async fn similar(&self, query: &SimilarQuery) -> Result<Fetched<Remembered>, MemoryError> {
+        let Content::Similar(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        let known = all.iter().filter(|one| one.known_at <= query.as_of).cloned().collect();
+        Ok(self.reading.fetched(known, ("similar incident", "similar incidents")))
+    }
+
+    async fn runbooks(&self, query: &RunbookQuery) -> Result<Fetched<Remembered>, MemoryError> {
+        let Content::Runbooks(all) = &self.reading.content else { return Ok(self.reading.silent()) };
+        let known = all.iter().filter(|one| one.known_at <= query.as_of).cloned().collect();
+        Ok(self.reading.fetched(known, ("runbook", "runbooks")))
     }
 }

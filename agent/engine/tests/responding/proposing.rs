@@ -141,6 +141,7 @@ impl Case {
             snapshots: self.snapshots.clone(),
             standings: vec![],
             none_of_these: 0.1,
+            experts: Default::default(),
             moved: self.moved.clone(),
         };
         let memory = Memory::default();

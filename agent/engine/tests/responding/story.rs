@@ -304,6 +304,8 @@ pub fn look_here() -> Answer {
         calibrated_on: None,
         ruled_out: vec![],
         unauthorised: vec![],
+        similar: vec![],
+        experts: vec![],
         runbook: None,
         gaps: vec![],
         searched: vec![Coverage::complete(SourceName::new("git:shop").unwrap(), "41 commits on main")],

@@ -70,6 +70,7 @@ fn all_there_is() -> Answer {
             rule: "docs_only".into(),
             because: claim("touches documentation only", "changes of shop"),
         }],
+        experts: vec![],
         unauthorised: vec![Flagged {
             change: summary(&rounding()),
             because: claim("took effect in the change freeze \"Black Friday\"", "calendar"),
@@ -77,6 +78,7 @@ fn all_there_is() -> Answer {
         runbook: Some(Runbook {
             service: Some(service("checkout")),
             link: "https://wiki.example/runbooks/checkout".into(),
+            part: None,
         }),
         gaps: vec![Gap { source: source("loki:shop"), why: "no answer within 2.0 s".into() }],
         searched: vec![

@@ -82,7 +82,8 @@ fn a_remote_that_is_gone_has_failed() {
     let action = world.action(&bad, "main");
     world.daemon = None;
     let told = failed(world.execute(&action));
-    assert!(told.starts_with("origin could not be asked: fatal: unable to connect to 127.0.0.1"), "{told}");
+    // Refused or, while the daemon is still on its way out, reset.
+    assert!(told.starts_with("origin could not be asked: fatal: "), "{told}");
 }
 
 #[test]

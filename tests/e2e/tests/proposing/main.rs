@@ -169,6 +169,7 @@ fn answered(leads: Vec<Lead>, strength: Strength) -> Answered {
         standings: vec![],
         none_of_these: 0.1,
         leads,
+        experts: Default::default(),
         moved: vec![
             moved(SignalKind::Saturation, Course::Holds, 900.0),
             moved(SignalKind::Errors, Course::Holds, 40.0),

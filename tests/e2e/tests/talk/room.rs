@@ -180,6 +180,8 @@ pub fn answer(verdict: Verdict, suspects: Vec<Suspect>) -> Answer {
         calibrated_on: None,
         ruled_out: vec![],
         unauthorised: vec![],
+        similar: vec![],
+        experts: vec![],
         runbook: None,
         gaps: vec![Gap {
             source: SourceName::new("github:shop").unwrap(),

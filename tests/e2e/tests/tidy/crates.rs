@@ -31,11 +31,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("tests/testkit", &["agent/core"]),
+    ("tests/qdrant", &["agent/core", "connectors/qdrant"]),
     ("tests/e2e", &["*"]),
 ];
 
 /// Only development dependencies may point here.
-const FOR_TESTS: &[&str] = &["tests/testkit", "tests/e2e"];
+const FOR_TESTS: &[&str] = &["tests/testkit", "tests/qdrant", "tests/e2e"];
+/// Those of them that the tests of any crate may use.
+const FOR_ALL_TESTS: &[&str] = &["tests/testkit", "tests/qdrant"];
 
 /// The crates of the workspace.
 pub struct Workspace {
@@ -113,7 +116,8 @@ impl Crate {
                 || (allowed.contains(&"*") && (!is_for_tests(other) || self.folder == "tests/e2e"))
         };
         let built_with = self.knows.iter().filter(|other| !may(other));
-        let tested_with = self.tests_know.iter().filter(|other| !may(other) && *other != "tests/testkit");
+        let tested_with =
+            self.tests_know.iter().filter(|other| !may(other) && !FOR_ALL_TESTS.contains(&other.as_str()));
         built_with
             .chain(tested_with)
             .map(|other| format!("{} must not know {other}; go through a port of agent/core", self.folder))

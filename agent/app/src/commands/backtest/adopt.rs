@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use hearback_core::incident::State;
 use hearback_core::{ChangeId, IncidentId};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::recorded::Recorded;
 use hearback_engine::replay::{Replay, Settings, replay};
 use hearback_eval::adopted::{AdoptedCase, Reviewed, find_change, slug};
@@ -55,6 +56,7 @@ pub async fn run(arguments: Adopt, config: &Config) -> Result<ExitCode> {
         ranker: &config.ranker,
         signals: &config.signals,
         culprit: &config.culprit,
+        experts: &ExpertSettings::default(),
         policy: &policy,
         catalog: &config.catalog,
         gaps: &[],

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use hearback_core::export::Export;
 use hearback_core::{Catalog, ExternalText};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::recorded::Recorded;
 use hearback_engine::replay::Settings;
 use hearback_eval::adopted::{AdoptedCase, Fared};
@@ -82,6 +83,7 @@ async fn fared(folder: &Path, config: &Config) -> Result<Fared> {
         ranker: &config.ranker,
         signals: &config.signals,
         culprit: &config.culprit,
+        experts: &ExpertSettings::default(),
         policy: &policy,
         catalog: &catalog,
         gaps: &[],

@@ -69,11 +69,15 @@ pub fn read(file: &Path) -> Result<Vec<Case>> {
 }
 
 fn is_wanted(case: &Case, arguments: &Cases) -> bool {
-    let half = arguments.half.map(|half| match half {
+    let half = arguments.half.map(half_of);
+    (case.symptom_like || !arguments.measuring.only_symptoms) && (half.is_none() || case.half == half)
+}
+
+pub fn half_of(half: HalfOf) -> Half {
+    match half {
         HalfOf::Learn => Half::Learn,
         HalfOf::Report => Half::Report,
-    });
-    (case.symptom_like || !arguments.measuring.only_symptoms) && (half.is_none() || case.half == half)
+    }
 }
 
 pub fn repositories(named: &[String], config: &Config) -> Result<BTreeMap<String, Arc<dyn ChangeSource>>> {

@@ -3,8 +3,10 @@
 mod adopt;
 mod adopted;
 mod cases;
+mod experts;
 mod incidents;
 mod measured;
+mod memory;
 mod replay;
 mod reverts;
 mod services;
@@ -22,8 +24,10 @@ pub async fn run(command: Backtest, config: &Config) -> Result<ExitCode> {
     match command {
         Backtest::Reverts(arguments) => reverts::run(arguments, config).await,
         Backtest::Cases(arguments) => cases::run(arguments, config).await,
+        Backtest::Experts(arguments) => experts::run(arguments, config).await,
         Backtest::Services(arguments) => services::run(&arguments),
         Backtest::Incidents(arguments) => incidents::run(arguments, config).await,
+        Backtest::Memory(arguments) => memory::run(&arguments, config).await,
         Backtest::Train(arguments) => train::run(arguments, config).await,
         Backtest::Replay(arguments) => replay::run(arguments, config).await,
         Backtest::Adopt(arguments) => adopt::run(arguments, config).await,

@@ -26,6 +26,7 @@ pub async fn run(arguments: cli::Replay, config: &Config) -> Result<ExitCode> {
         ranker: &config.ranker,
         signals: &config.signals,
         culprit: &config.culprit,
+        experts: &config.experts,
         policy: &config.policy,
         catalog: &config.catalog,
         gaps: &config.catalog_files.gaps(),

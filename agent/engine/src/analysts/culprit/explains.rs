@@ -20,7 +20,7 @@ use super::text::{Named, Rarity, SHORTEST_BEGINNING, Text, matches};
 use crate::analysts::rollout::{is_rollout, is_to_production};
 use crate::analysts::signature::short;
 use crate::gather::{Sighted, SightedDiff};
-use crate::words::{for_each_term, terms};
+use hearback_core::words::{for_each_term, terms};
 
 /// When the service that fails first left its course, long before it failed, and in which series.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,7 +4,7 @@
 use hearback_core::change::{Diff, Side};
 
 use super::effect::Traded;
-use crate::words::for_each_term;
+use hearback_core::words::for_each_term;
 
 /// How a service fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

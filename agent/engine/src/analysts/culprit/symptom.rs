@@ -10,7 +10,7 @@ use hearback_core::{ExternalText, SpanRecord};
 use super::failing::{Failed, SeenIn};
 use super::names::{Names, hosts};
 use crate::observe::Observed;
-use crate::words::{for_each_term, named, terms};
+use hearback_core::words::{for_each_term, named, terms};
 use jiff::{SignedDuration, Timestamp};
 
 /// What a failure says.

@@ -9,7 +9,7 @@ use hearback_core::{Change, ChangeId, ChangeKind};
 use super::effect::{Effect, Traded, effect, is_manifest, traded};
 use super::symptom::{Symptom, says_something};
 use crate::gather::{Sighted, SightedDiff};
-use crate::words::for_each_term;
+use hearback_core::words::for_each_term;
 
 /// The shortest word that is taken for the beginning of another.
 pub const SHORTEST_BEGINNING: usize = 4;

@@ -18,7 +18,7 @@ pub const WORDS: &str = "words";
 pub const FUSED_FROM: usize = 128;
 
 /// How many candidates a walk through the graph of vectors keeps, at least: more find more of what is near, and take longer.
-pub const CANDIDATES: usize = 128;
+pub const CANDIDATES: usize = 256;
 
 /// How the two lists of a fused search become one.
 ///

@@ -97,7 +97,10 @@ impl Owner {
             |state, segments| Description { state, segments, ..Description::void(self.space.clone()) };
         self.place.describe(&description(State::Merging, BTreeSet::new()))?;
         let merged = description(State::Ready, BTreeSet::new());
+        let space = self.space.clone();
         self.write(|shard| {
+            // Documents count as well; they are few beside passages.
+            shard.set_hnsw_config(shapes::graph(shard.info().points_count, space.as_ref()))?;
             shard.optimize()?;
             shard.flush();
             Ok(())

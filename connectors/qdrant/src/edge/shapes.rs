@@ -5,11 +5,11 @@ use qdrant_edge::external::uuid::Uuid;
 use qdrant_edge::{
     AnyVariants, Condition, CreateIndex, Direction, Distance, EdgeConfig, EdgeOptimizersConfig,
     EdgeSparseVectorParams, EdgeVectorParams, FieldCondition, FieldIndexOperations, Filter,
-    Fusion as EdgeFusion, JsonPath, Match, MatchAny, Modifier, NamedQuery, OrderBy, OrderByInterface,
-    Payload, PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations, PointOperations,
-    PointStructPersisted, Prefetch, QueryEnum, QueryRequest, Range, Record, ScoringQuery, ScrollRequest,
-    SearchParams, SparseVector, UpdateOperation, VectorInternal, VectorPersisted, VectorStructInternal,
-    VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
+    Fusion as EdgeFusion, HnswIndexConfig, JsonPath, Match, MatchAny, Modifier, NamedQuery, OrderBy,
+    OrderByInterface, Payload, PayloadFieldSchema, PayloadSchemaType, PointId, PointInsertOperations,
+    PointOperations, PointStructPersisted, Prefetch, QueryEnum, QueryRequest, Range, Record, ScoringQuery,
+    ScrollRequest, SearchParams, SparseVector, UpdateOperation, VectorInternal, VectorPersisted,
+    VectorStructInternal, VectorStructPersisted, WalOptions, WithPayloadInterface, WithVector,
 };
 
 use hearback_core::memory::store::VectorSpace;
@@ -24,6 +24,19 @@ use crate::words::Words;
 const LOG_PIECE_BYTES: usize = 8 << 20;
 /// One merged segment beside the one that is written to: the engine asks segments one after the other.
 const MERGED_SEGMENTS: usize = 1;
+/// How many bytes of vectors are compared one by one; beyond, a graph is built and walked. 68,000 vectors of 384 numbers take
+/// some ten milliseconds (`benches/search.rs`), find everything that is near, and cost `tidy` nothing; the graph is quicker,
+/// misses some, and takes a minute to build.
+const GRAPH_FROM_BYTES: usize = 100 << 20;
+
+/// How vectors are to be searched in a store of so many points.
+pub fn graph(points: usize, space: Option<&VectorSpace>) -> HnswIndexConfig {
+    let bytes = points.saturating_mul(space.map_or(0, |space| space.dimension * size_of::<f32>()));
+    let graph = HnswIndexConfig::default();
+    // No edges: no graph.
+    if bytes < GRAPH_FROM_BYTES { HnswIndexConfig { m: 0, ..graph } } else { graph }
+}
+
 /// How a new store is laid out.
 pub fn config(space: Option<&VectorSpace>) -> EdgeConfig {
     let words = EdgeSparseVectorParams { modifier: Some(Modifier::Idf), ..EdgeSparseVectorParams::default() };
@@ -230,5 +243,18 @@ fn fusion() -> EdgeFusion {
     match FUSION {
         Fusion::Scores => EdgeFusion::Dbsf,
         Fusion::Ranks { k } => EdgeFusion::Rrf { k: k as usize, weights: None },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_graph_is_built_for_many_vectors_and_for_no_store_of_words() {
+        let space = VectorSpace { model: "made-up".into(), dimension: 384 };
+        assert_eq!(graph(50_000, Some(&space)).m, 0);
+        assert!(graph(100_000, Some(&space)).m > 0);
+        assert_eq!(graph(10_000_000, None).m, 0);
     }
 }

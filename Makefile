@@ -13,6 +13,8 @@ BENCH_PYTHON ?=
 # What `make backtest` measures: a file of cases and the repositories it names, as "NAME=PATH NAME=PATH".
 BACKTEST_CASES ?= ../shared/data/reverts.jsonl
 BACKTEST_INCIDENTS ?= ../shared/data/incidents
+BACKTEST_RECURRENT ?= ../shared/data/recurrent.jsonl
+BACKTEST_POSTMORTEMS ?= ../shared/data/postmortems
 BACKTEST_REPOS ?= $(foreach pair,$(BACKTEST_MIRRORS),$(if $(wildcard $(lastword $(subst =, ,$(pair)))),$(pair)))
 BACKTEST_MIRROR_DIR ?= ../.mirror
 BACKTEST_MIRRORS := mediawiki-config=$(BACKTEST_MIRROR_DIR)/wikimedia+operations-mediawiki-config/repo \
@@ -81,7 +83,7 @@ bench: setup-tests model ## measure, on optimised builds: BENCH_REPO=PATH BENCH_
 	@cargo bench --locked -p hearback-e2e --bench load
 	@cargo bench --locked -p hearback-e2e --bench channel
 
-backtest: setup ## ask the report half of the public rollbacks and frozen incidents, and write eval/RESULTS.md, where the data is present
+backtest: setup model ## ask the report half of the public rollbacks, frozen incidents, memory and experts, and write eval/RESULTS.md, where the data is present
 	@if [ ! -f "$(BACKTEST_CASES)" ] || [ -z "$(strip $(BACKTEST_REPOS))" ]; then \
 		echo "The cases or their repositories are not here; say BACKTEST_CASES=FILE BACKTEST_REPOS=\"NAME=PATH …\"."; exit 1; fi
 	@cargo build --quiet --release --locked --bin hearback
@@ -90,6 +92,12 @@ backtest: setup ## ask the report half of the public rollbacks and frozen incide
 	@cat eval/about-results.md target/results.md > eval/RESULTS.md
 	@if [ -d "$(BACKTEST_INCIDENTS)" ]; then { cat eval/about-incidents.md; echo '```'; \
 		target/release/hearback backtest incidents --dir "$(BACKTEST_INCIDENTS)" --perturb 20; echo '```'; } >> eval/RESULTS.md; fi
+	@if [ -f "$(BACKTEST_RECURRENT)" ]; then { echo; cat eval/about-memory.md; echo '```'; \
+		target/release/hearback backtest memory --docs "$(BACKTEST_RECURRENT)"; echo '```'; } >> eval/RESULTS.md; fi
+	@if [ -d "$(BACKTEST_POSTMORTEMS)" ]; then { cat eval/about-postmortems.md; echo '```'; target/release/hearback backtest memory \
+		--docs "$(BACKTEST_POSTMORTEMS)/docs.jsonl" --queries "$(BACKTEST_POSTMORTEMS)/queries.jsonl"; echo '```'; } >> eval/RESULTS.md; fi
+	@{ cat eval/about-experts.md; echo '```'; target/release/hearback backtest experts --cases "$(BACKTEST_CASES)" \
+		$(addprefix --repo ,$(BACKTEST_REPOS)) --half report --only-symptoms; echo '```'; } >> eval/RESULTS.md
 
 torture: setup-torture ## kill the record and the approvals while they write, fuzz every parser: ROUNDS, APPENDS, RACES, FUZZ_SECONDS
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \

@@ -165,6 +165,9 @@ pub struct Experts {
     /// A service that fails; may be given several times
     #[arg(long = "service", value_name = "NAME")]
     pub services: Vec<String>,
+    /// About this incident: its title, alerts, questions, services and changes
+    #[arg(long, value_name = "INC")]
+    pub incident: Option<String>,
     /// As of then; everything later is hidden: 2026-11-23T14:05:00Z, "2h ago" [default: now]
     #[arg(long, value_name = TIME)]
     pub as_of: Option<String>,
@@ -180,6 +183,8 @@ pub struct Experts {
     /// Print one JSON object: {"as_of", "experts", "gaps", "searched"}
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -85,7 +85,7 @@ pub async fn service(config: Config) -> Result<Parts> {
     changes.extend(live::github_sources(&config)?);
     let calibration = calibration(&read, &live::github_names(&config), &config);
     let telemetry = live::telemetry(&config)?;
-    let (memories, library) = memory::memories(&config, Missing::Make).await;
+    let (memories, memory) = memory::memories(&config, Missing::Make).await;
     let sources = Sources {
         changes,
         signals: live::signal_sources(&config)?,
@@ -108,7 +108,7 @@ pub async fn service(config: Config) -> Result<Parts> {
         sources,
         calibration,
         telemetry,
-        library,
+        memory,
         intake,
         notifier,
         actions,

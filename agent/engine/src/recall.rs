@@ -170,7 +170,9 @@ impl Recalled {
 /// Memory is a source like others.
 fn of_memory(error: MemoryError) -> ConnectorError {
     match error {
-        MemoryError::NotUsable(why) | MemoryError::Damaged(why) => ConnectorError::NotUsable(why),
+        MemoryError::NotUsable(why) | MemoryError::InUse(why) | MemoryError::Damaged(why) => {
+            ConnectorError::NotUsable(why)
+        }
         MemoryError::TimedOut(budget) => ConnectorError::TimedOut(budget),
         MemoryError::Failed(why) => ConnectorError::Failed(ExternalText::new(why).for_people(300)),
     }

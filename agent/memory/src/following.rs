@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearback_core::memory::source::{Writing, WritingSource};
+use futures::{StreamExt as _, stream};
+use hearback_core::memory::source::{Page, Web, Writing, WritingSource};
 use hearback_core::memory::store::{MemoryError, Shelved};
-use hearback_core::memory::{DocumentId, Filed};
+use hearback_core::memory::{DocumentId, DocumentKind, Filed};
 use hearback_core::{ExternalText, SourceName};
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -18,6 +19,12 @@ use crate::writing::{ENDINGS, text_of};
 const FILES: usize = 200;
 /// Listing a source may take so long, and reading one batch of it.
 const WITHIN: SignedDuration = SignedDuration::from_mins(2);
+/// So many dead links of a document are told of each kind.
+const DEAD: usize = 5;
+/// So many pages that a runbook links to are looked at, so many at once, each for so long.
+const PAGES: usize = 50;
+const PAGES_AT_ONCE: usize = 4;
+const PAGE_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Whether documents of the source that are not there any more are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +71,17 @@ pub struct Compared {
     pub missing: Vec<String>,
 }
 
+/// How a source is followed.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// What becomes of documents that are not there any more.
+    pub gone: Gone,
+    /// What is known when documents are read.
+    pub reader: Reader<'a>,
+    /// Looks at the pages that runbooks link to; none if nobody may.
+    pub web: Option<&'a dyn Web>,
+}
+
 impl Library {
     /// Brings the store to what `source` holds now. What was shelved is durable batch by batch, so an interrupted run is
     /// taken up by the next.
@@ -73,8 +91,7 @@ impl Library {
     pub async fn follow(
         &self,
         source: &dyn WritingSource,
-        gone: Gone,
-        reader: Reader<'_>,
+        how: How<'_>,
         progress: Progress<'_>,
     ) -> Result<Followed, MemoryError> {
         let listed = source.names(WITHIN).await?;
@@ -95,14 +112,15 @@ impl Library {
             let mut documents = Vec::new();
             for writing in &writings {
                 let before = known.get(&writing.id);
-                if before
-                    .is_some_and(|filed| filed.version == version(writing) && filed.source == writing.source)
-                {
+                let stayed = before
+                    .filter(|filed| filed.version == version(writing) && filed.source == writing.source);
+                if let Some(filed) = stayed {
                     followed.unchanged += 1;
                     seen.insert(writing.id.clone());
-                    continue;
-                }
-                if let Some(document) = shelved(writing, reader, &all, &mut followed) {
+                    if how.web.is_some() && filed.kind == DocumentKind::Runbook {
+                        self.look_again(writing, filed, &all, how).await?;
+                    }
+                } else if let Some(document) = shelved(writing, &all, how, &mut followed).await {
                     seen.insert(writing.id.clone());
                     *(if before.is_some() { &mut followed.changed } else { &mut followed.added }) += 1;
                     documents.push(document);
@@ -112,12 +130,30 @@ impl Library {
             done += names.len();
             progress(done, listed.items.len());
         }
-        if gone == Gone::Forget && followed.missing.is_empty() {
+        if how.gone == Gone::Forget && followed.missing.is_empty() {
             let lost: Vec<DocumentId> =
                 self.of_source(source.name()).await?.into_iter().filter(|id| !seen.contains(id)).collect();
             followed.removed = usize::try_from(self.store.remove(&lost).await?).unwrap_or(usize::MAX);
         }
         Ok(followed)
+    }
+
+    /// A runbook that stayed as it was may link to pages that did not.
+    async fn look_again(
+        &self,
+        writing: &Writing,
+        filed: &Filed,
+        names: &BTreeSet<&str>,
+        how: How<'_>,
+    ) -> Result<(), MemoryError> {
+        let Ok(read) = read(writing, how.reader) else { return Ok(()) };
+        let problems = problems(writing, &read, names, how.web).await;
+        if problems == filed.problems {
+            return Ok(());
+        }
+        let mut taken = self.store.take(std::slice::from_ref(&filed.id)).await?;
+        taken.iter_mut().for_each(|one| one.filed.problems.clone_from(&problems));
+        self.store.put(taken).await
     }
 
     /// What [`Library::follow`] would do, without doing it.
@@ -158,26 +194,18 @@ impl Library {
     }
 }
 
-fn shelved(
+async fn shelved(
     writing: &Writing,
-    reader: Reader<'_>,
     names: &BTreeSet<&str>,
+    how: How<'_>,
     followed: &mut Followed,
 ) -> Option<Shelved> {
-    match read(writing, reader) {
-        Ok(Read { mut shelved, links }) => {
-            let dead = links.iter().filter(|link| leads_nowhere(&writing.name, link, names)).take(5);
-            let dead: Vec<String> = dead
-                .map(|link| {
-                    format!(
-                        "it links to {}, which is not there",
-                        ExternalText::from(link.as_str()).for_people(100)
-                    )
-                })
-                .collect();
-            shelved.filed.problems.extend(dead);
-            let problems = shelved.filed.problems.iter();
-            followed.problems.extend(problems.map(|problem| (writing.name.clone(), problem.clone())));
+    match read(writing, how.reader) {
+        Ok(read) => {
+            let problems = problems(writing, &read, names, how.web).await;
+            followed.problems.extend(problems.iter().map(|problem| (writing.name.clone(), problem.clone())));
+            let mut shelved = read.shelved;
+            shelved.filed.problems = problems;
             Some(shelved)
         }
         Err(why) => {
@@ -185,6 +213,29 @@ fn shelved(
             None
         }
     }
+}
+
+/// What is wrong with a document: what was seen when it was read, and links that lead nowhere.
+async fn problems(
+    writing: &Writing,
+    read: &Read,
+    names: &BTreeSet<&str>,
+    web: Option<&dyn Web>,
+) -> Vec<String> {
+    let shown = |link: &str| ExternalText::from(link).for_people(100);
+    let mut problems = read.shelved.filed.problems.clone();
+    let dead = read.links.iter().filter(|link| leads_nowhere(&writing.name, link, names)).take(DEAD);
+    problems.extend(dead.map(|link| format!("it links to {}, which is not there", shown(link))));
+    let Some(web) = web.filter(|_| read.shelved.filed.kind == DocumentKind::Runbook) else { return problems };
+    let pages = read.links.iter().filter(|link| link.starts_with("http://") || link.starts_with("https://"));
+    let looks = pages.take(PAGES).map(|link| async move { (link, web.look(link, PAGE_WITHIN).await) });
+    let looked: Vec<_> = stream::iter(looks).buffered(PAGES_AT_ONCE).collect().await;
+    let gone = looked.into_iter().filter_map(|(link, page)| match page {
+        Page::Gone(said) => Some(format!("it links to {}, which is gone ({said})", shown(link))),
+        Page::There | Page::Unknown => None,
+    });
+    problems.extend(gone.take(DEAD));
+    problems
 }
 
 /// Whether a link inside the source names a document that it does not hold. Links to the world and to other files are not

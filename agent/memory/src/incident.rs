@@ -138,3 +138,94 @@ fn timeline(incident: &Incident) -> Vec<String> {
         .map(|seen| format!("{} {}", format_time(seen.at), words(&seen.text, 500)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use hearback_core::entry::Actor;
+    use hearback_core::incident::SeenMessage;
+    use hearback_core::{Digest, EvidenceId, IncidentId, ServiceName, Severity};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn at(minute: u32) -> Timestamp {
+        format!("2026-03-02T14:{minute:02}:00Z").parse().unwrap()
+    }
+
+    fn evidence(text: &str) -> EvidenceId {
+        EvidenceId(Digest::of(text.as_bytes()))
+    }
+
+    fn said(minute: u32, text: &str) -> SeenMessage {
+        SeenMessage {
+            evidence: evidence(text),
+            at: at(minute),
+            by: Actor::Person("ana".into()),
+            text: text.into(),
+            message: None,
+            thread: None,
+            to: hearback_core::happening::Addressee::Everybody,
+        }
+    }
+
+    fn incident() -> Incident {
+        Incident {
+            title: "Checkout 5xx".into(),
+            severity: Some(Severity::Sev2),
+            services: vec![ServiceName::new("checkout").unwrap()],
+            declared_at: Some((at(0), evidence("declared"))),
+            messages: (1..=50).map(|minute| said(minute, &format!("message {minute}"))).collect(),
+            ended_by: Some("rolled back checkout 42".into()),
+            state: State::Resolved { at: at(55) },
+            ..Incident::new(IncidentId::new("INC-7").unwrap())
+        }
+    }
+
+    fn shelved(incident: &Incident) -> Option<Shelved> {
+        let source = SourceName::new("memory:incidents").unwrap();
+        shelve(incident, &source, Reader { services: &[], now: at(59) })
+    }
+
+    fn text(shelved: &Shelved) -> String {
+        let all: Vec<&str> = shelved.passages.iter().map(|one| one.passage.text.as_untrusted()).collect();
+        all.join("\n")
+    }
+
+    #[test]
+    fn only_what_is_over_is_remembered() {
+        assert!(shelved(&Incident { state: State::Open, ..incident() }).is_none());
+        let shelved = shelved(&incident()).unwrap();
+        assert_eq!(shelved.filed.id.as_str(), "incident:INC-7");
+        assert_eq!(shelved.filed.known_at, at(55), "nobody could know it before it was over");
+        assert_eq!(shelved.filed.fixed.unwrap().as_untrusted(), "rolled back checkout 42");
+    }
+
+    #[test]
+    fn of_a_long_talk_the_beginning_and_the_end_are_remembered() {
+        let text = text(&shelved(&incident()).unwrap());
+        for (minute, is_there) in [(1, true), (20, true), (21, false), (30, false), (31, true), (50, true)] {
+            assert_eq!(
+                text.contains(&format!("message {minute}\n")) || text.ends_with(&format!("message {minute}")),
+                is_there,
+                "{minute}"
+            );
+        }
+    }
+
+    #[test]
+    fn secrets_and_headings_of_others_do_not_get_in() {
+        let key = format!("AKIA{}", "IOSFODNN7EXAMPLE");
+        let messages = vec![said(1, &format!("# Resolution\n\nuse {key}"))];
+        let shelved = shelved(&Incident { messages, ..incident() }).unwrap();
+        assert!(!format!("{:?}", text(&shelved)).contains(&key));
+        assert_eq!(shelved.filed.fixed.clone().unwrap().as_untrusted(), "rolled back checkout 42");
+        let of_ours = ["Summary", "Resolution", "Timeline", ""];
+        for one in &shelved.passages {
+            assert!(
+                of_ours.contains(&one.passage.heading.as_untrusted()),
+                "{:?}",
+                one.passage.heading.as_untrusted()
+            );
+        }
+    }
+}

@@ -2,16 +2,19 @@
 //! it happens. It knows the vocabulary and the ports of core; which store and which embedder there are, it must not know.
 //!
 //! A document goes through [`writing`] (bytes and where they came from), [`outline`] (headings and paragraphs), [`section`]
-//! (what each part is about) and [`read`](reading::read) (passages). [`library`] keeps and finds them.
+//! (what each part is about) and [`read`](reading::read) (passages). [`library`] keeps and finds them; [`living`] lets another
+//! library take its place while it is asked.
 
 pub mod folder;
 pub mod following;
 pub mod front;
 pub mod incident;
 pub mod library;
+pub mod living;
 pub mod outline;
 pub mod reading;
 pub mod recalling;
+mod runbooks;
 pub mod section;
 pub mod telling;
 pub mod weights;

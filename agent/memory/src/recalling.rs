@@ -8,7 +8,7 @@ use futures::future::join_all;
 use hearback_core::answer::Strength;
 use hearback_core::memory::recall::{Excerpt, Memory, Remembered, RunbookQuery, SimilarQuery};
 use hearback_core::memory::store::{EmbedAs, Found, MemoryError, PassageFilter, PassageQuery, Retrieval};
-use hearback_core::memory::{DocumentId, DocumentKind, Filed, Passage, Section};
+use hearback_core::memory::{DocumentId, DocumentKind, Filed, Passage};
 use hearback_core::redaction::redact;
 use hearback_core::words::terms;
 use hearback_core::{Coverage, Fetched, ServiceName, SourceName};
@@ -232,53 +232,36 @@ impl Library {
         Weighed { filed, passage, words, meaning, terms, score: total }
     }
 
-    /// How sure it is; none if it should not be listed. To be listed words or meaning must agree, to be strong both.
+    /// How sure it is; none if it should not be listed. To be listed words or meaning must agree, to be strong both. A
+    /// question of one word is all there is to agree with.
     fn strength(&self, weighed: &Weighed, has_meaning: bool) -> Option<Strength> {
-        let by_words = |bar: &Bar| weighed.terms.0 >= bar.terms && weighed.terms.1 >= bar.share;
+        let (terms, share) = weighed.terms;
+        let by_words = |bar: &Bar| terms >= bar.terms && share >= bar.share;
         let by_meaning = |bar: &Bar| weighed.meaning >= bar.meaning;
         let Weights { listed, strong, .. } = &self.weights;
+        let has_all = terms > 0 && share >= 1.0;
         if by_words(strong) && (by_meaning(strong) || !has_meaning) {
             Some(Strength::Strong)
         } else {
-            (by_words(listed) || by_meaning(listed)).then_some(Strength::Weak)
+            (by_words(listed) || has_all || by_meaning(listed)).then_some(Strength::Weak)
         }
     }
 
     /// What is good enough to be shown.
-    fn remembered(&self, weighed: Vec<Weighed>, has_meaning: bool, limit: usize) -> Vec<Remembered> {
+    pub(crate) fn remembered(
+        &self,
+        weighed: Vec<Weighed>,
+        has_meaning: bool,
+        limit: usize,
+    ) -> Vec<Remembered> {
         let shown = weighed.into_iter().filter_map(|one| {
             let strength = self.strength(&one, has_meaning)?;
-            let Weighed { filed, passage, score, .. } = one;
-            let passage = passage?;
-            Some(Remembered {
-                document: filed.id,
-                kind: filed.kind,
-                title: filed.title,
-                services: filed.services,
-                happened_at: filed.happened_at,
-                known_at: filed.known_at,
-                source: filed.source,
-                origin: filed.origin,
-                merged_by: filed.merged_by,
-                owner: filed.owner,
-                link: filed.link,
-                broke: filed.broke,
-                fixed: filed.fixed,
-                problems: filed.problems,
-                excerpt: Excerpt {
-                    section: passage.section,
-                    heading: passage.heading,
-                    line: passage.line,
-                    text: passage.text,
-                },
-                strength,
-                score,
-            })
+            Some(shown(one.filed, one.passage?, strength, one.score))
         });
         shown.take(limit).collect()
     }
 
-    async fn coverage(&self, what: &str, by: Retrieval, missing: Vec<String>) -> Coverage {
+    pub(crate) async fn coverage(&self, what: &str, by: Retrieval, missing: Vec<String>) -> Coverage {
         let how = match (by, &self.embedder) {
             (Retrieval::Words, _) | (_, None) => "by words".to_owned(),
             (Retrieval::Meaning, Some(embedder)) => format!("by meaning ({})", embedder.space().model),
@@ -295,8 +278,36 @@ impl Library {
     }
 }
 
+/// A document as an answer shows it.
+pub(crate) fn shown(filed: Filed, passage: Passage, strength: Strength, score: f64) -> Remembered {
+    Remembered {
+        document: filed.id,
+        kind: filed.kind,
+        title: filed.title,
+        services: filed.services,
+        happened_at: filed.happened_at,
+        known_at: filed.known_at,
+        source: filed.source,
+        origin: filed.origin,
+        merged_by: filed.merged_by,
+        owner: filed.owner,
+        link: filed.link,
+        broke: filed.broke,
+        fixed: filed.fixed,
+        problems: filed.problems,
+        excerpt: excerpt(passage),
+        strength,
+        score,
+    }
+}
+
+/// A passage as an answer shows it.
+pub(crate) fn excerpt(passage: Passage) -> Excerpt {
+    Excerpt { section: passage.section, heading: passage.heading, line: passage.line, text: passage.text }
+}
+
 /// How many of the terms asked for a passage has, and which share of them.
-fn shared(asked: &[String], passage: &Passage) -> (usize, f64) {
+pub(crate) fn shared(asked: &[String], passage: &Passage) -> (usize, f64) {
     let mut asked: Vec<&String> = asked.iter().collect();
     asked.sort_unstable();
     asked.dedup();
@@ -337,32 +348,6 @@ impl Memory for Library {
     }
 
     async fn runbooks(&self, query: &RunbookQuery) -> Result<Fetched<Remembered>, MemoryError> {
-        let filter = |services: &[ServiceName]| PassageFilter {
-            kinds: vec![DocumentKind::Runbook],
-            services: services.to_vec(),
-            as_of: Some(query.as_of),
-            ..PassageFilter::default()
-        };
-        // Runbooks do not get better by being new.
-        let wanted = |services: &[ServiceName]| Wanted {
-            text: &query.symptom,
-            services: &[],
-            filter: filter(services),
-            as_of: query.as_of,
-            by: Retrieval::Fused,
-            budget: query.budget,
-        };
-        let mut recalled = self.recall(&wanted(&query.services)).await?;
-        if recalled.weighed.is_empty() && !query.services.is_empty() {
-            recalled = self.recall(&wanted(&[])).await?;
-        }
-        let Recalled { mut weighed, missing, has_meaning } = recalled;
-        let is_step =
-            |one: &Weighed| one.passage.as_ref().is_some_and(|passage| passage.section == Section::Steps);
-        // Of equals, what says what to do comes before what explains.
-        weighed.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| is_step(b).cmp(&is_step(a))));
-        let items = self.remembered(weighed, has_meaning, 5);
-        let coverage = self.coverage("runbooks", Retrieval::Fused, missing).await;
-        Ok(Fetched { items, coverage })
+        self.parts_to_run(query).await
     }
 }

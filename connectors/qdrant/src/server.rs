@@ -97,6 +97,23 @@ impl QdrantStore {
         schema::existing(&ServerPoints::to(url, key, collection, deadline)?).await
     }
 
+    /// The names of all collections of the server, whoever made them, sorted.
+    ///
+    /// # Errors
+    /// As [`QdrantStore::connect`].
+    pub async fn collections(
+        url: &str,
+        key: Option<ApiKey>,
+        deadline: Duration,
+    ) -> Result<Vec<String>, MemoryError> {
+        // Listing needs no collection, and no name is one.
+        let points = ServerPoints::to(url, key, "-", deadline)?;
+        let listed = points.call(points.client.list_collections()).await?;
+        let mut names: Vec<String> = listed.collections.into_iter().map(|one| one.name).collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Removes a collection that is hearback's. Does nothing where there is none.
     ///
     /// # Errors

@@ -40,6 +40,11 @@ impl Collections {
         self.0.lock().unwrap().contains_key(name)
     }
 
+    /// In no order, as a server lists them.
+    pub fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap().keys().cloned().collect()
+    }
+
     pub fn remove(&self, name: &str) -> bool {
         self.0.lock().unwrap().remove(name).is_some()
     }

@@ -7,20 +7,20 @@ use qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
 use qdrant_client::qdrant::points_server::Points;
 use qdrant_client::qdrant::{
     ChangeAliases, ClearPayloadPoints, CollectionClusterInfoRequest, CollectionClusterInfoResponse,
-    CollectionExists, CollectionExistsRequest, CollectionExistsResponse, CollectionOperationResponse,
-    CountPoints, CountResponse, CountResult, CreateCollection, CreateFieldIndexCollection,
-    CreateShardKeyRequest, CreateShardKeyResponse, CreateVectorNameRequest, DeleteCollection,
-    DeleteFieldIndexCollection, DeletePayloadPoints, DeletePointVectors, DeletePoints, DeleteShardKeyRequest,
-    DeleteShardKeyResponse, DeleteVectorNameRequest, Direction, DiscoverBatchPoints, DiscoverBatchResponse,
-    DiscoverPoints, DiscoverResponse, FacetCounts, FacetResponse, FieldType, GetCollectionInfoRequest,
-    GetCollectionInfoResponse, GetPoints, GetResponse, ListAliasesRequest, ListAliasesResponse,
-    ListCollectionAliasesRequest, ListCollectionsRequest, ListCollectionsResponse, ListShardKeysRequest,
-    ListShardKeysResponse, PointsOperationResponse, QueryBatchPoints, QueryBatchResponse,
-    QueryGroupsResponse, QueryPointGroups, QueryPoints, QueryResponse, RecommendBatchPoints,
-    RecommendBatchResponse, RecommendGroupsResponse, RecommendPointGroups, RecommendPoints,
-    RecommendResponse, ScoredPoint, ScrollPoints, ScrollResponse, SearchBatchPoints, SearchBatchResponse,
-    SearchGroupsResponse, SearchMatrixOffsetsResponse, SearchMatrixPairsResponse, SearchMatrixPoints,
-    SearchPointGroups, SearchPoints, SearchResponse, SetPayloadPoints, UpdateBatchPoints,
+    CollectionDescription, CollectionExists, CollectionExistsRequest, CollectionExistsResponse,
+    CollectionOperationResponse, CountPoints, CountResponse, CountResult, CreateCollection,
+    CreateFieldIndexCollection, CreateShardKeyRequest, CreateShardKeyResponse, CreateVectorNameRequest,
+    DeleteCollection, DeleteFieldIndexCollection, DeletePayloadPoints, DeletePointVectors, DeletePoints,
+    DeleteShardKeyRequest, DeleteShardKeyResponse, DeleteVectorNameRequest, Direction, DiscoverBatchPoints,
+    DiscoverBatchResponse, DiscoverPoints, DiscoverResponse, FacetCounts, FacetResponse, FieldType,
+    GetCollectionInfoRequest, GetCollectionInfoResponse, GetPoints, GetResponse, ListAliasesRequest,
+    ListAliasesResponse, ListCollectionAliasesRequest, ListCollectionsRequest, ListCollectionsResponse,
+    ListShardKeysRequest, ListShardKeysResponse, PointsOperationResponse, QueryBatchPoints,
+    QueryBatchResponse, QueryGroupsResponse, QueryPointGroups, QueryPoints, QueryResponse,
+    RecommendBatchPoints, RecommendBatchResponse, RecommendGroupsResponse, RecommendPointGroups,
+    RecommendPoints, RecommendResponse, ScoredPoint, ScrollPoints, ScrollResponse, SearchBatchPoints,
+    SearchBatchResponse, SearchGroupsResponse, SearchMatrixOffsetsResponse, SearchMatrixPairsResponse,
+    SearchMatrixPoints, SearchPointGroups, SearchPoints, SearchResponse, SetPayloadPoints, UpdateBatchPoints,
     UpdateBatchResponse, UpdateCollection, UpdateCollectionClusterSetupRequest,
     UpdateCollectionClusterSetupResponse, UpdatePointVectors, UpdateResult, UpdateStatus, UpsertPoints,
 };
@@ -67,9 +67,9 @@ service! {
         create(CreateCollection) -> CollectionOperationResponse = create, true;
         delete(DeleteCollection) -> CollectionOperationResponse = delete_collection, true;
         collection_exists(CollectionExistsRequest) -> CollectionExistsResponse = exists, false;
+        list(ListCollectionsRequest) -> ListCollectionsResponse = list, false;
     }
     absent {
-        list(ListCollectionsRequest) -> ListCollectionsResponse;
         update(UpdateCollection) -> CollectionOperationResponse;
         update_aliases(ChangeAliases) -> CollectionOperationResponse;
         list_collection_aliases(ListCollectionAliasesRequest) -> ListAliasesResponse;
@@ -136,6 +136,11 @@ fn delete_collection(state: &State, asked: DeleteCollection) -> Result<Collectio
 fn exists(state: &State, asked: CollectionExistsRequest) -> Result<CollectionExistsResponse, Status> {
     let exists = state.collections.exists(&asked.collection_name);
     Ok(CollectionExistsResponse { result: Some(CollectionExists { exists }), time: 0.0 })
+}
+
+fn list(state: &State, _: ListCollectionsRequest) -> Result<ListCollectionsResponse, Status> {
+    let collections = state.collections.names().into_iter().map(|name| CollectionDescription { name });
+    Ok(ListCollectionsResponse { collections: collections.collect(), time: 0.0 })
 }
 
 fn done() -> PointsOperationResponse {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use hearback_core::memory::DocumentKind;
 
-use super::TIME;
+use super::{Server, TIME};
+use crate::commands::runbook::STALE_AFTER;
 
 /// What was learned before: postmortems, runbooks, documents, closed incidents.
 #[derive(Debug, Subcommand)]
@@ -130,6 +131,8 @@ pub struct Similar {
     /// Print one JSON object: {"similar": […], "searched": {…}}
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// The part of a runbook that says what to do now, as a checklist, and whether it can still be trusted. Exit code 0 when
@@ -148,9 +151,11 @@ pub struct Runbook {
     #[arg(long, value_name = TIME)]
     pub as_of: Option<String>,
     /// How many changes of the service make a runbook stale
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = STALE_AFTER)]
     pub stale_after: u32,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub server: Server,
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use hearback_core::catalog::Level;
+use hearback_core::memory::store::MemoryError;
 use hearback_core::ports::ChangeSource as _;
 use hearback_engine::calibration::digest_of;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::cli::Doctor;
 use crate::config::{Cache, Config, Repository};
 use crate::output;
 use crate::wiring;
+use crate::wiring::memory::{Missing, Opened};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +56,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
             checks.push(configuration(&config));
             checks.push(record(&config).await);
             checks.push(cache(&config));
+            checks.push(memory(&config).await);
             checks.push(calibration(&config));
             checks.push(catalog(&config));
             checks.extend(repositories(&config));
@@ -97,6 +100,39 @@ async fn record(config: &Config) -> Check {
         }
         Err(error) => Check::new("record", Health::Broken, format!("{error:#}"))
             .fix("Set [record] url, or --record, to a file you can write or a server that answers"),
+    }
+}
+
+/// What was learned before, and by what it is found.
+async fn memory(config: &Config) -> Check {
+    let checked = async {
+        let opened = wiring::memory::open(config, Missing::Leave).await?;
+        let Some(Opened { library, next }) = opened else { return Ok(None) };
+        let count = library.store().count().await?.documents;
+        let unfit = wiring::memory::embedder(config).await?.1;
+        anyhow::Ok(Some((count, library.found_by(unfit.as_deref()), next.is_some())))
+    };
+    let place = wiring::memory::shown(config);
+    match checked.await {
+        Ok(None) => Check::new("memory", Health::Off, "nothing is remembered yet")
+            .fix("`hearback memory add PATH` or `hearback memory sync` begins it"),
+        Ok(Some((count, by, is_former))) => {
+            let check = Check::new("memory", Health::Ok, format!("{count} documents in {place}, found {by}"));
+            match is_former {
+                true => {
+                    check.fix("The model has changed: `hearback memory sync` or the service embeds them anew")
+                }
+                false => check,
+            }
+        }
+        Err(error) => match error.downcast_ref() {
+            Some(MemoryError::InUse(_)) => {
+                Check::new("memory", Health::Ok, format!("{place}, in use by a running hearback"))
+            }
+            Some(MemoryError::Damaged(_)) => Check::new("memory", Health::Broken, format!("{error:#}")),
+            _ => Check::new("memory", Health::Broken, format!("{error:#}"))
+                .fix("Mend [memory]; until then answers say what they could not look at"),
+        },
     }
 }
 

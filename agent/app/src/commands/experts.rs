@@ -1,41 +1,168 @@
-//! `hearback experts`: whom to ask. The question is that of `hearback ask`; what is printed are the people.
+//! `hearback experts`: whom to ask. The question is that of `hearback ask`; what is told are the people. Here or in a running
+//! service.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use hearback_core::catalog::Catalog;
+use hearback_core::expertise::Expert;
 use hearback_core::happening::Question;
-use hearback_core::{Coverage, ExternalText, Gap, Window};
-use hearback_engine::asking::WHAT_CHANGED;
-use hearback_engine::driver;
+use hearback_core::{Coverage, ExternalText, Gap, Incident, Window};
+use hearback_engine::driver::{self, Answered, Sources};
 use hearback_engine::expertise::{ExpertSettings, not_connected};
+use hearback_engine::incidents::load;
+use hearback_engine::logged::LoggedChanges;
 use hearback_engine::render::Cost;
 use hearback_engine::render_experts::{Told, text};
+use hearback_engine::{asking, remembering};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::ask::{SYMPTOM_BYTES, symptom};
 use super::times;
 use crate::cli::Experts;
 use crate::config::Config;
-use crate::output;
+use crate::output::{self, Usage};
 use crate::progress::Progress;
+use crate::wiring::server::{ServerClient, fields};
 use crate::wiring::{self, Asked, Named};
 
+/// Who was found, and where was looked.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// The moment of the question.
+    #[schemars(with = "String")]
+    pub as_of: Timestamp,
+    /// Whom to ask, those who know most first.
+    pub experts: Vec<Expert>,
+    /// What could not be seen, and what is not connected.
+    pub gaps: Vec<Gap>,
+    /// What was searched.
+    pub searched: Vec<Coverage>,
+}
+
+impl Found {
+    /// The people of an answer.
+    pub fn of(
+        answered: &Answered,
+        question: &Question,
+        settings: &ExpertSettings,
+        top: usize,
+        sources: &Sources,
+        catalog: &Catalog,
+    ) -> Self {
+        let (people, as_of) = (&answered.experts, question.window.until);
+        let mut gaps = answered.answer.gaps.clone();
+        gaps.extend(not_connected(&sources.people, people, &question.services, catalog));
+        Found {
+            as_of,
+            experts: people.experts(&settings.rules, as_of, top),
+            gaps,
+            searched: answered.answer.searched.iter().chain(&people.searched).cloned().collect(),
+        }
+    }
+}
+
+/// Settings for a question about people: they get the time that changes get.
+pub fn settings(config: &Config) -> ExpertSettings {
+    ExpertSettings { at_most: None, ..config.experts.clone() }
+}
+
+/// The question about people: what fails by these words, and by an incident.
+///
+/// # Errors
+/// A service is called what no service can be.
+pub fn question(
+    symptom: &str,
+    services: &[String],
+    window: Window,
+    incident: Option<&Incident>,
+) -> Result<Question> {
+    let mut symptom = symptom.to_owned();
+    let mut services = times::services(services)?;
+    if let Some(incident) = incident {
+        symptom = format!("{symptom}\n{}", remembering::symptom(incident)).trim().to_owned();
+        let others = incident.services.iter().filter(|one| !services.contains(one)).cloned();
+        services.extend(others.collect::<Vec<_>>());
+    }
+    Ok(Question {
+        text: asking::WHAT_CHANGED.into(),
+        symptom: ExternalText::capped(&symptom, SYMPTOM_BYTES),
+        services,
+        window,
+        onset: None,
+        message: None,
+        thread: None,
+    })
+}
+
 pub async fn run(arguments: Experts, config: &Config) -> Result<ExitCode> {
-    let question = question(&arguments, config, Timestamp::now())?;
-    let as_of = question.window.until;
+    let started = Instant::now();
+    let found = match ServerClient::named(&arguments.server)? {
+        Some(server) => there(&arguments, &server).await?,
+        None => here(&arguments, config).await?,
+    };
+    if arguments.json {
+        output::json(&found)?;
+    } else {
+        let cost = Some(Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() });
+        let Found { as_of, experts, gaps, searched } = &found;
+        output::print(&text(Told { experts, as_of: *as_of, gaps, searched, cost }))?;
+    }
+    Ok(if found.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn there(arguments: &Experts, server: &ServerClient) -> Result<Found> {
+    if !arguments.repositories.is_empty() || arguments.revision.is_some() {
+        let says = "--repo and --revision are about repositories here; a service asks its own: leave them out, or \
+                    leave out --server";
+        return Err(Usage(says.into()).into());
+    }
+    let ask = fields([
+        ("symptom", json!(symptom(&arguments.symptom)?)),
+        ("services", json!(arguments.services)),
+        ("incident", json!(arguments.incident)),
+        ("as_of", json!(arguments.as_of)),
+        ("since", json!(arguments.since)),
+        ("top", json!(arguments.top)),
+    ]);
+    server.experts(ask).await
+}
+
+async fn here(arguments: &Experts, config: &Config) -> Result<Found> {
+    let now = Timestamp::now();
+    let until =
+        arguments.as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
+    let asked_in = match &arguments.incident {
+        Some(id) => {
+            let (id, record) = (times::incident(id)?, wiring::record(config).await?);
+            let (entries, _) = load(record.as_ref(), &id).await?;
+            Some((Incident::as_of(id, &entries, until), record))
+        }
+        None => None,
+    };
+    let incident = asked_in.as_ref().map(|(incident, _)| incident);
+    let window = match &arguments.since {
+        Some(text) => Window { from: times::since("--since", text, until, now)?, until },
+        None => asking::window(until, config.window, None, incident),
+    };
+    let question = question(&symptom(&arguments.symptom)?, &arguments.services, window, incident)?;
     let named = Named {
         repositories: &arguments.repositories,
         revision: arguments.revision.as_deref(),
         first_parent: false,
-        in_incident: false,
+        in_incident: incident.is_some(),
     };
     let progress = Progress::start();
-    let Asked { sources, calibration } = wiring::sources(named, config, &progress).await?;
-    // Here people are what is asked about: they get the time that changes get.
-    let experts = ExpertSettings { at_most: None, ..config.experts.clone() };
-    let started = Instant::now();
+    let Asked { mut sources, calibration } = wiring::sources(named, config, &progress).await?;
+    if let Some((_, record)) = &asked_in {
+        sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
+    }
+    let experts = settings(config);
     let context = driver::Context {
         ranker: &config.ranker,
         calibration: calibration.as_ref(),
@@ -46,46 +173,10 @@ pub async fn run(arguments: Experts, config: &Config) -> Result<ExitCode> {
         catalog: &config.catalog,
         gaps: &config.catalog_files.gaps(),
         sources: &sources,
-        incident: None,
+        incident,
         budget: config.budget,
     };
     let answered = driver::answer(context, &question).await?;
-    drop(progress);
-    let found = &answered.experts;
-    let people = found.experts(&experts.rules, as_of, usize::from(arguments.top));
-    let mut gaps: Vec<Gap> = answered.answer.gaps.clone();
-    gaps.extend(not_connected(&sources.people, found, &question.services, &config.catalog));
-    let searched: Vec<Coverage> = answered.answer.searched.iter().chain(&found.searched).cloned().collect();
-    if arguments.json {
-        output::json(&json!({
-            "as_of": as_of.to_string(),
-            "experts": people,
-            "gaps": gaps,
-            "searched": searched,
-        }))?;
-    } else {
-        let cost = Some(Cost { elapsed: SignedDuration::try_from(started.elapsed()).unwrap_or_default() });
-        output::print(&text(Told { experts: &people, as_of, gaps: &gaps, searched: &searched, cost }))?;
-    }
-    Ok(if searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn question(arguments: &Experts, config: &Config, now: Timestamp) -> Result<Question> {
-    let until = match &arguments.as_of {
-        Some(text) => times::past("--as-of", text, now)?,
-        None => now,
-    };
-    let from = match &arguments.since {
-        Some(text) => times::since("--since", text, until, now)?,
-        None => Window::before(until, config.window).from,
-    };
-    Ok(Question {
-        text: WHAT_CHANGED.into(),
-        symptom: ExternalText::capped(&symptom(&arguments.symptom)?, SYMPTOM_BYTES),
-        services: times::services(&arguments.services)?,
-        window: Window { from, until },
-        onset: None,
-        message: None,
-        thread: None,
-    })
+    let top = usize::from(arguments.top);
+    Ok(Found::of(&answered, &question, &experts, top, &sources, &config.catalog))
 }

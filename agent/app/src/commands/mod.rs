@@ -6,14 +6,14 @@ mod backtest;
 mod catalog;
 mod demo;
 mod doctor;
-mod experts;
+pub mod experts;
 mod frozen;
 pub mod incident;
 mod memory;
 mod record;
-mod runbook;
+pub mod runbook;
 mod serve;
-mod similar;
+pub mod similar;
 pub mod times;
 pub mod token;
 

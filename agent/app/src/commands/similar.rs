@@ -1,14 +1,17 @@
-//! `hearback similar`: has this been before, and what fixed it?
+//! `hearback similar`: has this been before, and what fixed it? Here or in a running service.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use hearback_core::memory::recall::{Memory as _, Remembered, SimilarQuery};
-use hearback_core::{Coverage, Fetched, Incident};
+use hearback_core::memory::recall::{Memory, Remembered, SimilarQuery};
+use hearback_core::memory::store::MemoryError;
+use hearback_core::{Coverage, Fetched, Incident, ServiceName};
 use hearback_engine::incidents::load;
-use hearback_engine::render_memory;
+use hearback_engine::{remembering, render_memory};
 use hearback_memory::incident::document_of;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{ask, memory, times};
@@ -17,54 +20,102 @@ use crate::config::Config;
 use crate::output;
 use crate::wiring;
 use crate::wiring::memory::Missing;
+use crate::wiring::server::{ServerClient, fields};
 
 /// At most so many are shown.
 const MOST: usize = 5;
 
-pub async fn run(arguments: &Similar, config: &Config) -> Result<ExitCode> {
-    let now = Timestamp::now();
-    let as_of =
-        arguments.as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
-    let mut symptom = ask::symptom(&arguments.symptom)?;
-    let mut services = times::services(&arguments.services)?;
-    let mut except = None;
-    if let Some(id) = &arguments.incident {
-        let id = times::incident(id)?;
-        let record = wiring::record(config).await?;
-        let (entries, _) = load(record.as_ref(), &id).await?;
-        let incident = Incident::as_of(id, &entries, as_of);
-        symptom = format!("{symptom}\n{}", hearback_engine::remembering::symptom(&incident));
-        services.extend(
-            incident
-                .services
-                .iter()
-                .filter(|one| !arguments.services.iter().any(|said| said == one.as_str()))
-                .cloned(),
-        );
-        except = document_of(&incident);
+/// What was found, and where it was looked for.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// Incidents that were like this, the likest first.
+    pub similar: Vec<Remembered>,
+    /// Where was searched.
+    pub searched: Coverage,
+}
+
+/// What is looked for: like these words, and like this incident.
+pub struct Wanted<'a> {
+    /// What is seen to fail.
+    pub symptom: String,
+    /// The services that fail.
+    pub services: Vec<ServiceName>,
+    /// The incident, as it was known then.
+    pub incident: Option<&'a Incident>,
+    /// Nothing that became known later is found.
+    pub as_of: Timestamp,
+    /// How long it may take.
+    pub budget: SignedDuration,
+}
+
+/// Looks into `memory`.
+///
+/// # Errors
+/// It failed, or has nothing to be searched by.
+pub async fn find(memory: &dyn Memory, wanted: Wanted<'_>) -> Result<Found, MemoryError> {
+    let Wanted { mut symptom, mut services, incident, as_of, budget } = wanted;
+    if let Some(incident) = incident {
+        symptom = format!("{symptom}\n{}", remembering::symptom(incident));
+        let others = incident.services.iter().filter(|one| !services.contains(one)).cloned();
+        services.extend(others.collect::<Vec<_>>());
     }
-    let library = memory::opened(config, Missing::Leave).await?;
-    let query = SimilarQuery { symptom, services, as_of, except, limit: MOST, budget: config.budget };
-    let Fetched { items, coverage } = library.similar(&query).await?;
+    let except = incident.and_then(document_of);
+    let query = SimilarQuery { symptom, services, as_of, except, limit: MOST, budget };
+    let Fetched { items, coverage } = memory.similar(&query).await?;
+    Ok(Found { similar: items, searched: coverage })
+}
+
+pub async fn run(arguments: &Similar, config: &Config) -> Result<ExitCode> {
+    let found = match ServerClient::named(&arguments.server)? {
+        Some(server) => {
+            let ask = fields([
+                ("symptom", json!(ask::symptom(&arguments.symptom)?)),
+                ("services", json!(arguments.services)),
+                ("incident", json!(arguments.incident)),
+                ("as_of", json!(arguments.as_of)),
+            ]);
+            server.similar(ask).await?
+        }
+        None => here(arguments, config).await?,
+    };
     if arguments.json {
-        output::json(&json!({ "similar": items, "searched": coverage }))?;
+        output::json(&found)?;
     } else {
-        output::print(&told(&items, &coverage))?;
+        output::print(&told(&found))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(items: &[Remembered], coverage: &Coverage) -> String {
+async fn here(arguments: &Similar, config: &Config) -> Result<Found> {
+    let now = Timestamp::now();
+    let as_of =
+        arguments.as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
+    let symptom = ask::symptom(&arguments.symptom)?;
+    let services = times::services(&arguments.services)?;
+    let incident = match &arguments.incident {
+        Some(id) => {
+            let id = times::incident(id)?;
+            let (entries, _) = load(wiring::record(config).await?.as_ref(), &id).await?;
+            Some(Incident::as_of(id, &entries, as_of))
+        }
+        None => None,
+    };
+    let library = memory::opened(config, Missing::Leave).await?;
+    let wanted = Wanted { symptom, services, incident: incident.as_ref(), as_of, budget: config.budget };
+    Ok(find(&library, wanted).await?)
+}
+
+fn told(found: &Found) -> String {
     let mut lines = Vec::new();
-    match items.len() {
+    match found.similar.len() {
         0 => lines.push("Nothing like this is remembered.".to_owned()),
         1 => lines.push("One incident was like this:".to_owned()),
         count => lines.push(format!("{count} incidents were like this:")),
     }
-    for (place, one) in (1..).zip(items) {
+    for (place, one) in (1..).zip(&found.similar) {
         lines.extend(render_memory::remembered(place, one));
     }
-    lines.push(searched(coverage));
+    lines.push(searched(&found.searched));
     lines.join("\n") + "\n"
 }
 

@@ -94,6 +94,8 @@ pub struct MemoryConfig {
     pub folders: Vec<MemoryFolder>,
     /// The repositories that are followed.
     pub repositories: Vec<MemoryRepository>,
+    /// Where it may be looked whether a page that a runbook links to is still there.
+    pub web: Vec<String>,
     /// How what is found is weighed.
     pub weights: Weights,
     /// The key of a server, where another place than this is named on the command line too.
@@ -115,6 +117,7 @@ pub struct MemorySection {
     collection: Option<String>,
     api_key: Option<Secret>,
     weights: Option<String>,
+    web: Vec<String>,
     embedding: EmbeddingSection,
     folder: Vec<MemoryFolder>,
     repository: Vec<MemoryRepository>,
@@ -201,7 +204,8 @@ impl MemorySection {
                 Weights::parse(&text).map_err(|error| Usage(format!("memory.weights: {shown}: {error}")))?
             }
         };
-        Ok(MemoryConfig { place, embedding, folders, repositories, weights, api_key, collection })
+        let web = self.web;
+        Ok(MemoryConfig { place, embedding, folders, repositories, web, weights, api_key, collection })
     }
 }
 

@@ -19,7 +19,9 @@ use tower_http::timeout::TimeoutLayer;
 use super::doors::SCHEME;
 use super::metrics::Request as Counted;
 use super::problem::Problem;
-use super::routes::{changes, entries, health, inbox, incidents, proposals, questions, telemetry, webhooks};
+use super::routes::{
+    changes, entries, health, inbox, incidents, memory, proposals, questions, telemetry, webhooks,
+};
 use super::service::Service;
 
 /// The longest a request may take, its body included. Event streams answer at once and go on.
@@ -108,6 +110,15 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
             ),
         )
         .api_route("/v1/ask", post_with(questions::ask, says("Ask outside any incident; nothing is written")))
+        .api_route(
+            "/v1/similar",
+            post_with(memory::similar, says("Incidents that were like this, and what fixed them")),
+        )
+        .api_route(
+            "/v1/runbook",
+            post_with(memory::runbook, says("What to do now, as a checklist, and whether it is stale")),
+        )
+        .api_route("/v1/experts", post_with(memory::experts, says("Whom to ask, and why")))
         .api_route("/v1/inbox", get_with(inbox::list, says("Alerts that wait for an incident")))
         .api_route(
             "/v1/changes",

@@ -15,9 +15,9 @@ use hearback_engine::asking;
 use hearback_engine::calibration::Calibration;
 use hearback_engine::channel::hearing::Channels;
 use hearback_engine::driver::{self, Answered, Context, Sources};
+use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::incidents::Incidents;
 use hearback_engine::proposing::Weighed;
-use hearback_memory::library::Library;
 use hearback_record::Record;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
@@ -29,6 +29,7 @@ use super::metrics::{Asked, Metrics, OfSource};
 use super::problem::Problem;
 use crate::config::Config;
 use crate::wiring::intake::Intake;
+use crate::wiring::memory::Living;
 use crate::wiring::{Actions, ChatIntake, Notifier};
 
 /// How many questions of people are worked on at once, and how many of each kind that the copilot asks by itself.
@@ -80,7 +81,7 @@ pub struct Parts {
     /// Telemetry, unless it is off.
     pub telemetry: Option<Telemetry>,
     /// What was learned before, where closed incidents go too.
-    pub library: Option<Library>,
+    pub memory: Option<Living>,
     /// How what is sent is read.
     pub intake: Intake,
     /// How leadership hears.
@@ -195,6 +196,20 @@ impl Service {
         incident: Option<&Incident>,
         asker: Asker,
     ) -> Result<Answered, Problem> {
+        self.ask_about_people(question, incident, asker, &self.parts.config.experts).await
+    }
+
+    /// As [`Service::ask`], with other settings for whom to ask.
+    ///
+    /// # Errors
+    /// As [`Service::ask`].
+    pub async fn ask_about_people(
+        &self,
+        question: &Question,
+        incident: Option<&Incident>,
+        asker: Asker,
+        experts: &ExpertSettings,
+    ) -> Result<Answered, Problem> {
         let (turns, by) = match asker {
             Asker::Person | Asker::Channel => (&self.of_people, "person"),
             Asker::Incident => (&self.of_incidents, "alert"),
@@ -212,7 +227,7 @@ impl Service {
             calibration: self.parts.calibration.as_ref(),
             signals: &self.parts.config.signals,
             culprit: &self.parts.config.culprit,
-            experts: &self.parts.config.experts,
+            experts,
             policy: &self.parts.config.policy,
             catalog: &self.parts.config.catalog,
             gaps: &self.parts.config.catalog_files.gaps(),

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::Server;
 use crate::commands::actions::Audited;
+use crate::commands::{experts, runbook, similar};
 use crate::output::Usage;
 
 /// How long a service has to answer: its own budget, and the way there and back.
@@ -52,6 +53,30 @@ impl ServerClient {
             Some(id) => self.post(&format!("v1/incidents/{id}/ask"), ask).await,
             None => self.post("v1/ask", ask).await,
         }
+    }
+
+    /// Looks for incidents that were like this.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn similar(&self, ask: Map<String, Value>) -> Result<similar::Found> {
+        self.post("v1/similar", ask).await
+    }
+
+    /// Looks for what to do.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn runbook(&self, ask: Map<String, Value>) -> Result<runbook::Found> {
+        self.post("v1/runbook", ask).await
+    }
+
+    /// Looks for whom to ask.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn experts(&self, ask: Map<String, Value>) -> Result<experts::Found> {
+        self.post("v1/experts", ask).await
     }
 
     /// Declares an incident.

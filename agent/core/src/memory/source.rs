@@ -46,3 +46,21 @@ pub trait WritingSource: Send + Sync {
     /// The writings of these names; one that is gone meanwhile is left out.
     async fn read(&self, names: &[String], budget: SignedDuration) -> Result<Vec<Writing>, MemoryError>;
 }
+
+/// What became of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// It is there.
+    There,
+    /// It is not there any more; what its server said.
+    Gone(String),
+    /// That is not known: nobody may ask there, or nobody answered.
+    Unknown,
+}
+
+/// Looks at pages that documents link to. Links are outside text: an implementation decides where it may ask at all.
+#[async_trait]
+pub trait Web: Send + Sync {
+    /// What became of the page at `url`.
+    async fn look(&self, url: &str, budget: SignedDuration) -> Page;
+}

@@ -14,6 +14,9 @@ pub enum MemoryError {
     /// What was asked for can't be, or what is configured is wrong: a key, a dimension, an address. The user can mend it.
     #[error("{0}")]
     NotUsable(String),
+    /// Another process has it, and one alone can. Whoever asks should ask that one.
+    #[error("{0}")]
+    InUse(String),
     /// What is kept can't be read. It has to be built again from its sources.
     #[error("{0}")]
     Damaged(String),

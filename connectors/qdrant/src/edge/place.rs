@@ -60,7 +60,7 @@ impl Place {
     /// Takes a directory for this process; makes it where there is none.
     ///
     /// # Errors
-    /// [`MemoryError::NotUsable`] if another process has it, or if it can't be made.
+    /// [`MemoryError::InUse`] if another process has it, [`MemoryError::NotUsable`] if it can't be made.
     pub fn claim(dir: &Path) -> Result<Self, MemoryError> {
         fs::create_dir_all(dir).map_err(|error| not_usable(dir, "can't be made", &error))?;
         let path = dir.join(LOCK);
@@ -81,8 +81,8 @@ impl Place {
                 } else {
                     format!(" (process {})", holder.trim())
                 };
-                return Err(MemoryError::NotUsable(format!(
-                    "another hearback{who} uses the memory in {}; ask it, or stop it first",
+                return Err(MemoryError::InUse(format!(
+                    "another hearback{who} uses the memory in {}; ask that one (--server), or stop it first",
                     dir.display()
                 )));
             }

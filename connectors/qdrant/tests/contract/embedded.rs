@@ -52,10 +52,10 @@ async fn a_directory_is_open_once_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
     let error = EdgeStore::open(dir.path(), Some(space())).await.unwrap_err();
-    assert!(matches!(error, MemoryError::NotUsable(_)));
+    assert!(matches!(error, MemoryError::InUse(_)));
     let said = error.to_string();
     assert!(said.contains("another hearback") && said.contains(&std::process::id().to_string()), "{said}");
-    assert!(matches!(EdgeStore::destroy(dir.path()).await, Err(MemoryError::NotUsable(_))));
+    assert!(matches!(EdgeStore::destroy(dir.path()).await, Err(MemoryError::InUse(_))));
     drop(store);
     EdgeStore::open(dir.path(), Some(space())).await.unwrap();
 }

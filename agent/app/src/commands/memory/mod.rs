@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use hearback_core::memory::DocumentId;
-use hearback_core::memory::source::WritingSource;
+use hearback_core::memory::source::{Web, WritingSource};
 use hearback_core::{Incident, SourceName};
 use hearback_engine::incidents::load;
 use hearback_memory::folder::{Folder, walk};
-use hearback_memory::following::{Followed, Gone};
+use hearback_memory::following::{Followed, Gone, How};
 use hearback_memory::incident::shelve;
 use hearback_memory::library::Library;
 use hearback_memory::reading::Reader;
@@ -44,8 +44,8 @@ pub async fn run(command: Memory, config: &Config) -> Result<ExitCode> {
 
 /// The library, or a sentence why there is none.
 pub async fn opened(config: &Config, missing: Missing) -> Result<Library> {
-    let library = wiring::memory::library(config, missing).await?;
-    library.context(
+    let opened = wiring::memory::open(config, missing).await?;
+    opened.map(|opened| opened.library).context(
         "nothing is remembered here yet; `hearback memory add PATH` or `hearback memory sync` begins it",
     )
 }
@@ -126,7 +126,9 @@ async fn follow(
     let say = progress.listener();
     let name = source.name().to_string();
     let tell = move |done: usize, of: usize| say(format!("{name}: {done} of {of} files"));
-    Ok(library.follow(source, gone, reader, &tell).await?)
+    let web = wiring::memory::web(config)?;
+    let web = web.as_ref().map(|web| web as &dyn Web);
+    Ok(library.follow(source, How { gone, reader, web }, &tell).await?)
 }
 
 async fn sync(said: &Said, config: &Config) -> Result<ExitCode> {

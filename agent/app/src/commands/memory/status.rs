@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::{Missing, opened, sources};
 use crate::cli::Said;
 use crate::config::Config;
-use crate::config::memory::MemoryPlace;
 use crate::output;
 use crate::wiring;
 use crate::wiring::memory::INCIDENTS;
@@ -58,7 +57,7 @@ pub async fn run(said: &Said, config: &Config) -> Result<ExitCode> {
     let filed = library.filed().await?;
     let count = library.store().count().await?;
     let mut status = Status {
-        at: place(config),
+        at: wiring::memory::shown(config),
         found_by: library.found_by(wiring::memory::embedder(config).await?.1.as_deref()),
         count,
         sources: of_sources(&filed),
@@ -92,14 +91,6 @@ pub async fn run(said: &Said, config: &Config) -> Result<ExitCode> {
         output::print(&told(&status))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn place(config: &Config) -> String {
-    match &config.memory.place {
-        MemoryPlace::Off => "off".to_owned(),
-        MemoryPlace::Folder(folder) => folder.display().to_string(),
-        MemoryPlace::Server { url, collection, .. } => format!("{url}, collections {collection}-…"),
-    }
 }
 
 fn of_sources(filed: &[Filed]) -> Vec<OfSource> {

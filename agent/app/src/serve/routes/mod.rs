@@ -6,6 +6,7 @@ pub mod entries;
 pub mod health;
 pub mod inbox;
 pub mod incidents;
+pub mod memory;
 pub mod proposals;
 pub mod questions;
 pub mod telemetry;

@@ -238,6 +238,11 @@ impl ServiceName {
 }
 
 impl ToolName {
+    /// The tool with which a model reports what it found.
+    pub fn report() -> Self {
+        ToolName("report".into())
+    }
+
     /// The name nearest to what a model wrote: what can't stand in a name becomes `_`, and what is too long is cut. `None`
     /// if nothing is left.
     pub fn nearest(text: &str) -> Option<Self> {

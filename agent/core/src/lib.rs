@@ -21,6 +21,7 @@ pub mod happening;
 pub mod hash;
 pub mod ids;
 pub mod incident;
+pub mod investigation;
 pub mod memory;
 pub mod model;
 pub mod ports;

@@ -14,6 +14,7 @@ pub mod expertise;
 pub mod features;
 pub mod gather;
 pub mod incidents;
+pub mod investigation;
 pub mod logged;
 pub mod next_steps;
 pub mod observe;

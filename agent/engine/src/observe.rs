@@ -418,7 +418,7 @@ fn redact_log(log: &mut LogRecord) {
     log.attributes.values_mut().for_each(|value| *value = redact_external(value));
 }
 
-fn redact_span(span: &mut SpanRecord) {
+pub(crate) fn redact_span(span: &mut SpanRecord) {
     span.name = redact_external(&span.name);
     span.message = redact_external(&span.message);
     span.attributes.values_mut().for_each(|value| *value = redact_external(value));

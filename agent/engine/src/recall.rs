@@ -168,7 +168,7 @@ impl Recalled {
 }
 
 /// Memory is a source like others.
-fn of_memory(error: MemoryError) -> ConnectorError {
+pub(crate) fn of_memory(error: MemoryError) -> ConnectorError {
     match error {
         MemoryError::NotUsable(why) | MemoryError::InUse(why) | MemoryError::Damaged(why) => {
             ConnectorError::NotUsable(why)

@@ -227,7 +227,7 @@ impl Library {
         let passage = candidate.passage;
         // Where nothing is found by meaning, words say more.
         let word = if has_meaning { score.words } else { score.words_alone };
-        let total = word * words + score.meaning * meaning - score.age * hours.ln_1p();
+        let total = word * words + score.meaning * meaning - score.age * (hours / score.age_hours).ln_1p();
         let terms = passage.as_ref().map_or((0, 0.0), |passage| shared(asked, passage));
         Weighed { filed, passage, words, meaning, terms, score: total }
     }

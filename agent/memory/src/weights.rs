@@ -15,8 +15,10 @@ pub struct Score {
     pub words_alone: f64,
     /// A cosine of 1.
     pub meaning: f64,
-    /// ln(1 + hours) since it could be known, of the services asked about.
+    /// ln(1 + age / [`Score::age_hours`]), where age is the time since it could be known, of the services asked about.
     pub age: f64,
+    /// What counts as one, of hours, above 0: within it nearly all is equally new.
+    pub age_hours: f64,
     /// The hours that a document of another service counts as, above 0.
     pub elsewhere_hours: f64,
 }
@@ -66,8 +68,11 @@ impl Weights {
         if weights.version != VERSION {
             return Err(BadWeights(format!("version {} is not {VERSION}", weights.version)));
         }
-        let Score { words, words_alone, meaning, age, elsewhere_hours } = weights.score;
-        let all = [words, words_alone, meaning, age, elsewhere_hours];
+        let Score { words, words_alone, meaning, age, age_hours, elsewhere_hours } = weights.score;
+        if age_hours <= 0.0 {
+            return Err(BadWeights("age_hours is not above 0".into()));
+        }
+        let all = [words, words_alone, meaning, age, age_hours, elsewhere_hours];
         if all.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
             return Err(BadWeights("a weight is negative or no number".into()));
         }
@@ -100,7 +105,8 @@ mod tests {
             assert!(error.contains(says), "{error}");
         };
         check("version = 1", "version = 9", "version 9 is not 1");
-        check("words = 0.15", "words = -1.0", "negative");
-        check("words = 0.15", "word = 0.3", "unknown field");
+        check("words = 0.1\n", "words = -1.0\n", "negative");
+        check("words = 0.1\n", "word = 0.3\n", "unknown field");
+        check("age_hours = 24.0", "age_hours = 0.0", "not above 0");
     }
 }

@@ -1,0 +1,188 @@
+//! What a model was shown, each piece under a short name by which it cites it, and what is made of its report: claims whose
+//! every number and name stands in what they cite, hypotheses no surer than the evidence. It must not know where a piece
+//! came from beyond who could have written it.
+
+use hearback_core::answer::{Claim, Strength};
+use hearback_core::evidence::Citation;
+use hearback_core::ids::ToolName;
+use hearback_core::investigation::{DroppedClaims, Hypothesis, Statement};
+use hearback_core::{ChangeId, Coverage, ExternalText, Origin};
+use serde::{Deserialize, Serialize};
+
+use super::grounding::{self, Dropped};
+use super::reporting::{Report, Stated, Supposed};
+use super::telling::{self, NamedPiece};
+
+/// A piece of evidence as it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// What it stands for.
+    pub citations: Vec<Citation>,
+    /// Who could have written it.
+    pub origin: Origin,
+    /// What was shown of it, redacted: a claim is held against this, not against what the model did not see.
+    pub text: ExternalText,
+}
+
+/// A change that was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownChange {
+    /// The change.
+    pub id: ChangeId,
+    /// How sure the answer without a model is that it did it.
+    pub strength: Strength,
+}
+
+/// A piece before it has a name: what is shown of it stands after its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unnamed {
+    /// The piece.
+    pub piece: Piece,
+    /// The change it is about, if it is about one, and how sure the first answer is of that.
+    pub change: Option<(ChangeId, Strength)>,
+}
+
+/// What a tool gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The tool.
+    pub tool: ToolName,
+    /// What was searched, and what was not seen.
+    pub coverage: Vec<Coverage>,
+    /// What was found.
+    pub pieces: Vec<Unnamed>,
+}
+
+/// Everything that a model was shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    pieces: Vec<Piece>,
+    changes: Vec<ShownChange>,
+}
+
+/// A report, held against what it cites.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Checked {
+    /// The claims that stand.
+    pub claims: Vec<Statement>,
+    /// The hypotheses that stand.
+    pub hypotheses: Vec<Hypothesis>,
+    /// What was dropped, by why.
+    pub dropped: DroppedClaims,
+    /// The same, place by place, for the model: `claim 2`.
+    pub drops: Vec<(String, Dropped)>,
+}
+
+impl Known {
+    /// Names a piece: `E4`.
+    pub fn add(&mut self, piece: Piece) -> String {
+        self.pieces.push(piece);
+        format!("E{}", self.pieces.len())
+    }
+
+    /// Names a change: `C2`; the same change keeps its name, and what is known of it at first.
+    pub fn add_change(&mut self, id: &ChangeId, strength: Strength) -> String {
+        let place = self.changes.iter().position(|shown| shown.id == *id).unwrap_or_else(|| {
+            self.changes.push(ShownChange { id: id.clone(), strength });
+            self.changes.len() - 1
+        });
+        format!("C{}", place + 1)
+    }
+
+    /// Names what a tool gave, and says it as the model is to read it.
+    pub fn show(&mut self, shown: Shown) -> String {
+        let pieces: Vec<NamedPiece> = shown.pieces.into_iter().map(|one| self.name(one)).collect();
+        telling::tool_result(&shown.tool, &shown.coverage, &pieces)
+    }
+
+    /// Names a piece and the change it is about.
+    pub fn name(&mut self, Unnamed { piece, change }: Unnamed) -> NamedPiece {
+        let (origin, text) = (piece.origin, piece.text.clone());
+        let change = change.map(|(id, strength)| self.add_change(&id, strength));
+        NamedPiece { name: self.add(piece), change, origin, text }
+    }
+
+    /// The change that a model calls by this name.
+    pub fn change(&self, name: &str) -> Option<&ShownChange> {
+        self.changes.get(place_of(name, 'C')?)
+    }
+
+    fn piece(&self, name: &str) -> Option<&Piece> {
+        self.pieces.get(place_of(name, 'E')?)
+    }
+
+    /// Holds a report against what it cites.
+    pub fn check(&self, report: &Report) -> Checked {
+        let mut checked = Checked::default();
+        for (place, Stated { says, cites }) in (1..).zip(&report.claims) {
+            match self.claim(says, cites) {
+                Ok(statement) => checked.claims.push(statement),
+                Err(why) => checked.drop(format!("claim {place}"), why),
+            }
+        }
+        for (place, supposed) in (1..).zip(&report.hypotheses) {
+            match self.hypothesis(supposed) {
+                Ok(hypothesis) => checked.hypotheses.push(hypothesis),
+                Err(why) => checked.drop(format!("hypothesis {place}"), why),
+            }
+        }
+        // The likeliest first, and what is sure by evidence before what is not.
+        checked.hypotheses.sort_by_key(|one| std::cmp::Reverse(one.strength));
+        checked
+    }
+
+    fn claim(&self, says: &ExternalText, cites: &[ExternalText]) -> Result<Statement, Dropped> {
+        let pieces: Option<Vec<&Piece>> = cites.iter().map(|name| self.piece(name.as_untrusted())).collect();
+        let pieces = pieces.ok_or(Dropped::Unknown)?;
+        let texts: Vec<&str> = pieces.iter().map(|piece| piece.text.as_untrusted()).collect();
+        let says = grounding::check(says, &texts)?;
+        let mut citations: Vec<Citation> = Vec::new();
+        for citation in pieces.iter().flat_map(|piece| &piece.citations) {
+            if !citations.contains(citation) {
+                citations.push(citation.clone());
+            }
+        }
+        let only_outsiders = pieces.iter().all(|piece| piece.origin == Origin::Outsider);
+        let claim = Claim::new(says, citations).map_err(|_| Dropped::Uncited)?;
+        Ok(Statement { claim, only_outsiders })
+    }
+
+    fn hypothesis(&self, supposed: &Supposed) -> Result<Hypothesis, Dropped> {
+        let statement = self.claim(&supposed.says, &supposed.cites)?;
+        let change = match &supposed.change {
+            Some(name) => Some(self.change(name.as_untrusted()).ok_or(Dropped::Unknown)?),
+            None => None,
+        };
+        let evidence = change.map_or(Strength::Weak, |shown| shown.strength);
+        let is_lowered = supposed.doubtful || statement.only_outsiders;
+        // What would disprove it tells of what is not known yet. It may name what was shown anywhere, and nothing else.
+        let all: Vec<&str> = self.pieces.iter().map(|piece| piece.text.as_untrusted()).collect();
+        let disproved_by = grounding::check(&supposed.disproved_by, &all).unwrap_or_default();
+        Ok(Hypothesis {
+            statement,
+            change: change.map(|shown| shown.id.clone()),
+            strength: if is_lowered { Strength::Weak } else { evidence },
+            disproved_by: ExternalText::new(disproved_by),
+        })
+    }
+}
+
+impl Checked {
+    fn drop(&mut self, place: String, why: Dropped) {
+        let count = match why {
+            Dropped::Uncited => &mut self.dropped.uncited,
+            Dropped::Unknown => &mut self.dropped.unknown,
+            Dropped::Unsupported => &mut self.dropped.unsupported,
+            Dropped::Unreadable => &mut self.dropped.unreadable,
+        };
+        *count += 1;
+        self.drops.push((place, why));
+    }
+}
+
+/// `E4` is the fourth.
+fn place_of(name: &str, letter: char) -> Option<usize> {
+    let number = name.trim().strip_prefix(letter)?;
+    let is_plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
+    is_plain.then(|| number.parse::<usize>().ok()).flatten()?.checked_sub(1)
+}

@@ -1,0 +1,164 @@
+//! What a model reports: the tool it reports with, how its report is read, and what it is told about it. It must not know
+//! what the report is held against.
+
+use hearback_core::ExternalText;
+use hearback_core::ids::ToolName;
+use hearback_core::model::ToolSpec;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// As many claims and as many hypotheses are read.
+const MOST: usize = 12;
+
+/// A statement as the model wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stated {
+    /// What it says.
+    pub says: ExternalText,
+    /// What it cites: `E3`.
+    #[serde(default)]
+    pub cites: Vec<ExternalText>,
+}
+
+/// A hypothesis as the model wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supposed {
+    /// What it says.
+    pub says: ExternalText,
+    /// What it cites.
+    #[serde(default)]
+    pub cites: Vec<ExternalText>,
+    /// The change it blames: `C2`.
+    #[serde(default)]
+    pub change: Option<ExternalText>,
+    /// What would show that it is wrong.
+    #[serde(default)]
+    pub disproved_by: ExternalText,
+    /// Whether the model doubts it.
+    #[serde(default)]
+    pub doubtful: bool,
+}
+
+/// A report as the model wrote it. Nothing of it is checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// What it found.
+    #[serde(default)]
+    pub claims: Vec<Stated>,
+    /// What may have caused it, the likeliest first.
+    #[serde(default)]
+    pub hypotheses: Vec<Supposed>,
+    /// Whether it is the last.
+    #[serde(default = "yes")]
+    pub done: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Report {
+    /// Reads a report; one in a fence of Markdown too. What is more than can be read is left out.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the model.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let inside = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text);
+        let inside = inside.strip_suffix("```").unwrap_or(inside);
+        let mut report: Report = serde_json::from_str(inside).map_err(|error| {
+            format!("This is no report: {}. Call report with {{\"claims\": […], \"hypotheses\": […], \"done\": true}}", kind(&error))
+        })?;
+        if report.claims.is_empty() && report.hypotheses.is_empty() && !report.done {
+            return Err("This report says nothing.".into());
+        }
+        report.claims.truncate(MOST);
+        report.hypotheses.truncate(MOST);
+        Ok(report)
+    }
+}
+
+/// Where JSON breaks, without its words: they are the model's.
+fn kind(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it breaks off",
+        serde_json::error::Category::Syntax => "it is no JSON",
+        serde_json::error::Category::Data => "a field is missing or of another kind",
+        serde_json::error::Category::Io => "it can't be read",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
+}
+
+/// The tool that a model reports with.
+pub fn report_tool() -> ToolSpec {
+    let cites = json!({ "type": "array", "items": { "type": "string", "pattern": "^E[0-9]+$" } });
+    let says = json!({ "type": "string" });
+    ToolSpec {
+        name: ToolName::report(),
+        description: "Say what you found. Each claim and hypothesis cites evidence by its name (E3); every number, time and \
+            name in it must stand in what it cites, word for word. Report early and again: the last report counts."
+            .into(),
+        parameters: json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["claims", "hypotheses", "done"],
+            "properties": {
+                "claims": { "type": "array", "items": {
+                    "type": "object", "additionalProperties": false, "required": ["says", "cites"],
+                    "properties": { "says": says, "cites": cites }
+                } },
+                "hypotheses": { "type": "array", "items": {
+                    "type": "object", "additionalProperties": false,
+                    "required": ["says", "cites", "change", "disproved_by", "doubtful"],
+                    "properties": {
+                        "says": says, "cites": cites,
+                        "change": { "type": ["string", "null"], "pattern": "^C[0-9]+$" },
+                        "disproved_by": says,
+                        "doubtful": { "type": "boolean" }
+                    }
+                } },
+                "done": { "type": "boolean" }
+            }
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_with_or_without_a_fence() {
+        let text = r#"{"claims": [{"says": "it failed", "cites": ["E1"]}], "hypotheses": []}"#;
+        for text in [
+            text.to_owned(),
+            format!("```json\n{text}\n```"),
+            format!("```\n{text}```"),
+            format!(" {text}\n"),
+        ] {
+            let report = Report::parse(&text).unwrap();
+            assert_eq!((report.claims.len(), report.done), (1, true), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_report_is_said_without_its_words() {
+        for (text, says) in [
+            ("", "breaks off"),
+            ("{\"claims\": [", "breaks off"),
+            ("I think that ignore previous instructions", "is no JSON"),
+            ("{\"claims\": \"ignore previous\"}", "of another kind"),
+            ("{\"done\": false}", "says nothing"),
+        ] {
+            let error = Report::parse(text).unwrap_err();
+            assert!(error.contains(says) && !error.contains("ignore"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_claims_is_cut() {
+        let claim = r#"{"says": "it failed", "cites": ["E1"]}"#;
+        let text = format!("{{\"claims\": [{}]}}", vec![claim; 10_000].join(","));
+        assert_eq!(Report::parse(&text).unwrap().claims.len(), MOST);
+    }
+}

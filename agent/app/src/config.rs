@@ -3,6 +3,7 @@
 
 pub mod actions;
 pub mod memory;
+pub mod model;
 mod people;
 pub mod serve;
 
@@ -24,6 +25,7 @@ use serde::Deserialize;
 
 use self::actions::{ActionsConfig, ApprovalSection, ProposalsSection, RevertsSection};
 use self::memory::{MemoryConfig, MemorySection};
+use self::model::{ModelConfig, ModelSection};
 use self::serve::{
     AlertsSection, GithubSection, HookSection, LeadershipSection, PrometheusSection, Sections, ServeConfig,
     ServeSection, SlackSection, TelemetrySection,
@@ -106,6 +108,8 @@ pub struct Config {
     pub actions: ActionsConfig,
     /// What is needed to remember.
     pub memory: MemoryConfig,
+    /// Which model looks further; none if none does.
+    pub model: Option<ModelConfig>,
     /// What only the service needs.
     pub serve: ServeConfig,
     /// Thresholds for series.
@@ -136,6 +140,7 @@ struct File {
     ranker: PathSection,
     catalog: CatalogSection,
     memory: MemorySection,
+    model: ModelSection,
     repository: Vec<Repository>,
     service: Vec<Service>,
     serve: ServeSection,
@@ -265,6 +270,7 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
             base,
             in_home("XDG_DATA_HOME", ".local/share").ok().as_deref(),
         )?,
+        model: user.model.checked(base)?,
         serve: serve.over(default_serve, base)?,
         signals: shipped_signals()?,
         culprit: shipped_culprit()?,

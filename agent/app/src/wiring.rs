@@ -7,6 +7,7 @@ mod chat;
 pub mod intake;
 mod live;
 pub mod memory;
+mod model;
 mod people;
 pub mod server;
 

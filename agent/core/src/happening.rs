@@ -13,6 +13,7 @@ use crate::answer::{Answer, Claim};
 use crate::approval::Decision;
 use crate::change::Change;
 use crate::hash::Digest;
+use crate::investigation::Investigated;
 use crate::ids::{ChangeId, ChannelId, EvidenceId, MessageId, ProposalId, ServiceName, SourceName};
 use crate::text::ExternalText;
 use crate::time::Window;
@@ -250,6 +251,21 @@ pub enum Happening {
     Asked(Question),
     /// The copilot answered.
     Answered(Answer),
+    /// A model is looking further into an answer. The last of these says how far it has come, so that another process can go
+    /// on with it.
+    Investigating {
+        /// The number of the answer's entry.
+        answer: u64,
+        /// The snapshot that holds the investigation as it stands.
+        state: EvidenceId,
+    },
+    /// A model looked further into an answer, and this stands in what it found.
+    Investigated {
+        /// The number of the answer's entry.
+        answer: u64,
+        /// What came of it.
+        found: Investigated,
+    },
     /// The incident has a channel: what is said there belongs to it, and what the copilot says is said there.
     ChannelBound {
         /// The channel.

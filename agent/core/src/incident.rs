@@ -13,6 +13,7 @@ use crate::entry::{Actor, Entry};
 use crate::evidence::Known;
 use crate::happening::{Addressee, Alert, Happening, Question, Role, Severity};
 use crate::hash::Digest;
+use crate::investigation::Investigated;
 use crate::ids::{ChangeId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName};
 use crate::text::ExternalText;
 
@@ -97,6 +98,17 @@ pub struct SeenQuestion {
     pub question: Question,
     /// The answer, with the number of its entry.
     pub answer: Option<(u64, Answer)>,
+    /// What a model made of the answer.
+    pub investigation: SeenInvestigation,
+}
+
+/// How far a model has come with an answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeenInvestigation {
+    /// The snapshot that holds it as it stands; none if it has not begun.
+    pub state: Option<EvidenceId>,
+    /// What came of it, and the number of the entry that says so.
+    pub found: Option<(u64, Investigated)>,
 }
 
 /// What the copilot said in the channel.
@@ -301,7 +313,12 @@ impl Incident {
                 self.ended_by = Some(how);
             }
             Happening::Asked(question) => {
-                self.questions.push(SeenQuestion { seq: entry.seq, question, answer: None });
+                self.questions.push(SeenQuestion {
+                    seq: entry.seq,
+                    question,
+                    answer: None,
+                    investigation: SeenInvestigation::default(),
+                });
             }
             // A question and its answer are written as one unit: nothing of another question stands between them.
             Happening::Answered(answer) => {
@@ -310,8 +327,24 @@ impl Incident {
                     asked.answer = Some((entry.seq, answer));
                 }
             }
+            Happening::Investigating { answer, state } => {
+                if let Some(seen) = self.investigation_of(answer) {
+                    seen.state = Some(state);
+                }
+            }
+            Happening::Investigated { answer, found } => {
+                if let Some(seen) = self.investigation_of(answer) {
+                    seen.found = Some((entry.seq, found));
+                }
+            }
             Happening::EvidenceGathered { .. } | Happening::Redacted { .. } => {}
         }
+    }
+
+    /// How far a model has come with the answer of this number.
+    fn investigation_of(&mut self, answer: u64) -> Option<&mut SeenInvestigation> {
+        let is_of = |asked: &&mut SeenQuestion| asked.answer.as_ref().is_some_and(|(seq, _)| *seq == answer);
+        self.questions.iter_mut().find(is_of).map(|asked| &mut asked.investigation)
     }
 
     /// Its alerts that may be of this problem: not those that fired long before it was declared. A disk that fills for

@@ -18,7 +18,7 @@ use crate::cli::Serve;
 use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::serve::{
-    Service, act, answer_questions, api, follow_actions, notify, remember, run_errands, serve_connections,
+    Service, act, answer_questions, api, follow_actions, investigate, notify, remember, run_errands, serve_connections,
     speak, warm_up, work,
 };
 use crate::wiring;
@@ -54,6 +54,7 @@ pub async fn run(arguments: Serve, config: Config) -> Result<ExitCode> {
     }
     tasks.spawn(follow_actions(Arc::clone(&service)));
     tasks.spawn(remember(Arc::clone(&service)));
+    tasks.spawn(investigate(Arc::clone(&service)));
     tasks.spawn(warm_up(Arc::clone(&service)));
     tasks.spawn(serve_connections(listener, api::router(Arc::clone(&service)), stop.clone()));
     output::line(format!("hearback listens on http://{at} (what it takes: /openapi.json). Ctrl-C ends it."))?;

@@ -7,6 +7,7 @@
 //! routes/    one file a resource    worker    alerts, notices, incidents, by itself
 //! deciding   decisions and actions  following whether actions helped
 //! channel    the incident channel: heard, answered, said
+//! investigating a model looks further into answers
 //! remembering closed incidents as documents
 //! metrics    counts for Prometheus  api       the routes and their OpenAPI description
 //! ```
@@ -17,6 +18,7 @@ mod connections;
 mod deciding;
 mod doors;
 mod following;
+mod investigating;
 mod metrics;
 mod problem;
 mod remembering;
@@ -28,6 +30,7 @@ pub use self::channel::{answer_questions, hear, run_errands, speak};
 pub use self::connections::serve_connections;
 pub use self::deciding::act;
 pub use self::following::follow_actions;
+pub use self::investigating::investigate;
 pub use self::problem::Problem;
 pub use self::remembering::remember;
 pub use self::service::{Parts, Service, Telemetry};

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::words;
 use crate::proposed::{ProposalView, Stage};
+use crate::render_investigation;
 
 /// The key of the message with which the copilot begins to listen.
 pub const NOTICE: &str = "notice";
@@ -82,6 +83,9 @@ fn answered(incident: &Incident, asked: &SeenQuestion) -> Option<ChatMessage> {
         left.map(|suspect| Press::NotIt { incident: incident.id.clone(), change: suspect.change.id.clone() }),
     );
     let mut lines = words::answer(answer, &incident.dismissed);
+    if let Some((_, found)) = &asked.investigation.found {
+        lines.extend(render_investigation::lines(found).into_iter().map(words::line));
+    }
     // What the button below shows; an answer without it has none.
     lines.last_mut().into_iter().for_each(|last| last.push(Span::Plain(" Why? says more.".to_owned())));
     Some(message(&format!("answer {}", asked.seq), thread, lines, buttons))

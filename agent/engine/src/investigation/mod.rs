@@ -8,6 +8,7 @@
 //! The model reads by calling tools and reports by calling `report`. Each report is held against what it cites when it
 //! comes, so that whenever the investigation has to end, what was found so far stands and is sound.
 
+pub mod briefing;
 pub mod fitting;
 pub mod grounding;
 pub mod known;
@@ -165,6 +166,11 @@ impl Investigation {
         }
     }
 
+    /// What the model was shown.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// What has been used up, if anything has.
     fn exhausted(&self) -> Option<Ending> {
         let Limits { turns, tokens, micros, .. } = &self.limits;
@@ -221,8 +227,13 @@ impl Investigation {
         match error {
             ModelError::TooLong(_) if self.too_long < TOO_LONG => {
                 self.too_long += 1;
-                let request = self.request();
-                self.room = fitting::tokens(&request.messages, &request.tools) / 2;
+                let size = |request: &ModelRequest| fitting::tokens(&request.messages, &request.tools);
+                let before = size(&self.request());
+                self.room = before / 2;
+                if size(&self.request()) >= before {
+                    self.why = Some(why);
+                    self.waits = Waits::ForNothing(Ending::Missing);
+                }
             }
             ModelError::Malformed { spent, .. } => {
                 self.count(&spent, 0);

@@ -36,6 +36,16 @@ pub struct NamedPiece {
     pub text: ExternalText,
 }
 
+/// What the model is and must keep to.
+pub fn rules() -> String {
+    "You read evidence of an incident.".into()
+}
+
+/// What is asked.
+pub fn brief(question: &ExternalText, symptom: &ExternalText, told: &str) -> String {
+    format!("{}\n{}\n{told}", question.for_people(500), symptom.for_people(2_000))
+}
+
 /// What a tool gave.
 pub fn tool_result(tool: &ToolName, coverage: &[Coverage], pieces: &[NamedPiece]) -> String {
     let mut lines = vec![format!("{tool}:")];

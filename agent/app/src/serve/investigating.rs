@@ -1,0 +1,205 @@
+//! Lets a model look further into answers that stand, one incident at a time each, in the background. The answer was said
+//! before it begins; what it finds is added to the same message. How far it has come is in the record: another process goes
+//! on with it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use async_trait::async_trait;
+use hearback_core::entry::{Actor, Draft};
+use hearback_core::happening::Question;
+use hearback_core::incident::{SeenQuestion, State};
+use hearback_core::model::ModelClient;
+use hearback_core::ports::{Expect, RecordError, RecordStore};
+use hearback_core::{
+    Answer, Evidence, EvidenceId, ExternalText, Happening, Incident, IncidentId, Origin, SourceName,
+};
+use hearback_engine::investigating::{Keeper, Subject};
+use hearback_engine::investigation::Investigation;
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use super::service::Service;
+use crate::wiring;
+
+/// How often it is looked for something to do when nothing calls.
+const REST: Duration = Duration::from_secs(2);
+/// An answer older than this is left as it is.
+const TOO_OLD: SignedDuration = SignedDuration::from_hours(2);
+/// How long one look-up may take.
+const LOOK_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+/// What the investigations of the copilot are called as a source.
+const OWN: &str = "hearback:investigation";
+
+/// Something to look further into.
+struct Open {
+    incident: Incident,
+    question: Question,
+    seq: u64,
+    answer: Answer,
+    state: Option<EvidenceId>,
+}
+
+/// Looks further until the service stops.
+pub async fn investigate(service: Arc<Service>) {
+    let model = match wiring::model(&service.parts.config) {
+        Ok(Some(model)) => model,
+        Ok(None) => {
+            tracing::info!("no model is configured: answers stand as they are computed");
+            return service.stop.cancelled().await;
+        }
+        Err(error) => {
+            tracing::error!(why = %format!("{error:#}"), "the model can't be asked");
+            return service.stop.cancelled().await;
+        }
+    };
+    let mut news = service.news.subscribe();
+    let mut running: JoinSet<IncidentId> = JoinSet::new();
+    let mut busy: BTreeSet<IncidentId> = BTreeSet::new();
+    loop {
+        for open in to_do(&service).await {
+            if busy.insert(open.incident.id.clone()) {
+                let (service, model) = (Arc::clone(&service), Arc::clone(&model));
+                running.spawn(async move {
+                    let id = open.incident.id.clone();
+                    if let Err(error) = look_further(&service, &model, open).await {
+                        tracing::error!(incident = %id, why = %format!("{error:#}"), "an investigation failed");
+                        // Not at once again.
+                        tokio::time::sleep(REST * 15).await;
+                    }
+                    id
+                });
+            }
+        }
+        tokio::select! {
+            () = service.stop.cancelled() => break,
+            Some(ended) = running.join_next(), if !running.is_empty() => if let Ok(id) = ended {
+                busy.remove(&id);
+            },
+            _ = tokio::time::timeout(REST, news.changed()) => {}
+        }
+    }
+    // What was found so far is in the record: the next start goes on.
+    running.shutdown().await;
+}
+
+/// The answers of open incidents that no model has looked into. What the copilot asks by itself again, because an alert
+/// repeats, is not looked into again.
+async fn to_do(service: &Service) -> Vec<Open> {
+    let mut incidents = service.incidents().lock().await;
+    if incidents.refresh(service.parts.record.as_ref()).await.is_err() {
+        return Vec::new();
+    }
+    let now = Timestamp::now();
+    incidents
+        .open()
+        .filter(|incident| incident.state == State::Open)
+        .filter_map(|incident| {
+            let is_open = |(place, asked): &(usize, &SeenQuestion)| {
+                let is_new = asked
+                    .answer
+                    .as_ref()
+                    .is_some_and(|(_, answer)| now.duration_since(answer.as_of) < TOO_OLD);
+                let is_asked = *place == 0 || asked.question.message.is_some();
+                is_new && is_asked && asked.investigation.found.is_none()
+            };
+            let (_, asked) = incident.questions.iter().enumerate().find(is_open)?;
+            let (seq, answer) = asked.answer.clone()?;
+            Some(Open {
+                incident: incident.clone(),
+                question: asked.question.clone(),
+                seq,
+                answer,
+                state: asked.investigation.state,
+            })
+        })
+        .collect()
+}
+
+async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Open) -> Result<()> {
+    let Open { incident, question, seq, mut answer, state } = open;
+    let record = service.parts.record.as_ref();
+    let Some(limits) = service.parts.config.model.as_ref().map(|model| model.limits.clone()) else {
+        return Ok(());
+    };
+    let own = SourceName::new(OWN)?;
+    let snapshots = cited(record, &mut answer).await?;
+    let subject = Subject {
+        question: &question,
+        answer: &answer,
+        snapshots: &snapshots,
+        incident: Some(&incident),
+        sources: &service.parts.sources,
+        budget: LOOK_WITHIN,
+    };
+    let begun = match state {
+        Some(state) => resumed(record, state).await?,
+        None => None,
+    };
+    let Some(begun) = begun.or_else(|| subject.begin(&own, limits)) else { return Ok(()) };
+    let keeper = InRecord { record, incident: &incident.id, answer: seq, own: &own };
+    let found = subject.investigate(begun, model, &own, &keeper).await.found;
+    service.metrics.of_model(&found);
+    let what = Happening::Investigated { answer: seq, found };
+    record.append(&incident.id, Expect::Any, vec![draft(what)]).await?;
+    service.wrote();
+    Ok(())
+}
+
+/// The snapshots that an answer cites.
+async fn cited(record: &dyn RecordStore, answer: &mut Answer) -> Result<Vec<Evidence>, RecordError> {
+    let mut ids: BTreeSet<EvidenceId> = BTreeSet::new();
+    answer.each_citation(|citation| {
+        ids.insert(citation.evidence);
+    });
+    let mut snapshots = Vec::new();
+    for id in ids {
+        // Others are entries: an alert, a message.
+        snapshots.extend(record.snapshot(id).await?);
+    }
+    Ok(snapshots)
+}
+
+/// An investigation as it was written down; none if it can't be read any more: then it begins anew.
+async fn resumed(record: &dyn RecordStore, state: EvidenceId) -> Result<Option<Investigation>, RecordError> {
+    let kept = record.snapshot(state).await?;
+    Ok(kept.and_then(|kept| serde_json::from_str(kept.text.as_untrusted()).ok()))
+}
+
+struct InRecord<'a> {
+    record: &'a dyn RecordStore,
+    incident: &'a IncidentId,
+    answer: u64,
+    own: &'a SourceName,
+}
+
+#[async_trait]
+impl Keeper for InRecord<'_> {
+    async fn keep(&self, snapshots: &[Evidence], state: &Investigation) -> Result<(), RecordError> {
+        let refused = |error: String| RecordError::Refused(error);
+        let text = serde_json::to_string(state).map_err(|error| refused(error.to_string()))?;
+        // Everything in it was redacted when it was shown.
+        let state = Evidence::new(self.own.clone(), Origin::Outsider, None, None, ExternalText::new(text))
+            .map_err(|error| refused(error.to_string()))?;
+        let mut drafts = Vec::new();
+        for snapshot in snapshots {
+            self.record.keep(snapshot).await?;
+            drafts.push(draft(Happening::EvidenceGathered {
+                evidence: snapshot.id,
+                source: snapshot.source.clone(),
+                what: format!("{} bytes for a model's look-up", snapshot.text.as_untrusted().len()),
+                window: snapshot.window,
+            }));
+        }
+        self.record.keep(&state).await?;
+        drafts.push(draft(Happening::Investigating { answer: self.answer, state: state.id }));
+        self.record.append(self.incident, Expect::Any, drafts).await.map(drop)
+    }
+}
+
+fn draft(what: Happening) -> Draft {
+    let now = Timestamp::now();
+    Draft { happened_at: now, known_at: now, recorded_at: now, by: Actor::hearback(), what }
+}

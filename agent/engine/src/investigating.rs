@@ -1,0 +1,131 @@
+//! Drives an investigation: asks the model, looks up what it calls, writes down how far it has come. The first answer stands
+//! before any of this begins; whatever fails here ends in what was found so far.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use hearback_core::happening::Question;
+use hearback_core::investigation::Investigated;
+use hearback_core::model::ModelClient;
+use hearback_core::ports::RecordError;
+use hearback_core::{Answer, Evidence, Incident, SourceName, Window};
+use jiff::SignedDuration;
+use tracing::Instrument as _;
+
+use crate::driver::Sources;
+use crate::investigation::known::Known;
+use crate::investigation::looking::Looking;
+use crate::investigation::{FetchedFor, Investigation, Limits, Step, briefing, tools};
+
+/// What an investigation is about.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The question.
+    pub question: &'a Question,
+    /// The answer without a model.
+    pub answer: &'a Answer,
+    /// What it cites.
+    pub snapshots: &'a [Evidence],
+    /// The incident it was asked in.
+    pub incident: Option<&'a Incident>,
+    /// What can be asked.
+    pub sources: &'a Sources,
+    /// How long one look-up may take.
+    pub budget: SignedDuration,
+}
+
+/// Writes down how far an investigation has come.
+#[async_trait]
+pub trait Keeper: Send + Sync {
+    /// Keeps what was looked up, and the investigation as it stands.
+    ///
+    /// # Errors
+    /// The record is away. The investigation goes on: what could not be kept is looked up again by whoever takes it up.
+    async fn keep(&self, snapshots: &[Evidence], state: &Investigation) -> Result<(), RecordError>;
+}
+
+/// Keeps nothing: for questions outside of an incident.
+pub struct Forgetful;
+
+#[async_trait]
+impl Keeper for Forgetful {
+    async fn keep(&self, _: &[Evidence], _: &Investigation) -> Result<(), RecordError> {
+        Ok(())
+    }
+}
+
+/// What came of it, and what it cites beside the answer's own snapshots.
+#[derive(Debug)]
+pub struct Found {
+    /// What stands.
+    pub found: Investigated,
+    /// What was looked up.
+    pub snapshots: Vec<Evidence>,
+}
+
+impl Subject<'_> {
+    /// Begins an investigation: the model is told the question and the answer. None if there is nothing to tell.
+    pub fn begin(&self, own: &SourceName, limits: Limits) -> Option<Investigation> {
+        let mut known = Known::default();
+        let told = known.show(briefing::pieces(self.answer, self.snapshots, own)?);
+        let brief = crate::investigation::telling::brief(&self.question.text, &self.question.symptom, &told);
+        Some(Investigation::begin(crate::investigation::telling::rules(), brief, known, tools::specs(), limits))
+    }
+
+    /// Carries an investigation to its end.
+    pub async fn investigate(
+        &self,
+        mut investigation: Investigation,
+        model: &Arc<dyn ModelClient>,
+        own: &SourceName,
+        keeper: &dyn Keeper,
+    ) -> Found {
+        let began = self.question.onset.or_else(|| self.incident?.began());
+        let began = began.or_else(|| Some(self.answer.onset.as_ref()?.earliest));
+        let looking = Looking {
+            own,
+            sources: self.sources,
+            answer: self.answer,
+            snapshots: self.snapshots,
+            incident: self.incident,
+            began: began.unwrap_or(self.answer.as_of),
+            window: Window { from: self.answer.since, until: self.answer.as_of },
+            budget: self.budget,
+        };
+        let mut snapshots: Vec<Evidence> = Vec::new();
+        loop {
+            let since = tokio::time::Instant::now();
+            let mut new = Vec::new();
+            match investigation.next_step() {
+                Step::Done(found) => return Found { found: *found, snapshots },
+                Step::Ask(request) => {
+                    let span = tracing::info_span!("model.call", model = %model.name());
+                    let budget = std::time::Duration::try_from(request.budget).unwrap_or_default();
+                    let reply = tokio::time::timeout(budget, model.complete(&request)).instrument(span).await;
+                    let reply = reply
+                        .unwrap_or(Err(hearback_core::model::ModelError::TimedOut(request.budget)));
+                    investigation.on_reply(reply, took(since));
+                }
+                Step::Fetch(calls) => {
+                    let looks = calls.iter().map(|call| looking.look(call, investigation.known()));
+                    let looked = join_all(looks).await;
+                    let mut fetched = Vec::new();
+                    for (call, (shown, snapshots)) in calls.iter().zip(looked) {
+                        fetched.push(FetchedFor { call: call.id.clone(), shown });
+                        new.extend(snapshots);
+                    }
+                    investigation.on_fetched(fetched, took(since));
+                }
+            }
+            if let Err(error) = keeper.keep(&new, &investigation).await {
+                tracing::warn!(%error, "how far an investigation has come could not be written down");
+            }
+            snapshots.extend(new);
+        }
+    }
+}
+
+fn took(since: tokio::time::Instant) -> SignedDuration {
+    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
+}

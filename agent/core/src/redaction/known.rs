@@ -1,7 +1,7 @@
 //! Keys and tokens that are known by their own form, as those who issue them publish it. They are secrets wherever
 //! they stand.
 
-use super::likely::{has_digit, is_varied};
+use super::likely::{is_no_class, is_varied};
 use super::rule::Rule;
 
 /// In the order in which they are looked for: what holds others comes before them.
@@ -87,14 +87,14 @@ pub(super) const KNOWN: &[Rule] = &[
         "sk-{40 alnum}",
         r"sk-[A-Za-z0-9_-]{20,}",
     )
-    .if_so(has_digit),
+    .if_so(is_no_class),
     Rule::token(
         "model API key",
         "Hugging Face, Groq, xAI, Replicate, Perplexity, Fireworks",
         "hf_{34 alnum}",
         r"(?:hf_[A-Za-z0-9]{30,}|gsk_[A-Za-z0-9]{40,}|xai-[A-Za-z0-9]{40,}|r8_[A-Za-z0-9]{37}|pplx-[A-Za-z0-9]{40,}|fw_[A-Za-z0-9]{22,})",
     )
-    .if_so(has_digit),
+    .if_so(is_no_class),
     Rule::token("Hearback token", "Hearback's own", "hb_ana1_{32 alnum}", r"hb_[A-Za-z0-9]{1,40}_[A-Za-z0-9]{20,}"),
     Rule::token("npm token", "npm", "npm_{36 alnum}", r"npm_[A-Za-z0-9]{36}\b"),
     Rule::token(
@@ -134,7 +134,7 @@ pub(super) const KNOWN: &[Rule] = &[
         "sq0csp-{43 url64}",
         r"(?:sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{22,}|EAAA[A-Za-z0-9_-]{56,}|access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$[a-f0-9]{32}|shp(?:at|ca|pa|ss|tka)_[a-fA-F0-9]{32}|rzp_(?:live|test)_[A-Za-z0-9]{14,}|access-(?:sandbox|development|production)-[a-f0-9]{8}-[a-f0-9-]{27}|(?:live|test)_[A-Za-z0-9]{30}\b|FLWSECK(?:_TEST)?-[A-Za-z0-9-]{20,})",
     )
-    .if_so(has_digit),
+    .if_so(is_no_class),
     Rule::token(
         "message service token",
         "SendGrid, Mailgun, Brevo, Twilio, Resend",
@@ -189,11 +189,4 @@ pub(super) const KNOWN: &[Rule] = &[
         r":AA[A-Za-z0-9_-]{32,34}",
     )
     .led_by("[0-9]{8,10}"),
-    Rule::token(
-        "message service token",
-        "Discord",
-        "M{25 alnum}.{6 alnum}.{38 alnum}",
-        r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}",
-    )
-    .led_by("[MNO][A-Za-z0-9_-]{23,27}"),
 ];

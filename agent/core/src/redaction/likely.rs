@@ -334,14 +334,27 @@ pub(super) fn is_no_word(found: &Found<'_>) -> bool {
     is_value(found) && !value.split(['-', '_', '/', '.', '\'']).all(is_word)
 }
 
-/// A digit in it: `sk-spinner-…` is a class of a style sheet.
-pub(super) fn has_digit(found: &Found<'_>) -> bool {
-    found.secret.bytes().any(|byte| byte.is_ascii_digit())
+/// What follows an option of a command: after `=` any value, after a space no single word, which may be of a sentence.
+pub(super) fn is_argument(found: &Found<'_>) -> bool {
+    let given = found.name.trim_end_matches(['"', '\'']).ends_with('=');
+    is_value(found) && (given || found.secret.contains(['-', '_']) || is_no_word(found))
+}
+
+/// Of a `Cookie:` header, not of a `Set-Cookie:`, whose name stays.
+pub(super) fn is_of_request(found: &Found<'_>) -> bool {
+    let before = found.before.strip_suffix(found.name).unwrap_or(found.before);
+    !before.ends_with(['-', '_'])
+}
+
+/// A digit in it, or letters of both cases: `sk-spinner-…` is a class of a style sheet.
+pub(super) fn is_no_class(found: &Found<'_>) -> bool {
+    let has = |wanted: Kind| found.secret.bytes().any(|byte| kind(byte) == wanted);
+    has(Kind::Digit) || (has(Kind::Lower) && has(Kind::Upper))
 }
 
 /// Random enough to be no word that happens to begin like it.
 pub(super) fn is_varied(found: &Found<'_>) -> bool {
-    has_digit(found) && bits_per_character(found.secret) >= RANDOM_HEX_BITS
+    bits_per_character(found.secret) >= RANDOM_HEX_BITS
 }
 
 /// A token before `@`, not a name.
@@ -351,7 +364,7 @@ pub(super) fn is_token_of_userinfo(found: &Found<'_>) -> bool {
 
 /// A signature, not a word of the same parameter.
 pub(super) fn is_signature(found: &Found<'_>) -> bool {
-    has_digit(found) || looks_random(found.secret)
+    found.secret.bytes().any(|byte| byte.is_ascii_digit()) || looks_random(found.secret)
 }
 
 /// Whether there are thirteen digits with nothing but spaces and hyphens between them.
@@ -383,14 +396,14 @@ pub(super) fn is_card_number(found: &Found<'_>) -> bool {
     }
     let digits: Vec<u32> = found.secret.chars().filter_map(|c| c.to_digit(10)).collect();
     let start = |count: usize| digits.iter().take(count).fold(0, |number, digit| number * 10 + digit);
-    let is_issued = match (digits.len(), start(4)) {
-        (13 | 16 | 19, 4000..=4999) => true,
-        (16, 2221..=2720 | 5100..=5599 | 3528..=3589) => true,
-        (16 | 19, 6011 | 6440..=6599 | 6200..=6299) => true,
-        (15, 3400..=3499 | 3700..=3799) => true,
-        (14, 3000..=3059 | 3600..=3699 | 3800..=3999) => true,
-        _ => false,
-    };
+    let is_issued = matches!(
+        (digits.len(), start(4)),
+        (13 | 16 | 19, 4000..=4999)
+            | (16, 2221..=2720 | 5100..=5599 | 3528..=3589)
+            | (16 | 19, 6011 | 6440..=6599 | 6200..=6299)
+            | (15, 3400..=3499 | 3700..=3799)
+            | (14, 3000..=3059 | 3600..=3699 | 3800..=3999)
+    );
     is_issued && luhn(&digits) == 0
 }
 

@@ -2,8 +2,8 @@
 //! options of commands; and what is not secret by its name but personal.
 
 use super::likely::{
-    has_long_number, is_card_number, is_mailbox, is_no_word, is_random, is_signature, is_token_of_userinfo,
-    is_value,
+    has_long_number, is_argument, is_card_number, is_mailbox, is_no_word, is_of_request, is_random,
+    is_signature, is_token_of_userinfo, is_value,
 };
 use super::rule::Rule;
 
@@ -38,7 +38,8 @@ pub(super) const NAMED: &[Rule] = &[
             r#"(?i:\bcookie\\?["']?\s*[:=]\s*\\?["']?)"#,
             r#"[A-Za-z0-9_.%-]+=[^;\s"'\\]{4,}(?:;[ \t]*[A-Za-z0-9_.%-]+=[^;\s"'\\]*)*"#,
         ),
-    ),
+    )
+    .if_so(is_of_request),
     Rule::behind(
         "cookie",
         "The value in a `Set-Cookie:` header; its name and attributes stay",
@@ -154,7 +155,7 @@ pub(super) const NAMED: &[Rule] = &[
         ),
     )
     .bordered(r#"(?m:^|[\s"'=,\[(])--?(?:[A-Za-z]+-)*"#)
-    .if_so(is_no_word),
+    .if_so(is_argument),
     Rule::behind(
         "password",
         "An option of a program that is known for it: `curl -u user:…`, `sshpass -p …`, `mysql -p…`, `redis-cli -a …`",
@@ -165,7 +166,7 @@ pub(super) const NAMED: &[Rule] = &[
         ),
     )
     .bordered("")
-    .if_so(is_no_word),
+    .if_so(is_value),
     Rule::behind(
         "password",
         "A statement that sets one: SQL, netrc, Redis",

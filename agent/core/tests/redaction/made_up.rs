@@ -16,7 +16,9 @@ pub struct Chance(u64);
 impl Chance {
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance(seed ^ 0x9e37_79b9_7f4a_7c15);
-        (0..4).for_each(|_| drop(chance.below(2)));
+        for _ in 0..4 {
+            chance.below(2);
+        }
         chance
     }
 

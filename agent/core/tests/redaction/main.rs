@@ -72,6 +72,7 @@ fn no_kind_is_missed_again_and_again() {
     for (kind, line) in seeds.clone().flat_map(corpus) {
         let clean = redactor.redact(Level::Everything, &line.text).text;
         if line.secrets.iter().any(|secret| leaks(secret, &clean)) {
+            println!("{kind}: {}", line.text);
             *missed.entry(kind).or_default() += 1;
         }
     }

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use hearback_core::change::{Diff, Paths, RepoPath, Review};
 use hearback_core::hash::NotCanonical;
 use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError};
-use hearback_core::redaction::redact;
+use hearback_core::redaction::{redact, redact_everything};
 use hearback_core::{
     Change, ChangeId, ChangeKind, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, Incident,
     Origin, SourceName,
@@ -236,8 +236,8 @@ fn say_more(change: &mut Change, other: Change) {
 fn redact_change(change: &mut Change) {
     redact_text(&mut change.title);
     redact_text(&mut change.body);
-    redact_text(&mut change.author.name);
-    change.author.email.iter_mut().for_each(redact_text);
+    redact_identity(&mut change.author.name);
+    change.author.email.iter_mut().for_each(redact_identity);
     change.link = change.link.as_deref().map(|link| redact(link).0.into_owned());
     if let Paths::Known(paths) = &mut change.paths {
         for path in paths {
@@ -249,6 +249,13 @@ fn redact_change(change: &mut Change) {
 
 /// Nearly all text is ordinary: it is not copied.
 fn redact_text(text: &mut ExternalText) {
+    if let (clean, 1..) = redact_everything(text.as_untrusted()) {
+        *text = ExternalText::new(clean);
+    }
+}
+
+/// Authors are known by their addresses: those stay.
+fn redact_identity(text: &mut ExternalText) {
     if let (clean, 1..) = redact(text.as_untrusted()) {
         *text = ExternalText::new(clean);
     }

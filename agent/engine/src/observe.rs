@@ -13,11 +13,11 @@ use hearback_core::ports::{
     ConnectorError, DocumentSource, FreezeSource, LogQuery, LogSource, SeriesQuery, SignalSource, SpanOrder,
     SpanQuery, TraceSource, TracesQuery,
 };
-use hearback_core::redaction::redact_external;
+use hearback_core::redaction::redact_everything;
 use hearback_core::telemetry::{LogTemplate, TraceId};
 use hearback_core::{
-    Coverage, Evidence, EvidenceId, Fetched, Gap, LogRecord, LogSeverity, Origin, Series, ServiceName,
-    SourceName, SpanRecord, Window,
+    Coverage, Evidence, EvidenceId, ExternalText, Fetched, Gap, LogRecord, LogSeverity, Origin, Series,
+    ServiceName, SourceName, SpanRecord, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -156,11 +156,11 @@ impl Observe<'_> {
             observed.logs_window = Some(with_logs(self.back_to(LOGS_BEFORE), &observed));
         }
         observed.documents = observed.take(documents, Origin::Outsider, Holds::Documents, |document| {
-            document.text = redact_external(&document.text);
+            document.text = without_secrets(&document.text);
         })?;
         observed.freezes =
             observed.take(freezes, Origin::Member, Holds::Freezes, |freeze: &mut Freeze| {
-                freeze.name = redact_external(&freeze.name);
+                freeze.name = without_secrets(&freeze.name);
             })?;
         Ok(observed)
     }
@@ -409,17 +409,22 @@ impl Observed {
 
 /// Takes secrets out of a wording.
 pub fn redact_template(template: &mut LogTemplate) {
-    template.text = redact_external(&template.text);
+    template.text = without_secrets(&template.text);
     redact_log(&mut template.first);
 }
 
-fn redact_log(log: &mut LogRecord) {
-    log.body = redact_external(&log.body);
-    log.attributes.values_mut().for_each(|value| *value = redact_external(value));
+/// Whatever was said there, nobody is looked up by an address in it.
+fn without_secrets(text: &ExternalText) -> ExternalText {
+    ExternalText::new(redact_everything(text.as_untrusted()).0)
+}
+
+pub(crate) fn redact_log(log: &mut LogRecord) {
+    log.body = without_secrets(&log.body);
+    log.attributes.values_mut().for_each(|value| *value = without_secrets(value));
 }
 
 pub(crate) fn redact_span(span: &mut SpanRecord) {
-    span.name = redact_external(&span.name);
-    span.message = redact_external(&span.message);
-    span.attributes.values_mut().for_each(|value| *value = redact_external(value));
+    span.name = without_secrets(&span.name);
+    span.message = without_secrets(&span.message);
+    span.attributes.values_mut().for_each(|value| *value = without_secrets(value));
 }

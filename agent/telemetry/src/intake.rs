@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hearback_core::redaction::redact;
+use hearback_core::redaction::redact_everything;
 use hearback_core::wording::wording;
 use hearback_core::{ExternalText, LogRecord, SpanRecord};
 
@@ -98,7 +98,7 @@ fn cap(text: &mut ExternalText, bytes: usize) {
     }
 }
 
-/// Takes secrets out of everything a record says. One look at all of it together is enough for nearly every record;
+/// Takes secrets and e-mail addresses out of everything a record says: nobody is looked up by them here. One look at all of it together is enough for nearly every record;
 /// only if it finds something, each part is redacted.
 fn clean(
     texts: &mut [&mut ExternalText],
@@ -117,11 +117,11 @@ fn clean(
     texts.iter().for_each(|text| push_line(&mut all, &[text.as_untrusted()]));
     version.iter().for_each(|version| push_line(&mut all, &[version]));
     attributes.iter().for_each(|(key, value)| push_line(&mut all, &[key, "=", value.as_untrusted()]));
-    if redact(&all).1 == 0 {
+    if redact_everything(&all).1 == 0 {
         return;
     }
-    texts.iter_mut().for_each(|text| **text = ExternalText::new(redact(text.as_untrusted()).0));
-    *version = version.take().map(|version| redact(&version).0.into_owned());
+    texts.iter_mut().for_each(|text| **text = ExternalText::new(redact_everything(text.as_untrusted()).0));
+    *version = version.take().map(|version| redact_everything(&version).0.into_owned());
     *attributes =
         std::mem::take(attributes).into_iter().map(|(key, value)| clean_pair(&key, &value)).collect();
 }
@@ -133,12 +133,12 @@ fn push_line(all: &mut String, parts: &[&str]) {
 
 /// An attribute called `password` says what its value is: the pair is redacted as one text.
 fn clean_pair(key: &str, value: &ExternalText) -> (String, ExternalText) {
-    let key = redact(key).0.into_owned();
+    let key = redact_everything(key).0.into_owned();
     let pair = format!("{key}={}", value.as_untrusted());
-    let cleaned = redact(&pair).0;
+    let cleaned = redact_everything(&pair).0;
     let value = match cleaned.strip_prefix(&key).and_then(|rest| rest.strip_prefix('=')) {
         Some(value) => ExternalText::new(value),
-        None => ExternalText::new(redact(value.as_untrusted()).0),
+        None => ExternalText::new(redact_everything(value.as_untrusted()).0),
     };
     (key, value)
 }
@@ -166,11 +166,17 @@ mod tests {
     #[test]
     fn secrets_go_from_texts_values_and_wordings() {
         let row = prepare_log(log(
-            "login with password=correct-horse at 10:04",
+            "ana@shop.example: login with password=correct-horse at 10:04",
             &[("db.password", "hunter22"), ("url", "amqp://app:hunter22@mq"), ("region", "eu-1")],
         ));
-        assert_eq!(row.record.body.as_untrusted(), "login with password=[redacted: password] at 10:04");
-        assert_eq!(row.wording, "login with password=[redacted: password] at <*>");
+        assert_eq!(
+            row.record.body.as_untrusted(),
+            "[redacted: e-mail address]: login with password=[redacted: password] at 10:04"
+        );
+        assert_eq!(
+            row.wording,
+            "[redacted: e-mail address]: login with password=[redacted: password] at <*>"
+        );
         assert_eq!(
             row.attributes.as_deref(),
             Some(

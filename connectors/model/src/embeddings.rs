@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hearback_core::memory::store::{EmbedAs, Embedder, MemoryError, VectorSpace};
 use hearback_core::ports::ConnectorError;
-use hearback_core::redaction::redact;
+use hearback_core::redaction::redact_everything;
 use hearback_http::{Deadline, HttpClient, HttpOptions, Limits};
 use jiff::SignedDuration;
 use tokio::time::{Duration, Instant, sleep};
@@ -142,7 +142,7 @@ impl OpenAiEmbedder {
             EmbedAs::Query => &self.options.query_prefix,
         };
         // Redacted before it is cut: half a secret is not recognised as one.
-        let (redacted, _) = redact(text);
+        let (redacted, _) = redact_everything(text);
         let text = if redacted.trim().is_empty() { EMPTY } else { redacted.as_ref() };
         let mut sent = format!("{prefix}{text}");
         sent.truncate(sent.floor_char_boundary(self.options.text_bytes.max(EMPTY.len())));

@@ -148,6 +148,19 @@ name!(
     |t| is_word(t, 100)
 );
 name!(
+    /// What a model calls a tool, or the form of a reply: letters, digits, `-` and `_`; at most 64 characters.
+    ToolName,
+    "a tool's name (letters, digits, '-', '_'; at most 64)",
+    |t| !t.is_empty() && t.len() <= 64 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+);
+name!(
+    /// A call of a tool, unique in its conversation: `call_3`.
+    CallId,
+    "a call's id such as call_3",
+    |t| !t.is_empty() && t.len() <= 200 && t.bytes().all(|b| b.is_ascii_graphic())
+);
+
+name!(
     /// A proposal, unique across all incidents: `INC-17.P2`.
     ProposalId,
     "a proposal such as INC-17.P2",
@@ -224,6 +237,23 @@ impl ServiceName {
     }
 }
 
+impl ToolName {
+    /// The name nearest to what a model wrote: what can't stand in a name becomes `_`, and what is too long is cut. `None`
+    /// if nothing is left.
+    pub fn nearest(text: &str) -> Option<Self> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let name: String = text.trim().chars().take(64).map(|c| if fits(c) { c } else { '_' }).collect();
+        Self::new(name).ok()
+    }
+}
+
+impl CallId {
+    /// The id `call_{number}`, for servers that give none.
+    pub fn numbered(number: usize) -> Self {
+        CallId(format!("call_{number}"))
+    }
+}
+
 impl ChangeId {
     /// The id of a commit in the repository called `repository`; `sha` in full.
     pub fn commit(repository: &str, sha: &str) -> Result<Self, BadName> {
@@ -271,6 +301,18 @@ mod tests {
             ServiceName::new("pay\u{7}roll!").unwrap_err().to_string(),
             "\"payroll!\" is not a service name (letters, digits, '-', '_', '.')"
         );
+    }
+
+    #[test]
+    fn what_a_model_calls_a_tool_becomes_a_name() {
+        let nearest = |text: &str| ToolName::nearest(text).map(String::from);
+        assert_eq!(nearest(" logs.search "), Some("logs_search".into()));
+        assert_eq!(nearest(&"x".repeat(99)), Some("x".repeat(64)));
+        assert_eq!(nearest(" \n"), None);
+        for bad in ["", "a b", "a.b", "é", &"x".repeat(65)] {
+            assert!(ToolName::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(CallId::new("call 1").is_err() && CallId::new(CallId::numbered(1).as_str()).is_ok());
     }
 
     #[test]

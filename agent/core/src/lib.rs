@@ -22,6 +22,7 @@ pub mod hash;
 pub mod ids;
 pub mod incident;
 pub mod memory;
+pub mod model;
 pub mod ports;
 pub mod redaction;
 pub mod sealing;

@@ -234,11 +234,8 @@ impl OpenAiChat {
         let late = || Failure::Final(ModelError::TimedOut(deadline.budget()));
         let _turn = self.gate.turn(Instant::now() + deadline.remaining()).await.ok_or_else(late)?;
         let pieces = self.open(request, deadline).await?;
-        let (assembly, heard) = if pieces.are_events() {
-            self.listen(pieces).await
-        } else {
-            self.read(pieces).await
-        };
+        let (assembly, heard) =
+            if pieces.are_events() { self.listen(pieces).await } else { self.read(pieces).await };
         let spent = Spent::once(assembly.usage(), self.options.price.as_ref());
         if let Err(interrupted) = heard {
             return Err(self.interrupted(interrupted, assembly.is_begun(), spent, deadline));
@@ -248,13 +245,7 @@ impl OpenAiChat {
         let span = tracing::Span::current();
         span.record("gen_ai.usage.input_tokens", spent.usage.input_tokens);
         span.record("gen_ai.usage.output_tokens", spent.usage.output_tokens);
-        Ok(ModelReply {
-            text: made.text,
-            calls: made.calls,
-            ended: made.ended,
-            spent,
-            by: self.name.clone(),
-        })
+        Ok(ModelReply { text: made.text, calls: made.calls, ended: made.ended, spent, by: self.name.clone() })
     }
 
     /// Sends the request, and waits for the answer to begin.

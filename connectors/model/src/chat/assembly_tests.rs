@@ -40,8 +40,12 @@ fn check_calls(pieces: &[Value], expect: &[(&str, &str, &str)]) {
 fn calls_are_put_together_by_their_place() {
     check_calls(
         &[
-            call(json!({ "index": 0, "id": "a", "type": "function", "function": { "name": "logs", "arguments": "" } })),
-            call(json!({ "index": 1, "id": "b", "type": "function", "function": { "name": "series", "arguments": "{\"x\"" } })),
+            call(
+                json!({ "index": 0, "id": "a", "type": "function", "function": { "name": "logs", "arguments": "" } }),
+            ),
+            call(
+                json!({ "index": 1, "id": "b", "type": "function", "function": { "name": "series", "arguments": "{\"x\"" } }),
+            ),
             call(json!({ "index": 0, "function": { "arguments": "{\"q\":" } })),
             call(json!({ "index": 1, "function": { "arguments": ":2}" } })),
             call(json!({ "index": 0, "function": { "arguments": "1}" } })),
@@ -167,7 +171,10 @@ fn tokens_are_known_where_the_server_counts_them() {
     };
     assert_eq!(usage(json!(null)), None);
     assert_eq!(usage(json!({ "prompt_tokens": 9 })), None);
-    assert_eq!(usage(json!({ "prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11 })), Some((9, 0, 2)));
+    assert_eq!(
+        usage(json!({ "prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11 })),
+        Some((9, 0, 2))
+    );
     let details = json!({ "prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": { "cached_tokens": 4 } });
     assert_eq!(usage(details), Some((9, 4, 2)));
     let deepseek = json!({ "prompt_tokens": 9, "completion_tokens": 2, "prompt_cache_hit_tokens": 99 });

@@ -110,14 +110,17 @@ mod tests {
 
     #[test]
     fn comments_and_unknown_fields_are_passed_over() {
-        let stream = ": keep-alive\n\n:\n\nid: 7\nretry: 10\nevent: ping\n\nevent: error\ndata: x\n\ndata: y\n\n";
-        let kinds = [("error", "x"), ("", "y")].map(|(kind, data)| Event { kind: kind.into(), data: data.into() });
+        let stream =
+            ": keep-alive\n\n:\n\nid: 7\nretry: 10\nevent: ping\n\nevent: error\ndata: x\n\ndata: y\n\n";
+        let kinds =
+            [("error", "x"), ("", "y")].map(|(kind, data)| Event { kind: kind.into(), data: data.into() });
         assert_eq!(read(&[stream.as_bytes()]), kinds);
     }
 
     #[test]
     fn the_last_event_needs_no_blank_line() {
-        for stream in ["data: a\n\ndata: [DONE]", "data: a\n\ndata: [DONE]\n", "data: a\n\ndata: [DONE]\n\n"] {
+        for stream in ["data: a\n\ndata: [DONE]", "data: a\n\ndata: [DONE]\n", "data: a\n\ndata: [DONE]\n\n"]
+        {
             assert_eq!(data(&read(&[stream.as_bytes()])), ["a", "[DONE]"], "{stream:?}");
         }
         assert_eq!(read(&[b"", b": x"]), []);

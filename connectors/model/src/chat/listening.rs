@@ -161,8 +161,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_stream_is_heard_to_its_end() {
         let begun = Instant::now();
-        check_whole(&[(59, IT), (9, ": alive\n\n"), (9, ": alive\n\n"), (9, WAS), (9, STOP), (9, "data: [DONE]\n\n")], false)
-            .await;
+        check_whole(
+            &[(59, IT), (9, ": alive\n\n"), (9, ": alive\n\n"), (9, WAS), (9, STOP), (9, "data: [DONE]\n\n")],
+            false,
+        )
+        .await;
         assert_eq!(begun.elapsed().as_secs(), 104);
     }
 

@@ -149,7 +149,8 @@ fn fits(schema: &Value) -> bool {
     let properties = keywords.get("properties");
     let is_closed = || {
         let required = keywords.get("required").and_then(Value::as_array);
-        let names = properties.and_then(Value::as_object).into_iter().flat_map(|properties| properties.keys());
+        let names =
+            properties.and_then(Value::as_object).into_iter().flat_map(|properties| properties.keys());
         keywords.get("additionalProperties") == Some(&json!(false))
             && names.into_iter().all(|name| required.is_some_and(|all| all.contains(&json!(name))))
     };
@@ -227,9 +228,7 @@ mod tests {
 
     #[test]
     fn strict_schemas_are_known() {
-        let object = |properties: Value, required: Value| {
-            json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
-        };
+        let object = |properties: Value, required: Value| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
         check(object(json!({}), json!([])), true);
         check(object(json!({ "q": { "type": "string", "description": "words" } }), json!(["q"])), true);
         check(object(json!({ "q": { "type": ["string", "null"] } }), json!(["q"])), true);

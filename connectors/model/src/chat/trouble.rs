@@ -90,7 +90,8 @@ impl Explained {
         let error = body.get("error").filter(|error| !error.is_null()).unwrap_or(body);
         let text = |name: &str| error.get(name).and_then(Value::as_str);
         let is_word = |word: &&str| {
-            (1..=60).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+            (1..=60).contains(&word.len())
+                && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         };
         let code = text("code").filter(is_word).or(text("type").filter(is_word)).map(str::to_owned);
         let message = error.as_str().or_else(|| text("message")).or_else(|| text("detail"));
@@ -170,7 +171,8 @@ impl Endpoint {
         let told = self.quoted(said);
         let mend = |told: String| Some(Failure::Final(ModelError::NotUsable(told)));
         if status == 413 || said.says(TOO_LONG) {
-            let why = format!("the conversation is too long for the model {model} at {host} ({status}{told})");
+            let why =
+                format!("the conversation is too long for the model {model} at {host} ({status}{told})");
             return Some(Failure::Final(ModelError::TooLong(why)));
         }
         if status == 402 || said.says(USED_UP) {
@@ -197,9 +199,10 @@ impl Endpoint {
 
     /// What a server said, for a sentence of ours: its code and a few of its words, without secrets.
     fn quoted(&self, said: &Explained) -> String {
-        let code = said.code.as_ref().map_or_else(String::new, |code| {
-            format!(", {}", self.credentials.taken_out_of(code))
-        });
+        let code = said
+            .code
+            .as_ref()
+            .map_or_else(String::new, |code| format!(", {}", self.credentials.taken_out_of(code)));
         // Redacted before it is cut: half a secret is not recognised as one.
         let message = self.credentials.taken_out_of(&said.message);
         let message = ExternalText::new(redact(&message).0).for_people(QUOTED);
@@ -231,19 +234,44 @@ mod tests {
 
     #[test]
     fn a_conversation_that_is_too_long_is_known_by_the_words_of_many_servers() {
-        let openai = |code: &str, message: &str| json!({ "error": { "message": message, "type": "x", "code": code } });
+        let openai =
+            |code: &str, message: &str| json!({ "error": { "message": message, "type": "x", "code": code } });
         for (status, body) in [
             (400, openai("context_length_exceeded", "Too much.")),
-            (400, json!({ "object": "error", "type": "BadRequestError", "code": 400,
-                "message": "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens." })),
-            (400, json!({ "object": "error", "message": "max_tokens must be at least 1, got -186.", "code": 400 })),
-            (400, json!({ "error": { "code": 400, "type": "exceed_context_size_error", "n_ctx": 4096,
-                "message": "request (4390 tokens) exceeds the available context size (4096 tokens), try increasing it" } })),
-            (500, json!({ "error": { "code": 500, "type": "server_error", "message": "Context size has been exceeded." } })),
-            (400, json!({ "error": "Trying to keep the first 9000 tokens when context the overflows. However, …" })),
-            (400, json!({ "error": "The number of tokens to keep from the initial prompt is greater than the context length" })),
+            (
+                400,
+                json!({ "object": "error", "type": "BadRequestError", "code": 400,
+                "message": "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens." }),
+            ),
+            (
+                400,
+                json!({ "object": "error", "message": "max_tokens must be at least 1, got -186.", "code": 400 }),
+            ),
+            (
+                400,
+                json!({ "error": { "code": 400, "type": "exceed_context_size_error", "n_ctx": 4096,
+                "message": "request (4390 tokens) exceeds the available context size (4096 tokens), try increasing it" } }),
+            ),
+            (
+                500,
+                json!({ "error": { "code": 500, "type": "server_error", "message": "Context size has been exceeded." } }),
+            ),
+            (
+                400,
+                json!({ "error": "Trying to keep the first 9000 tokens when context the overflows. However, …" }),
+            ),
+            (
+                400,
+                json!({ "error": "The number of tokens to keep from the initial prompt is greater than the context length" }),
+            ),
             (400, openai("invalid_request_error", "the input length exceeds the context length")),
-            (429, openai("rate_limit_exceeded", "Request too large for m on tokens per min (TPM): Limit 1, Requested 2.")),
+            (
+                429,
+                openai(
+                    "rate_limit_exceeded",
+                    "Request too large for m on tokens per min (TPM): Limit 1, Requested 2.",
+                ),
+            ),
             (413, json!(null)),
         ] {
             let failure = if matches!(status, 429 | 500) {
@@ -252,7 +280,11 @@ mod tests {
                 endpoint().refused(status, &body)
             };
             assert_eq!(kind(&failure), "too long", "{body}: {failure:?}");
-            assert_eq!(kind(&endpoint().told(&body)), if status == 413 { "again" } else { "too long" }, "{body}");
+            assert_eq!(
+                kind(&endpoint().told(&body)),
+                if status == 413 { "again" } else { "too long" },
+                "{body}"
+            );
         }
     }
 
@@ -277,24 +309,39 @@ mod tests {
         check(429, error("rate_limit_exceeded"), "again");
         check(429, error("insufficient_quota"), "not usable");
         check(500, json!("not even an object"), "again");
-        check(503, json!({ "error": { "message": "Loading model", "type": "unavailable_error", "code": 503 } }), "again");
-        check(400, json!({ "error": { "message": "registry.example/x does not support tools" } }), "not usable");
+        check(
+            503,
+            json!({ "error": { "message": "Loading model", "type": "unavailable_error", "code": 503 } }),
+            "again",
+        );
+        check(
+            400,
+            json!({ "error": { "message": "registry.example/x does not support tools" } }),
+            "not usable",
+        );
     }
 
     #[test]
     fn a_servers_words_are_short_and_without_secrets() {
-        let message = format!("Key key-hunter22 and AKIAIOSFODNN7EXAMPLE\u{1b}[2J are {}", "long ".repeat(99));
+        let message =
+            format!("Key key-hunter22 and AKIAIOSFODNN7EXAMPLE\u{1b}[2J are {}", "long ".repeat(99));
         let body = json!({ "error": { "message": message, "code": "Bad key key-hunter22" } });
         let Failure::Final(error) = endpoint().refused(400, &body) else { panic!() };
         let told = error.to_string();
         assert!(!told.contains("hunter22") && !told.contains("AKIA") && !told.contains('\u{1b}'), "{told}");
-        assert!(told.starts_with("llm:8000 does not take what is asked of the model m (400: \"Key [redacted: the key]"), "{told}");
+        assert!(
+            told.starts_with(
+                "llm:8000 does not take what is asked of the model m (400: \"Key [redacted: the key]"
+            ),
+            "{told}"
+        );
         assert!(told.chars().count() < 300, "{told}");
     }
 
     #[test]
     fn a_model_without_tools_is_said_to_be_one() {
-        let body = json!({ "error": { "message": "\"auto\" tool choice requires --enable-auto-tool-choice" } });
+        let body =
+            json!({ "error": { "message": "\"auto\" tool choice requires --enable-auto-tool-choice" } });
         let Failure::Final(error) = endpoint().refused(400, &body) else { panic!() };
         assert!(error.to_string().contains("set that it is told of them in text"), "{error}");
     }

@@ -1,11 +1,11 @@
 //! What a request for a reply must look like, written down from the published description of the API
-//! (`CreateChatCompletionRequest` in the OpenAPI document of OpenAI): the facts alone, as a JSON Schema. What it does not name
-//! is not allowed. Fields for sound, pictures and searches, which nobody here sends, are left out.
+//! (`CreateChatCompletionRequest` in the OpenAPI document of OpenAI): the facts alone, as a JSON Schema in
+//! `request.schema.json`. What it does not name is not allowed. Fields for sound, pictures and searches, which nobody here sends, are left out.
 
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::conversation;
 
@@ -19,165 +19,15 @@ pub fn violations(body: &Value) -> Vec<String> {
 }
 
 static CREATE_CHAT_COMPLETION_REQUEST: LazyLock<Validator> = LazyLock::new(|| {
-    let name = json!({ "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$" });
-    let schema = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "required": ["model", "messages"],
-        "additionalProperties": false,
-        "properties": {
-            "model": { "type": "string", "minLength": 1 },
-            "messages": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/message" } },
-            "stream": { "type": ["boolean", "null"] },
-            "stream_options": {
-                "type": ["object", "null"],
-                "additionalProperties": false,
-                "properties": {
-                    "include_usage": { "type": "boolean" },
-                    "include_obfuscation": { "type": "boolean" }
-                }
-            },
-            "max_completion_tokens": { "type": ["integer", "null"], "minimum": 1 },
-            "max_tokens": { "type": ["integer", "null"], "minimum": 1 },
-            "temperature": { "type": ["number", "null"], "minimum": 0, "maximum": 2 },
-            "top_p": { "type": ["number", "null"], "minimum": 0, "maximum": 1 },
-            "frequency_penalty": { "type": ["number", "null"], "minimum": -2, "maximum": 2 },
-            "presence_penalty": { "type": ["number", "null"], "minimum": -2, "maximum": 2 },
-            "n": { "type": ["integer", "null"], "minimum": 1, "maximum": 128 },
-            "seed": { "type": ["integer", "null"] },
-            "stop": {
-                "anyOf": [
-                    { "type": ["string", "null"] },
-                    { "type": "array", "minItems": 1, "maxItems": 4, "items": { "type": "string" } }
-                ]
-            },
-            "reasoning_effort": { "enum": ["none", "minimal", "low", "medium", "high", "xhigh", "max", null] },
-            "verbosity": { "enum": ["low", "medium", "high", null] },
-            "service_tier": { "enum": ["auto", "default", "flex", "scale", "priority", null] },
-            "store": { "type": ["boolean", "null"] },
-            "user": { "type": "string" },
-            "safety_identifier": { "type": "string" },
-            "prompt_cache_key": { "type": "string" },
-            "metadata": {
-                "type": ["object", "null"], "maxProperties": 16,
-                "additionalProperties": { "type": "string", "maxLength": 512 }
-            },
-            "logprobs": { "type": ["boolean", "null"] },
-            "top_logprobs": { "type": ["integer", "null"], "minimum": 0, "maximum": 20 },
-            "parallel_tool_calls": { "type": "boolean" },
-            "tools": { "type": "array", "minItems": 1, "maxItems": 128, "items": { "$ref": "#/$defs/tool" } },
-            "tool_choice": {
-                "anyOf": [
-                    { "enum": ["none", "auto", "required"] },
-                    {
-                        "type": "object", "required": ["type", "function"], "additionalProperties": false,
-                        "properties": {
-                            "type": { "const": "function" },
-                            "function": {
-                                "type": "object", "required": ["name"], "additionalProperties": false,
-                                "properties": { "name": name }
-                            }
-                        }
-                    }
-                ]
-            },
-            "response_format": {
-                "oneOf": [
-                    {
-                        "type": "object", "required": ["type"], "additionalProperties": false,
-                        "properties": { "type": { "enum": ["text", "json_object"] } }
-                    },
-                    {
-                        "type": "object", "required": ["type", "json_schema"], "additionalProperties": false,
-                        "properties": {
-                            "type": { "const": "json_schema" },
-                            "json_schema": {
-                                "type": "object", "required": ["name"], "additionalProperties": false,
-                                "properties": {
-                                    "name": name,
-                                    "description": { "type": "string" },
-                                    "schema": { "type": "object" },
-                                    "strict": { "type": ["boolean", "null"] }
-                                }
-                            }
-                        }
-                    }
-                ]
-            }
-        },
-        "$defs": {
-            "tool": {
-                "type": "object", "required": ["type", "function"], "additionalProperties": false,
-                "properties": {
-                    "type": { "const": "function" },
-                    "function": {
-                        "type": "object", "required": ["name"], "additionalProperties": false,
-                        "properties": {
-                            "name": name,
-                            "description": { "type": "string" },
-                            "parameters": { "type": "object" },
-                            "strict": { "type": ["boolean", "null"] }
-                        }
-                    }
-                }
-            },
-            "parts": {
-                "type": "array", "minItems": 1,
-                "items": {
-                    "type": "object", "required": ["type", "text"], "additionalProperties": false,
-                    "properties": { "type": { "const": "text" }, "text": { "type": "string" } }
-                }
-            },
-            "content": { "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/parts" }] },
-            "call": {
-                "type": "object", "required": ["id", "type", "function"], "additionalProperties": false,
-                "properties": {
-                    "id": { "type": "string", "minLength": 1 },
-                    "type": { "const": "function" },
-                    "function": {
-                        "type": "object", "required": ["name", "arguments"], "additionalProperties": false,
-                        "properties": { "name": name, "arguments": { "type": "string" } }
-                    }
-                }
-            },
-            "message": {
-                "oneOf": [
-                    {
-                        "type": "object", "required": ["role", "content"], "additionalProperties": false,
-                        "properties": {
-                            "role": { "enum": ["system", "developer", "user"] },
-                            "content": { "$ref": "#/$defs/content" },
-                            "name": { "type": "string" }
-                        }
-                    },
-                    {
-                        "type": "object", "required": ["role"], "additionalProperties": false,
-                        "properties": {
-                            "role": { "const": "assistant" },
-                            "content": { "anyOf": [{ "type": "null" }, { "$ref": "#/$defs/content" }] },
-                            "refusal": { "type": ["string", "null"] },
-                            "name": { "type": "string" },
-                            "tool_calls": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/call" } }
-                        }
-                    },
-                    {
-                        "type": "object", "required": ["role", "content", "tool_call_id"],
-                        "additionalProperties": false,
-                        "properties": {
-                            "role": { "const": "tool" },
-                            "content": { "$ref": "#/$defs/content" },
-                            "tool_call_id": { "type": "string", "minLength": 1 }
-                        }
-                    }
-                ]
-            }
-        }
-    });
+    let schema: Value =
+        serde_json::from_str(include_str!("request.schema.json")).expect("the schema is JSON");
     jsonschema::validator_for(&schema).expect("the schema is one")
 });
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn good() -> Value {

@@ -153,8 +153,9 @@ async fn answer(state: Arc<State>, request: Request) -> Response {
     };
     let asked = {
         let mut all = state.asked.lock().unwrap();
-        all.push(Asked { number: all.len(), body });
-        all[all.len() - 1].clone()
+        let asked = Asked { number: all.len(), body };
+        all.push(asked.clone());
+        asked
     };
     match (state.direct)(&asked) {
         Some(play) => sending::send(play, &asked).await,

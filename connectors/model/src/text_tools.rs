@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use hearback_core::ExternalText;
 use hearback_core::ids::{CallId, SourceName};
 use hearback_core::model::{
     Ended, Message, ModelClient, ModelError, ModelReply, ModelRequest, ReplyForm, Spent, ToolCall,
@@ -85,7 +86,10 @@ fn in_words(messages: &[Message]) -> Vec<Message> {
                 let calls =
                     calls.iter().map(|call| written(call.name.as_str(), call.arguments.as_untrusted()));
                 let text: Vec<String> = text.into_iter().chain(calls).collect();
-                words.push(Message::Assistant { text: Some(text.join("\n\n").into()), calls: Vec::new() });
+                words.push(Message::Assistant {
+                    text: Some(ExternalText::new(text.join("\n\n"))),
+                    calls: Vec::new(),
+                });
                 continue;
             }
             Message::User(text) => text.clone(),
@@ -136,8 +140,12 @@ fn read(mut reply: ModelReply, asked: &ModelRequest) -> Result<ModelReply, (Mode
             Err((reply, "do not call a tool now: answer".into()))
         }
         (Ok(Written::Call { before, name, arguments }), ..) => {
-            reply.text = (!before.is_empty()).then(|| before.into());
-            reply.calls = vec![ToolCall { id: free_id(&asked.messages), name, arguments: arguments.into() }];
+            reply.text = (!before.is_empty()).then(|| ExternalText::new(before));
+            reply.calls = vec![ToolCall {
+                id: free_id(&asked.messages),
+                name,
+                arguments: ExternalText::new(arguments),
+            }];
             reply.ended = Ended::Calls;
             Ok(reply)
         }

@@ -63,6 +63,8 @@ fn flow(content_type: &str, parts: Vec<String>, reply: &Reply) -> Response {
         match packets.pop_front() {
             Some(packet) => Some((Ok(packet), (packets, tap, breaks))),
             None if breaks => {
+                // What was sent before goes out first: an error at once would take it along.
+                tokio::task::yield_now().await;
                 let broken = Err(io::Error::from(io::ErrorKind::ConnectionReset));
                 Some((broken, (packets, tap, false)))
             }

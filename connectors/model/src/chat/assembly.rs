@@ -141,7 +141,7 @@ impl Assembly {
             let id = own.or_else(|| (1..).map(CallId::numbered).find(|id| !taken.contains(id)));
             let id = id.ok_or("makes more calls than can be told apart")?;
             taken.insert(id.clone());
-            calls.push(ToolCall { id, name, arguments: coming.arguments.into() });
+            calls.push(ToolCall { id, name, arguments: ExternalText::new(coming.arguments) });
         }
         let words = if self.refusal.trim().is_empty() { without_thinking(&self.text) } else { &self.refusal };
         let words = if matches!(form, ReplyForm::Json { .. }) { unfenced(words) } else { words.trim() };

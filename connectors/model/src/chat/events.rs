@@ -140,7 +140,8 @@ mod tests {
             cuts.extend([0, bytes.len()]);
             cuts.sort_unstable();
             let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
-            prop_assert_eq!(data(&read(&pieces)), texts.iter().map(String::as_str).collect::<Vec<_>>());
+            let events = read(&pieces);
+            prop_assert_eq!(data(&events), texts.iter().map(String::as_str).collect::<Vec<_>>());
         }
 
         #[test]

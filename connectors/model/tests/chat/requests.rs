@@ -1,5 +1,6 @@
 //! What is asked.
 
+use hearback_core::ExternalText;
 use hearback_core::ids::{CallId, ToolName};
 use hearback_core::model::{Ended, Message, ModelClient as _, ModelRequest, ReplyForm, ToolCall, ToolChoice};
 use hearback_fake_model::{FakeModel, Play};
@@ -142,11 +143,15 @@ async fn secrets_are_taken_out_before_a_text_leaves() {
     let secret = "token ghp_abcdefghijklmnopqrstuvwxyz0123456789";
     let id = CallId::numbered(1);
     let arguments = format!("{{\"q\":\"{secret}\"}}");
-    let call = ToolCall { id: id.clone(), name: ToolName::new("logs").unwrap(), arguments: arguments.into() };
+    let call = ToolCall {
+        id: id.clone(),
+        name: ToolName::new("logs").unwrap(),
+        arguments: ExternalText::new(arguments),
+    };
     request.messages = vec![
         Message::System(format!("a {secret}")),
         Message::User(format!("b {secret}")),
-        Message::Assistant { text: Some(format!("c {secret}").into()), calls: vec![call] },
+        Message::Assistant { text: Some(ExternalText::new(format!("c {secret}"))), calls: vec![call] },
         Message::ToolResult { call: id, text: format!("d {secret}") },
     ];
     let body = sent(|_| {}, &request).await.to_string();

@@ -128,32 +128,38 @@ fn inside(asked: &ModelRequest) -> ModelRequest {
     ModelRequest { messages, tools: Vec::new(), choice: ToolChoice::None, form, ..asked.clone() }
 }
 
-/// What to make of a reply: the reply as it goes out, or what the model is told it did wrong.
-fn read(mut reply: ModelReply, asked: &ModelRequest) -> Result<ModelReply, (ModelReply, String)> {
+/// What to make of a reply.
+enum Read {
+    /// It keeps to the protocol.
+    Good(ModelReply),
+    /// It does not, and what the model is told of that.
+    Wrong(ModelReply, String),
+}
+
+fn read(mut reply: ModelReply, asked: &ModelRequest) -> Read {
     let may_call = !asked.tools.is_empty();
     if !may_call || !matches!(reply.ended, Ended::Done | Ended::Length) {
-        return Ok(reply);
+        return Read::Good(reply);
     }
     let text = reply.text.as_ref().map_or("", |text| text.as_untrusted());
     match (block::read(text), reply.ended, asked.choice) {
         (Ok(Written::Call { .. }), _, ToolChoice::None) => {
-            Err((reply, "do not call a tool now: answer".into()))
+            Read::Wrong(reply, "do not call a tool now: answer".into())
         }
         (Ok(Written::Call { before, name, arguments }), ..) => {
             reply.text = (!before.is_empty()).then(|| ExternalText::new(before));
-            reply.calls = vec![ToolCall {
-                id: free_id(&asked.messages),
-                name,
-                arguments: ExternalText::new(arguments),
-            }];
+            let arguments = ExternalText::new(arguments);
+            reply.calls = vec![ToolCall { id: free_id(&asked.messages), name, arguments }];
             reply.ended = Ended::Calls;
-            Ok(reply)
+            Read::Good(reply)
         }
         // It breaks off: what is wrong with it is its length.
-        (_, Ended::Length, _) => Ok(reply),
-        (Ok(Written::Answer), _, ToolChoice::Required) => Err((reply, "you have to call a tool".into())),
-        (Ok(Written::Answer), ..) => Ok(reply),
-        (Err(why), ..) => Err((reply, format!("your call can't be read: {why}"))),
+        (_, Ended::Length, _) => Read::Good(reply),
+        (Ok(Written::Answer), _, ToolChoice::Required) => {
+            Read::Wrong(reply, "you have to call a tool".into())
+        }
+        (Ok(Written::Answer), ..) => Read::Good(reply),
+        (Err(why), ..) => Read::Wrong(reply, format!("your call can't be read: {why}")),
     }
 }
 
@@ -200,8 +206,8 @@ impl<C: ModelClient> ModelClient for TextTools<C> {
             })?;
             spent += &reply.spent;
             let (reply, why) = match read(reply, request) {
-                Ok(reply) => return Ok(ModelReply { spent, ..reply }),
-                Err(wrong) => wrong,
+                Read::Good(reply) => return Ok(ModelReply { spent, ..reply }),
+                Read::Wrong(reply, why) => (reply, why),
             };
             if corrections >= CORRECTIONS {
                 let why = format!("{} does not keep to the protocol of tools: {why}", self.inner.name());

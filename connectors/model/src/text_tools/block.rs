@@ -237,7 +237,7 @@ mod tests {
         #[test]
         fn a_call_survives_being_written(name in "[a-zA-Z0-9_-]{1,64}", key in any::<String>(), value in any::<String>()) {
             let arguments = serde_json::json!({ key: value });
-            let text = format!("{}", super::super::written(&name, &arguments.to_string()));
+            let text = super::super::written(&name, &arguments.to_string());
             let call = Written::Call {
                 before: String::new(),
                 name: ToolName::new(name).unwrap(),

@@ -9,7 +9,7 @@ use hearback_model::{ChatOptions, Delivery, OpenAiChat};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::asking::{AMPLE, MODEL, chat, fails, options, question};
+use crate::asking::{MODEL, chat, fails, options, question};
 
 async fn check_not_usable(play: Play, expect: &str) {
     let (error, asked) = fails(|| vec![play.clone()]).await;
@@ -189,7 +189,7 @@ async fn a_stream_that_falls_silent_is_given_up_before_the_time_is_up() {
     let fake = FakeModel::playing([silent, Play::hangs()]).await;
     let mut options = options(&fake);
     options.next_piece_within = Duration::from_millis(60);
-    options.first_piece_within = Duration::from_millis(2000);
+    options.first_piece_within = Duration::from_secs(30);
     let chat = OpenAiChat::new(options.clone()).unwrap();
     let told = chat.complete(&question()).await;
     assert_eq!(told, Err(ModelError::TimedOut(SignedDuration::from_millis(60))));
@@ -233,14 +233,4 @@ async fn the_key_is_in_no_debug() {
     let text = format!("{:?} {:?}", options(&fake), chat(&fake));
     assert!(!text.contains(KEY) && !text.contains("hunter"), "{text}");
     assert!(text.contains(MODEL), "{text}");
-}
-
-#[tokio::test]
-async fn time_that_is_used_up_by_failures_is_said_to_be_up() {
-    let fake =
-        FakeModel::directed(|asked| if asked.number == 0 { Play::busy(None) } else { Play::hangs() }).await;
-    let budget = SignedDuration::from_millis(300);
-    let told = chat(&fake).complete(&ModelRequest { budget, ..question() }).await;
-    assert_eq!((told, fake.asked().len()), (Err(ModelError::TimedOut(budget)), 2));
-    assert!(budget < AMPLE);
 }

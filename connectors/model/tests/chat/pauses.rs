@@ -11,7 +11,7 @@ use tokio::time::{Instant, advance};
 
 use crate::asking::{options, question};
 
-/// Asks, and moves the clock while the client waits between two requests.
+/// Asks, and moves the clock once the first request is there.
 async fn ask(fake: &FakeModel, chat: &OpenAiChat, request: &ModelRequest) -> Result<ModelReply, ModelError> {
     let mut asking = std::pin::pin!(chat.complete(request));
     loop {
@@ -19,7 +19,7 @@ async fn ask(fake: &FakeModel, chat: &OpenAiChat, request: &ModelRequest) -> Res
             biased;
             reply = &mut asking => return reply,
             () = tokio::task::yield_now() => {
-                if fake.asked().len() == 1 {
+                if !fake.asked().is_empty() {
                     advance(Duration::from_millis(100)).await;
                 }
             }
@@ -57,4 +57,12 @@ async fn a_pause_that_is_too_long_is_not_waited_for() {
         assert!(busy(ask(&fake, &patient(&fake), &request).await.unwrap_err()));
         assert_eq!(fake.asked().len(), 1, "it was asked once");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_that_is_used_up_by_failures_is_said_to_be_up() {
+    let fake = FakeModel::playing([Play::busy(Some(30)), Play::hangs()]).await;
+    let budget = SignedDuration::from_secs(1000);
+    let told = ask(&fake, &patient(&fake), &ModelRequest { budget, ..question() }).await;
+    assert_eq!((told, fake.asked().len()), (Err(ModelError::TimedOut(budget)), 2));
 }

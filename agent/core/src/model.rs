@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -165,7 +166,8 @@ impl ModelReply {
     }
 }
 
-/// Why there is no reply, by what the caller does next. Its sentences hold neither a key nor anything of a message.
+/// Why there is no reply, by what the caller does next. Its sentences hold no key, and of what a server says of an error a
+/// few words without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
     /// No answer in time, or none of its pieces: go on without, or with more time.
@@ -213,6 +215,22 @@ pub trait ModelClient: Send + Sync {
     /// # Errors
     /// [`ModelError`], by what to do next.
     async fn complete(&self, request: &ModelRequest) -> Result<ModelReply, ModelError>;
+}
+
+/// A model that is shared is one.
+#[async_trait]
+impl<C: ModelClient + ?Sized> ModelClient for Arc<C> {
+    fn name(&self) -> &SourceName {
+        (**self).name()
+    }
+
+    fn context_tokens(&self) -> u32 {
+        (**self).context_tokens()
+    }
+
+    async fn complete(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
+        (**self).complete(request).await
+    }
 }
 
 /// What is wrong with the order of a conversation: a mistake of whoever put it together.

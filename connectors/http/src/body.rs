@@ -16,6 +16,9 @@ const LONGEST_EXPLANATION: usize = 64 * 1024;
 /// How long an explanation is waited for.
 const LONGEST_PAUSE_TO_EXPLAIN: Duration = Duration::from_secs(2);
 
+/// The type of a stream of events (the HTML standard, section 9.2.5).
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
 /// What a caller can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -23,6 +26,8 @@ pub(crate) enum Wanted {
     Json,
     /// Any text, and JSON.
     Text,
+    /// `text/event-stream`, and JSON where the server has it whole.
+    Events,
 }
 
 impl Wanted {
@@ -30,6 +35,7 @@ impl Wanted {
     pub(crate) fn accept(self) -> &'static str {
         match self {
             Wanted::Json => "application/json",
+            Wanted::Events => "text/event-stream, application/json;q=0.9",
             Wanted::Text => {
                 "text/plain, text/markdown, text/html;q=0.9, application/json;q=0.8, text/*;q=0.7"
             }
@@ -40,13 +46,19 @@ impl Wanted {
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let json = essence == "application/json"
             || essence.starts_with("application/") && essence.ends_with("+json");
-        json || self == Wanted::Text && essence.starts_with("text/")
+        let beside = match self {
+            Wanted::Json => false,
+            Wanted::Text => essence.starts_with("text/"),
+            Wanted::Events => essence == EVENT_STREAM,
+        };
+        json || beside
     }
 
     fn name(self) -> &'static str {
         match self {
             Wanted::Json => "JSON",
             Wanted::Text => "text",
+            Wanted::Events => "a stream of events or JSON",
         }
     }
 }
@@ -100,24 +112,33 @@ pub(crate) async fn read(
     wanted: Wanted,
     max_bytes: usize,
 ) -> Result<Body, HttpError> {
+    check_type(&response, host, wanted)?;
+    read_capped(response, host, max_bytes).await
+}
+
+/// The content type of an answer that should be `wanted`.
+///
+/// # Errors
+/// [`HttpError::NotExpected`] if it is another, or none.
+pub(crate) fn check_type<'a>(
+    response: &'a reqwest::Response,
+    host: &str,
+    wanted: Wanted,
+) -> Result<&'a str, HttpError> {
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    match content_type {
-        Some(content_type) if wanted.takes(content_type) => {}
+    let why = match content_type {
+        Some(content_type) if wanted.takes(content_type) => return Ok(content_type),
         Some(content_type) => {
             let essence = content_type.split(';').next().unwrap_or_default();
             let essence = hearback_core::ExternalText::new(essence).for_people(60);
-            let why = format!(
+            format!(
                 "sent {essence} where {} was expected; check the address: a login page or another server may answer",
                 wanted.name()
-            );
-            return Err(HttpError::NotExpected { host: host.to_owned(), why });
+            )
         }
-        None => {
-            let why = format!("sent no content type where {} was expected; check the address", wanted.name());
-            return Err(HttpError::NotExpected { host: host.to_owned(), why });
-        }
-    }
-    read_capped(response, host, max_bytes).await
+        None => format!("sent no content type where {} was expected; check the address", wanted.name()),
+    };
+    Err(HttpError::NotExpected { host: host.to_owned(), why })
 }
 
 /// Reads what explains a refusal, if it is JSON and short; else it is empty. The refusal is known: it is not lost to an
@@ -128,7 +149,7 @@ pub(crate) async fn read_explanation(response: reqwest::Response, host: &str, li
     tokio::time::timeout(patience, read).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 
-async fn read_capped(
+pub(crate) async fn read_capped(
     mut response: reqwest::Response,
     host: &str,
     max_bytes: usize,
@@ -155,18 +176,20 @@ mod tests {
 
     #[test]
     fn content_types_that_are_taken() {
-        for (content_type, json, text) in [
-            ("application/json", true, true),
-            ("Application/JSON; charset=utf-8", true, true),
-            ("application/problem+json", true, true),
-            ("text/html; charset=utf-8", false, true),
-            ("text/plain", false, true),
-            ("application/octet-stream", false, false),
-            ("application/jsonp", false, false),
-            ("", false, false),
+        for (content_type, json, text, events) in [
+            ("application/json", true, true, true),
+            ("Application/JSON; charset=utf-8", true, true, true),
+            ("application/problem+json", true, true, true),
+            ("text/html; charset=utf-8", false, true, false),
+            ("text/plain", false, true, false),
+            ("text/event-stream; charset=utf-8", false, true, true),
+            ("application/octet-stream", false, false, false),
+            ("application/jsonp", false, false, false),
+            ("", false, false, false),
         ] {
             assert_eq!(Wanted::Json.takes(content_type), json, "{content_type}");
             assert_eq!(Wanted::Text.takes(content_type), text, "{content_type}");
+            assert_eq!(Wanted::Events.takes(content_type), events, "{content_type}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::credentials::Credentials;
 use crate::deadline::Limits;
 use crate::error::HttpError;
 use crate::exchange::{Ask, Courier, Effect, host};
+use crate::pieces::Pieces;
 use crate::tls;
 
 /// What a client is made of. Its `Debug` leaves the address out: until it was checked it may hold a password.
@@ -191,10 +192,7 @@ impl HttpClient {
         what: &(impl Serialize + ?Sized),
         limits: Limits,
     ) -> Result<Written, HttpError> {
-        let bytes = serde_json::to_vec(what).map_err(|_| {
-            HttpError::NotUsable(format!("what should be sent to {} is no JSON", self.host()))
-        })?;
-        self.post(url, Content { kind: "application/json", bytes, headers: Vec::new() }, limits).await
+        self.post(url, self.json(what)?, limits).await
     }
 
     /// Writes `content` with POST: sent once, never again, and redirected nowhere. JSON is expected back.
@@ -213,6 +211,36 @@ impl HttpClient {
         };
         let (status, answer) = self.courier.write(&ask, limits).await?;
         Ok(Written { status, answer })
+    }
+
+    /// Asks with JSON for events that come one by one, or for JSON where the server has it whole, where asking changes
+    /// nothing. It is sent once: only the caller knows whether what has come can be used.
+    ///
+    /// # Errors
+    /// [`HttpError`], by what to do next; an answer that is not of success is read as ever.
+    pub async fn post_for_pieces(
+        &self,
+        url: &Url,
+        what: &(impl Serialize + ?Sized),
+        limits: Limits,
+    ) -> Result<Pieces, HttpError> {
+        self.check_origin(url)?;
+        let content = self.json(what)?;
+        let ask = Ask {
+            method: Method::POST,
+            url,
+            content: Some(content),
+            effect: Effect::Read,
+            wanted: Wanted::Events,
+        };
+        self.courier.open(&ask, limits).await
+    }
+
+    fn json(&self, what: &(impl Serialize + ?Sized)) -> Result<Content, HttpError> {
+        let bytes = serde_json::to_vec(what).map_err(|_| {
+            HttpError::NotUsable(format!("what should be sent to {} is no JSON", self.host()))
+        })?;
+        Ok(Content { kind: "application/json", bytes, headers: Vec::new() })
     }
 
     async fn read(

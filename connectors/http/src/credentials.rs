@@ -39,6 +39,17 @@ pub enum Credentials {
 }
 
 impl Credentials {
+    /// `text` without the secret in it: what a server says of a request may repeat what it was sent.
+    pub fn taken_out_of(&self, text: &str) -> String {
+        let secret = match self {
+            Credentials::None => "",
+            Credentials::Bearer(Secret(secret)) | Credentials::Basic { password: Secret(secret), .. } => {
+                secret
+            }
+        };
+        if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[redacted: the key]") }
+    }
+
     /// The header that carries them, if there are any.
     ///
     /// # Errors
@@ -67,6 +78,17 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_loses_the_secret() {
+        let told = "Bearer k1-hunter22 (k1-hunter22) may not";
+        let bearer = Credentials::Bearer(Secret::new("k1-hunter22"));
+        assert_eq!(bearer.taken_out_of(told), "Bearer [redacted: the key] ([redacted: the key]) may not");
+        let basic = Credentials::Basic { user: "ada".into(), password: Secret::new("hunter22") };
+        assert!(!basic.taken_out_of(told).contains("hunter22"));
+        assert_eq!(Credentials::None.taken_out_of(told), told);
+        assert_eq!(Credentials::Bearer(Secret::new("")).taken_out_of(told), told);
+    }
 
     #[test]
     fn debug_shows_no_secret() {

@@ -1,8 +1,10 @@
 //! What a call may cost: time and bytes. It must not know what is called.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::SignedDuration;
+// The clock that calls wait by: in a test that moves it, time passes for deadlines too.
+use tokio::time::Instant;
 
 /// No call lasts longer, whatever its budget.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,8 +33,8 @@ impl Deadline {
         self.allowed().saturating_sub(self.begun.elapsed())
     }
 
-    pub(crate) fn instant(&self) -> tokio::time::Instant {
-        tokio::time::Instant::from_std(self.begun) + self.allowed()
+    pub(crate) fn instant(&self) -> Instant {
+        self.begun + self.allowed()
     }
 
     fn allowed(&self) -> Duration {
@@ -65,5 +67,14 @@ mod tests {
         assert_eq!(Deadline::after(SignedDuration::from_secs(-1)).remaining(), Duration::ZERO);
         assert!(Deadline::after(SignedDuration::MAX).remaining() <= LONGEST);
         let _ = Deadline::after(SignedDuration::MAX).instant();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_passes_with_the_clock_that_calls_wait_by() {
+        let deadline = Deadline::after(SignedDuration::from_secs(60));
+        tokio::time::advance(Duration::from_secs(45)).await;
+        assert_eq!(deadline.remaining(), Duration::from_secs(15));
+        tokio::time::advance(Duration::from_secs(45)).await;
+        assert_eq!(deadline.remaining(), Duration::ZERO);
     }
 }

@@ -12,6 +12,7 @@ use crate::body::{self, Wanted};
 use crate::client::Content;
 use crate::deadline::Limits;
 use crate::error::HttpError;
+use crate::pieces::Pieces;
 use crate::trouble::{self, Sent};
 
 /// How many redirects a read follows.
@@ -124,6 +125,15 @@ impl Courier {
         };
         let late = || HttpError::TimedOut { host: host(ask.url), budget: limits.deadline.budget() };
         tokio::time::timeout_at(limits.deadline.instant(), tries).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Asks once, and leaves the body to be read piece by piece.
+    pub(crate) async fn open(&self, ask: &Ask<'_>, limits: Limits) -> Result<Pieces, HttpError> {
+        let late = || HttpError::TimedOut { host: host(ask.url), budget: limits.deadline.budget() };
+        let response = tokio::time::timeout_at(limits.deadline.instant(), self.once(ask, limits));
+        let response = response.await.unwrap_or_else(|_| Err(late()))?;
+        let name = host(response.url());
+        Pieces::of(response, name, ask.wanted, limits)
     }
 
     /// Sends a write, once. The status of success, and its body if that could be read too.

@@ -13,6 +13,7 @@ mod deadline;
 mod error;
 mod exchange;
 mod outside;
+mod pieces;
 mod tls;
 mod trouble;
 
@@ -23,5 +24,6 @@ pub use credentials::{Credentials, Secret};
 pub use deadline::{Deadline, Limits};
 pub use error::HttpError;
 pub use outside::{OutsideClient, OutsideUrl, RefusedUrl};
+pub use pieces::Pieces;
 pub use tls::client_config;
 pub use url::Url;

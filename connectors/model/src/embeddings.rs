@@ -15,7 +15,7 @@ use hearback_http::{Deadline, HttpClient, HttpOptions, Limits};
 use jiff::SignedDuration;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::pace::{Gate, Pace};
+use crate::pace::{Gate, Pace, pause};
 use crate::refusal::{Asked, Failure};
 use crate::vectors::{Unfit, in_order};
 
@@ -248,13 +248,6 @@ impl OpenAiEmbedder {
     }
 }
 
-/// The pause after try number `tries` (from 1): twice the one before, of which the second half is chance, so that many
-/// clients do not come back together.
-fn pause(first: Duration, tries: u32, chance: u32) -> Duration {
-    let full = first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
-    full.mul_f64(0.5 + 0.5 * f64::from(chance) / f64::from(u32::MAX))
-}
-
 #[async_trait]
 impl Embedder for OpenAiEmbedder {
     fn space(&self) -> &VectorSpace {
@@ -278,18 +271,5 @@ impl Embedder for OpenAiEmbedder {
         // The first failure ends the others: they are dropped with the stream.
         let vectors: Vec<Vec<Vec<f32>>> = stream::iter(asks).buffered(at_once).try_collect().await?;
         Ok(vectors.into_iter().flatten().collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_doubles_and_half_of_it_is_chance() {
-        let first = Duration::from_millis(200);
-        for (tries, chance, expect_ms) in [(1, 0, 100), (1, u32::MAX, 200), (2, 0, 200), (3, u32::MAX, 800)] {
-            assert_eq!(pause(first, tries, chance), Duration::from_millis(expect_ms));
-        }
     }
 }

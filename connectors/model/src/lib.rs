@@ -7,15 +7,24 @@
 //! told from the environment. `connectors/http` carries the requests instead, with one deadline, a limit of bytes, and a
 //! key that stands in no error.
 //!
+//! [`OpenAiChat`] asks a language model; [`TextTools`] tells one of tools that can call none, and [`Fallback`] has a second
+//! one where the first can't answer. What servers answer to a chat is read with types of our own, which forgive more.
+//!
 //! [`OpenAiEmbedder`] makes vectors; [`Cached`] keeps those of any [`Embedder`](hearback_core::memory::store::Embedder) in a
 //! file. It stands here because this is the crate that both kinds of embedder are put together with.
 
 mod cached;
+mod chat;
 mod embeddings;
+mod fallback;
 mod pace;
 mod refusal;
+mod text_tools;
 mod vectors;
 
 pub use cached::{Cached, VectorCache};
+pub use chat::{ChatOptions, Delivery, Effort, JsonMode, OpenAiChat, OutputLimit, Strictness};
 pub use embeddings::{Dimension, EmbeddingOptions, OpenAiEmbedder};
+pub use fallback::{Fallback, FallbackOptions};
 pub use pace::Pace;
+pub use text_tools::TextTools;

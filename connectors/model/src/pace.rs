@@ -1,4 +1,5 @@
-//! How many requests may be under way, and how many may begin in a minute. It must not know what they are.
+//! How many requests may be under way, how many may begin in a minute, and how long to wait before one is made again. It
+//! must not know what they are.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -62,9 +63,24 @@ impl Gate {
     }
 }
 
+/// The pause after try number `tries` (from 1): twice the one before, of which the second half is chance, so that many
+/// clients do not come back together.
+pub(crate) fn pause(first: Duration, tries: u32, chance: u32) -> Duration {
+    let full = first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
+    full.mul_f64(0.5 + 0.5 * f64::from(chance) / f64::from(u32::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_doubles_and_half_of_it_is_chance() {
+        let first = Duration::from_millis(200);
+        for (tries, chance, expect_ms) in [(1, 0, 100), (1, u32::MAX, 200), (2, 0, 200), (3, u32::MAX, 800)] {
+            assert_eq!(pause(first, tries, chance), Duration::from_millis(expect_ms));
+        }
+    }
 
     fn gate(in_flight: u32, per_minute: Option<u32>) -> Gate {
         Gate::new(Pace {

@@ -13,4 +13,5 @@ mod deadlines;
 mod encrypted;
 mod reads;
 mod sizes;
+mod streams;
 mod writes;

@@ -31,14 +31,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("tests/testkit", &["agent/core"]),
+    ("tests/model", &[]),
     ("tests/qdrant", &["agent/core", "connectors/qdrant"]),
     ("tests/e2e", &["*"]),
 ];
 
 /// Only development dependencies may point here.
-const FOR_TESTS: &[&str] = &["tests/testkit", "tests/qdrant", "tests/e2e"];
+const FOR_TESTS: &[&str] = &["tests/testkit", "tests/model", "tests/qdrant", "tests/e2e"];
 /// Those of them that the tests of any crate may use.
-const FOR_ALL_TESTS: &[&str] = &["tests/testkit", "tests/qdrant"];
+const FOR_ALL_TESTS: &[&str] = &["tests/testkit", "tests/model", "tests/qdrant"];
 
 /// The crates of the workspace.
 pub struct Workspace {

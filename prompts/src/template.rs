@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use hearback_core::{EvidenceId, IncidentId, ServiceName};
+use hearback_core::ids::ToolName;
+use hearback_core::{IncidentId, ServiceName};
 use jiff::Timestamp;
 
+use crate::handle::Handle;
 use crate::quote::Quoted;
 
 /// Text that may be sent to a model: of templates, of quotations, and of values of ours.
@@ -16,6 +18,11 @@ impl Rendered {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// As it is, after words of ours.
+    pub(crate) fn after(self, before: &'static str) -> Self {
+        Rendered(format!("{before}{}", self.0))
     }
 
     /// Several as one, with `between` after each but the last.
@@ -47,6 +54,12 @@ impl From<&'static str> for Filling {
     }
 }
 
+impl From<Handle> for Filling {
+    fn from(handle: Handle) -> Self {
+        Filling(handle.to_string())
+    }
+}
+
 impl From<usize> for Filling {
     fn from(number: usize) -> Self {
         Filling(number.to_string())
@@ -64,7 +77,7 @@ macro_rules! can_fill {
 }
 
 // Each refuses what is no word, and none holds white space.
-can_fill!(EvidenceId, IncidentId, ServiceName, Timestamp);
+can_fill!(IncidentId, ServiceName, Timestamp, ToolName);
 
 /// A template and its fillings don't fit: a mistake in the program, which the tests of each template find.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -138,6 +138,9 @@ pub struct Ask {
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// Let the configured model look further after the answer; it costs what the last line says
+    #[arg(long, conflicts_with = "json", conflicts_with = "server")]
+    pub deepen: bool,
     #[command(flatten)]
     pub who: Who,
     #[command(flatten)]

@@ -20,6 +20,7 @@ pub use self::actions::{Actions, actions};
 pub use self::chat::{ChatIntake, SentByChat, chat_socket, check_chat};
 pub use self::live::{Heard, Notifier, signal_sources};
 use self::memory::Missing;
+pub use self::model::model;
 use anyhow::Result;
 pub use hearback_calendar::{FreezeEntry, OnCallEntry};
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};

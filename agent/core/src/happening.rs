@@ -13,8 +13,8 @@ use crate::answer::{Answer, Claim};
 use crate::approval::Decision;
 use crate::change::Change;
 use crate::hash::Digest;
-use crate::investigation::Investigated;
 use crate::ids::{ChangeId, ChannelId, EvidenceId, MessageId, ProposalId, ServiceName, SourceName};
+use crate::investigation::Investigated;
 use crate::text::ExternalText;
 use crate::time::Window;
 

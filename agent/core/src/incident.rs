@@ -13,8 +13,8 @@ use crate::entry::{Actor, Entry};
 use crate::evidence::Known;
 use crate::happening::{Addressee, Alert, Happening, Question, Role, Severity};
 use crate::hash::Digest;
-use crate::investigation::Investigated;
 use crate::ids::{ChangeId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName};
+use crate::investigation::Investigated;
 use crate::text::ExternalText;
 
 /// An alert that began longer than this before its incident was declared is of another problem.

@@ -68,9 +68,12 @@ impl Subject<'_> {
     /// Begins an investigation: the model is told the question and the answer. None if there is nothing to tell.
     pub fn begin(&self, own: &SourceName, limits: Limits) -> Option<Investigation> {
         let mut known = Known::default();
-        let told = known.show(briefing::pieces(self.answer, self.snapshots, own)?);
-        let brief = crate::investigation::telling::brief(&self.question.text, &self.question.symptom, &told);
-        Some(Investigation::begin(crate::investigation::telling::rules(), brief, known, tools::specs(), limits))
+        let told = known.show(briefing::pieces(self.answer, self.snapshots, own)?).ok()?;
+        let Question { text, symptom, .. } = self.question;
+        let brief = hearback_prompts::brief(self.answer.as_of, text, symptom, told).ok()?;
+        let rules = hearback_prompts::rules().ok()?;
+        let (rules, brief) = (rules.as_str().to_owned(), brief.as_str().to_owned());
+        Some(Investigation::begin(rules, brief, known, tools::specs(), limits))
     }
 
     /// Carries an investigation to its end.
@@ -103,8 +106,8 @@ impl Subject<'_> {
                     let span = tracing::info_span!("model.call", model = %model.name());
                     let budget = std::time::Duration::try_from(request.budget).unwrap_or_default();
                     let reply = tokio::time::timeout(budget, model.complete(&request)).instrument(span).await;
-                    let reply = reply
-                        .unwrap_or(Err(hearback_core::model::ModelError::TimedOut(request.budget)));
+                    let reply =
+                        reply.unwrap_or(Err(hearback_core::model::ModelError::TimedOut(request.budget)));
                     investigation.on_reply(reply, took(since));
                 }
                 Step::Fetch(calls) => {

@@ -33,7 +33,10 @@ fn says(statement: &Statement) -> String {
 fn footer(found: &Investigated) -> String {
     let by = found.by.as_ref().map_or("The model".to_owned(), ToString::to_string);
     if found.ending == Ending::Missing && found.claims.is_empty() && found.hypotheses.is_empty() {
-        let why = found.why.as_ref().map_or(String::new(), |why| format!(": {}", ExternalText::from(why.as_str()).for_people(200)));
+        let why = found
+            .why
+            .as_ref()
+            .map_or(String::new(), |why| format!(": {}", ExternalText::from(why.as_str()).for_people(200)));
         return format!("The model is missing{why}. What stands above was found without it.");
     }
     let ended = match found.ending {

@@ -7,14 +7,16 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use hearback_core::happening::Question;
-use hearback_core::{Answer, ExternalText, Incident, IncidentId, Window};
+use hearback_core::{Answer, ExternalText, Incident, IncidentId, SourceName, Window};
 use hearback_engine::asking;
-use hearback_engine::driver;
+use hearback_engine::driver::{self, Answered, Sources};
 use hearback_engine::incidents::load;
+use hearback_engine::investigating::{Forgetful, Subject};
 use hearback_engine::logged::LoggedChanges;
 use hearback_engine::proposed::Stage;
 use hearback_engine::proposing::Weighed;
 use hearback_engine::render::{self, Cost};
+use hearback_engine::render_investigation;
 use hearback_record::Record;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -89,7 +91,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
             _ => Weighed::Nothing,
         };
         let answered_at = Timestamp::now();
-        let drafts = asking::drafts(question, by, (now, answered_at), &answered);
+        let drafts = asking::drafts(question.clone(), by, (now, answered_at), &answered);
         asking::write_answer(record.as_ref(), &id, &answered, drafts, &weighed, answered_at)
             .await
             .context("the answer above was not recorded")?;
@@ -97,7 +99,39 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
             tell_proposals(record.as_ref(), &id, &weighed).await?;
         }
     }
+    if arguments.deepen {
+        deepen(config, &question, &answered, &sources, incident.as_ref()).await?;
+    }
     Ok(if answered.answer.searched.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Lets the model look further. The answer stands already.
+async fn deepen(
+    config: &Config,
+    question: &Question,
+    answered: &Answered,
+    sources: &Sources,
+    incident: Option<&Incident>,
+) -> Result<()> {
+    let Some(model) = wiring::model(config)? else {
+        return output::line("No model is configured: set [model] to let one look further.");
+    };
+    let limits = config.model.as_ref().map(|model| model.limits.clone());
+    let own = SourceName::new("hearback:investigation")?;
+    let subject = Subject {
+        question,
+        answer: &answered.answer,
+        snapshots: &answered.snapshots,
+        incident,
+        sources,
+        budget: config.budget,
+    };
+    let Some(begun) = limits.and_then(|limits| subject.begin(&own, limits)) else { return Ok(()) };
+    let progress = Progress::start();
+    progress.listener()(format!("{} looks further", model.name()));
+    let found = subject.investigate(begun, &model, &own, &Forgetful).await.found;
+    drop(progress);
+    output::print(&(render_investigation::lines(&found).join("\n") + "\n"))
 }
 
 /// Says what is proposed, or why nothing is, under the answer.

@@ -206,7 +206,9 @@ pub fn describe(what: &Happening) -> String {
         Happening::Spoke { key, .. } => {
             format!("said in the channel: {}", ExternalText::new(key.as_str()).for_people(80))
         }
-        Happening::Investigating { answer, .. } => format!("a model looks further into the answer of entry {answer}"),
+        Happening::Investigating { answer, .. } => {
+            format!("a model looks further into the answer of entry {answer}")
+        }
         Happening::Investigated { answer, found } => format!(
             "a model looked further into the answer of entry {answer}: {} statements stand, {} were dropped",
             found.claims.len() + found.hypotheses.len(),

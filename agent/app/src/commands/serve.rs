@@ -18,8 +18,8 @@ use crate::cli::Serve;
 use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::serve::{
-    Service, act, answer_questions, api, follow_actions, investigate, notify, remember, run_errands, serve_connections,
-    speak, warm_up, work,
+    Service, act, answer_questions, api, follow_actions, investigate, notify, remember, run_errands,
+    serve_connections, speak, warm_up, work,
 };
 use crate::wiring;
 

@@ -101,14 +101,13 @@ impl ModelSection {
         let fallback = fallback.map(|section| section.endpoint("model.fallback", base)).transpose()?;
         let context = fallback.iter().map(|one| one.context_tokens).fold(first.context_tokens, u32::min);
         let time = match &limits.time {
-            Some(text) => {
-                parse_length(text).map_err(|error| Usage(format!("model.limits.time: {error}")))?
-            }
+            Some(text) => parse_length(text).map_err(|error| Usage(format!("model.limits.time: {error}")))?,
             None => SignedDuration::from_secs(90),
         };
         let output_tokens = limits.output_tokens.unwrap_or(2_000);
         if context <= output_tokens.saturating_add(2_000) {
-            let says = "model.context_tokens leaves no room to read; take a model with more, or a shorter reply";
+            let says =
+                "model.context_tokens leaves no room to read; take a model with more, or a shorter reply";
             return Err(Usage(says.into()).into());
         }
         let limits = Limits {
@@ -125,7 +124,9 @@ impl ModelSection {
 
     fn endpoint(self, at: &str, base: &Path) -> anyhow::Result<Endpoint> {
         if self.fallback.is_some() || self.limits.is_some() {
-            return Err(Usage(format!("{at}: a fallback has neither a fallback nor limits of its own")).into());
+            return Err(
+                Usage(format!("{at}: a fallback has neither a fallback nor limits of its own")).into()
+            );
         }
         let needed = |key: &str, value: Option<String>| {
             let value = value.filter(|value| !value.is_empty());
@@ -180,7 +181,10 @@ mod tests {
             ("url = \"http://x/v1\"", "model.model is missing"),
             ("url = \"http://x/v1\"\nmodel = \"m\"\ncontext_tokens = 3000", "leaves no room"),
             ("url = \"http://x/v1\"\nmodel = \"m\"\n[limits]\ntime = \"soon\"", "model.limits.time"),
-            ("url = \"http://x/v1\"\nmodel = \"m\"\n[fallback]\nmodel = \"n\"", "model.fallback.url is missing"),
+            (
+                "url = \"http://x/v1\"\nmodel = \"m\"\n[fallback]\nmodel = \"n\"",
+                "model.fallback.url is missing",
+            ),
         ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use hearback_core::investigation::Investigated;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -44,6 +45,27 @@ pub struct Taken {
     pub outcome: &'static str,
 }
 
+/// How an investigation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Ended {
+    /// In a word: `finished`, `out_of_time`, `missing`.
+    pub how: String,
+}
+
+/// Tokens of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Tokens {
+    /// `input`, `cached_input`, `output`.
+    pub kind: &'static str,
+}
+
+/// Money in a currency.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Money {
+    /// Its three letters.
+    pub currency: String,
+}
+
 /// Everything that is counted.
 pub struct Metrics {
     registry: Registry,
@@ -67,6 +89,14 @@ pub struct Metrics {
     pub followers: Gauge,
     /// Bytes of telemetry on disk.
     pub telemetry_bytes: Gauge<i64>,
+    /// Investigations of the model.
+    pub investigations: Family<Ended, Counter>,
+    /// Tokens that it read and wrote.
+    pub model_tokens: Family<Tokens, Counter>,
+    /// What it cost, in millionths.
+    pub model_micros: Family<Money, Counter>,
+    /// Its statements that were dropped.
+    pub dropped_statements: Counter,
     /// The worker's failures.
     pub worker_failures: Counter<u64, AtomicU64>,
 }
@@ -88,6 +118,10 @@ impl Metrics {
             broken_incidents: Gauge::default(),
             followers: Gauge::default(),
             telemetry_bytes: Gauge::default(),
+            investigations: Family::default(),
+            model_tokens: Family::default(),
+            model_micros: Family::default(),
+            dropped_statements: Counter::default(),
             worker_failures: Counter::default(),
             registry: Registry::default(),
         };
@@ -107,7 +141,40 @@ impl Metrics {
         registry.register("followers", "Event streams that are followed", m.followers.clone());
         registry.register("telemetry_bytes", "Bytes of telemetry on disk", m.telemetry_bytes.clone());
         registry.register("worker_failures", "Failures of the worker beside HTTP", m.worker_failures.clone());
+        registry.register(
+            "investigations",
+            "Investigations of the model by their end",
+            m.investigations.clone(),
+        );
+        registry.register("model_tokens", "Tokens that the model read and wrote", m.model_tokens.clone());
+        registry.register("model_cost_micros", "What the model cost, in millionths", m.model_micros.clone());
+        registry.register(
+            "dropped_statements",
+            "Statements of the model that do not stand in what they cite",
+            m.dropped_statements.clone(),
+        );
         Metrics { registry, ..metrics }
+    }
+
+    /// Counts what came of an investigation.
+    pub fn of_model(&self, found: &Investigated) {
+        let how = serde_json::to_value(found.ending).ok();
+        let how = how.and_then(|how| how.as_str().map(str::to_owned)).unwrap_or_default();
+        self.investigations.get_or_create(&Ended { how }).inc();
+        let usage = &found.spent.usage;
+        let kinds = [
+            ("input", usage.input_tokens),
+            ("cached_input", usage.cached_input_tokens),
+            ("output", usage.output_tokens),
+        ];
+        for (kind, count) in kinds {
+            self.model_tokens.get_or_create(&Tokens { kind }).inc_by(count);
+        }
+        for cost in &found.spent.costs {
+            let currency = cost.currency().to_string();
+            self.model_micros.get_or_create(&Money { currency }).inc_by(cost.micros());
+        }
+        self.dropped_statements.inc_by(u64::from(found.dropped.count()));
     }
 
     /// In the text format of OpenMetrics.

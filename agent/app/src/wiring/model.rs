@@ -29,8 +29,10 @@ fn endpoint(endpoint: &Endpoint) -> Result<Arc<dyn ModelClient>> {
     if let Some(key) = &endpoint.api_key {
         http.credentials = Credentials::Bearer(hearback_http::Secret::new(&key.read()?));
     }
-    let options =
-        ChatOptions { price: endpoint.price, ..ChatOptions::new(http, &endpoint.model, endpoint.context_tokens) };
+    let options = ChatOptions {
+        price: endpoint.price,
+        ..ChatOptions::new(http, &endpoint.model, endpoint.context_tokens)
+    };
     let chat = OpenAiChat::new(options).map_err(|error| Usage(format!("model: {error}")))?;
     Ok(match endpoint.tools {
         Tools::Native => Arc::new(chat),

@@ -99,6 +99,11 @@ impl Rate {
         Rate(micros)
     }
 
+    /// The millionths.
+    pub fn micros(self) -> u64 {
+        self.0
+    }
+
     /// What `tokens` cost, in millionths of millionths.
     fn of(self, tokens: u64) -> u128 {
         u128::from(self.0) * u128::from(tokens)

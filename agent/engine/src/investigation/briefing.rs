@@ -8,7 +8,9 @@ use hearback_core::evidence::Citation;
 use hearback_core::ids::ToolName;
 use hearback_core::redaction::redact_external;
 use hearback_core::time::format_time;
-use hearback_core::{Answer, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Origin, SourceName, Strength};
+use hearback_core::{
+    Answer, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Origin, SourceName, Strength,
+};
 
 use super::known::{Piece, Shown, Unnamed};
 
@@ -24,7 +26,11 @@ pub fn pieces(answer: &Answer, snapshots: &[Evidence], own: &SourceName) -> Opti
     let mut pieces: Vec<Unnamed> = Vec::new();
     if let Some(onset) = &answer.onset {
         let (from, until) = (format_time(onset.earliest), format_time(onset.latest));
-        pieces.push(piece(&onset.because, format!("It began between {from} and {until}: {}", onset.because.says()), None));
+        pieces.push(piece(
+            &onset.because,
+            format!("It began between {from} and {until}: {}", onset.because.says()),
+            None,
+        ));
     }
     for finding in answer.findings.iter().take(MOST) {
         pieces.push(piece(&finding.claim, format!("{}: {}", finding.service, finding.claim.says()), None));
@@ -63,14 +69,19 @@ pub fn pieces(answer: &Answer, snapshots: &[Evidence], own: &SourceName) -> Opti
         pieces.push(piece(&out.because, says, Some((out.change.id.clone(), Strength::Weak))));
     }
     for one in answer.similar.iter().take(3) {
-        let fixed = one.remembered.fixed.as_ref().map_or(String::new(), |fixed| format!(". Fixed then: {}", fixed.for_people(200)));
+        let fixed = one
+            .remembered
+            .fixed
+            .as_ref()
+            .map_or(String::new(), |fixed| format!(". Fixed then: {}", fixed.for_people(200)));
         let says = format!("A past incident was like this: {}{fixed}", one.remembered.title.for_people(120));
         let mut unnamed = piece(&one.because, says, None);
         unnamed.piece.origin = one.remembered.origin;
         pieces.push(unnamed);
     }
     let missing = answer.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)).collect();
-    let searched = answer.searched.iter().map(|one| format!("{}: {}", one.source, one.searched)).collect::<Vec<_>>();
+    let searched =
+        answer.searched.iter().map(|one| format!("{}: {}", one.source, one.searched)).collect::<Vec<_>>();
     let coverage = Coverage { missing, ..Coverage::complete(own.clone(), searched.join("; ")) };
     Some(Shown { tool: ToolName::new("first_answer").ok()?, coverage: vec![coverage], pieces })
 }

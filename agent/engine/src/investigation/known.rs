@@ -7,6 +7,7 @@ use hearback_core::evidence::Citation;
 use hearback_core::ids::ToolName;
 use hearback_core::investigation::{DroppedClaims, Hypothesis, Statement};
 use hearback_core::{ChangeId, Coverage, ExternalText, Origin};
+use hearback_prompts::{BadTemplate, Handle, Rendered};
 use serde::{Deserialize, Serialize};
 
 use super::grounding::{self, Dropped};
@@ -60,6 +61,26 @@ pub struct Known {
     changes: Vec<ShownChange>,
 }
 
+/// What kind of statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A claim.
+    Claim,
+    /// A hypothesis.
+    Hypothesis,
+}
+
+impl What {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            What::Claim => "claim",
+            What::Hypothesis => "hypothesis",
+        }
+    }
+}
+
 /// A report, held against what it cites.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checked {
@@ -69,28 +90,28 @@ pub struct Checked {
     pub hypotheses: Vec<Hypothesis>,
     /// What was dropped, by why.
     pub dropped: DroppedClaims,
-    /// The same, place by place, for the model: `claim 2`.
-    pub drops: Vec<(String, Dropped)>,
+    /// The same, place by place, for the model: the second claim.
+    pub drops: Vec<(What, usize, Dropped)>,
 }
 
 impl Known {
     /// Names a piece: `E4`.
-    pub fn add(&mut self, piece: Piece) -> String {
+    pub fn add(&mut self, piece: Piece) -> Handle {
         self.pieces.push(piece);
-        format!("E{}", self.pieces.len())
+        Handle::evidence(self.pieces.len())
     }
 
     /// Names a change: `C2`; the same change keeps its name, and what is known of it at first.
-    pub fn add_change(&mut self, id: &ChangeId, strength: Strength) -> String {
+    pub fn add_change(&mut self, id: &ChangeId, strength: Strength) -> Handle {
         let place = self.changes.iter().position(|shown| shown.id == *id).unwrap_or_else(|| {
             self.changes.push(ShownChange { id: id.clone(), strength });
             self.changes.len() - 1
         });
-        format!("C{}", place + 1)
+        Handle::change(place + 1)
     }
 
     /// Names what a tool gave, and says it as the model is to read it.
-    pub fn show(&mut self, shown: Shown) -> String {
+    pub fn show(&mut self, shown: Shown) -> Result<Rendered, BadTemplate> {
         let pieces: Vec<NamedPiece> = shown.pieces.into_iter().map(|one| self.name(one)).collect();
         telling::tool_result(&shown.tool, &shown.coverage, &pieces)
     }
@@ -104,11 +125,11 @@ impl Known {
 
     /// The change that a model calls by this name.
     pub fn change(&self, name: &str) -> Option<&ShownChange> {
-        self.changes.get(place_of(name, 'C')?)
+        self.changes.get(Handle::place(name, Handle::change(1))?)
     }
 
     fn piece(&self, name: &str) -> Option<&Piece> {
-        self.pieces.get(place_of(name, 'E')?)
+        self.pieces.get(Handle::place(name, Handle::evidence(1))?)
     }
 
     /// Holds a report against what it cites.
@@ -117,13 +138,13 @@ impl Known {
         for (place, Stated { says, cites }) in (1..).zip(&report.claims) {
             match self.claim(says, cites) {
                 Ok(statement) => checked.claims.push(statement),
-                Err(why) => checked.drop(format!("claim {place}"), why),
+                Err(why) => checked.drop(What::Claim, place, why),
             }
         }
         for (place, supposed) in (1..).zip(&report.hypotheses) {
             match self.hypothesis(supposed) {
                 Ok(hypothesis) => checked.hypotheses.push(hypothesis),
-                Err(why) => checked.drop(format!("hypothesis {place}"), why),
+                Err(why) => checked.drop(What::Hypothesis, place, why),
             }
         }
         // The likeliest first, and what is sure by evidence before what is not.
@@ -168,7 +189,7 @@ impl Known {
 }
 
 impl Checked {
-    fn drop(&mut self, place: String, why: Dropped) {
+    fn drop(&mut self, what: What, place: usize, why: Dropped) {
         let count = match why {
             Dropped::Uncited => &mut self.dropped.uncited,
             Dropped::Unknown => &mut self.dropped.unknown,
@@ -176,13 +197,6 @@ impl Checked {
             Dropped::Unreadable => &mut self.dropped.unreadable,
         };
         *count += 1;
-        self.drops.push((place, why));
+        self.drops.push((what, place, why));
     }
-}
-
-/// `E4` is the fourth.
-fn place_of(name: &str, letter: char) -> Option<usize> {
-    let number = name.trim().strip_prefix(letter)?;
-    let is_plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
-    is_plain.then(|| number.parse::<usize>().ok()).flatten()?.checked_sub(1)
 }

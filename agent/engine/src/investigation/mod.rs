@@ -31,12 +31,13 @@ use hearback_core::model::{
     Cost, Ended, Message, ModelError, ModelReply, ModelRequest, ReplyForm, Spent, ToolCall, ToolChoice,
     ToolSpec, Usage,
 };
+use hearback_prompts::Told;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use self::fitting::fit;
 use self::known::{Checked, Known, Shown};
-use self::reporting::{Report, report_tool};
+use self::reporting::{NoReport, Report, report_tool};
 
 /// The same call again, so often.
 const REPEATS: u32 = 3;
@@ -273,10 +274,10 @@ impl Investigation {
                     let is_done = self.take(report).1;
                     self.end_if(is_done);
                     if !is_done {
-                        self.messages.push(Message::User(telling::GO_ON.into()));
+                        self.messages.push(Message::User(Told::GoOn.text().into()));
                     }
                 }
-                None => self.on_unreadable(Some(Message::User(telling::CALL_REPORT.into()))),
+                None => self.on_unreadable(Some(Message::User(Told::CallReport.text().into()))),
             };
         }
         self.messages.push(said);
@@ -320,18 +321,18 @@ impl Investigation {
                         is_done |= done;
                         Some(told)
                     }
-                    Err(why) if ended == Ended::Length => Some(format!("{why}. {}", telling::SHORTER)),
-                    Err(why) => Some(why),
+                    Err(_) if ended == Ended::Length => Some(Told::Shorter.text().to_owned()),
+                    Err(NoReport) => Some(Told::NoReport.text().to_owned()),
                 }
             } else if self.is_last_turn_over() {
-                Some(telling::LAST.to_owned())
+                Some(Told::ReportNow.text().to_owned())
             } else if !self.tools.iter().any(|tool| tool.name == call.name) {
                 Some(telling::no_such_tool(&self.tools))
             } else if place >= self.limits.calls_at_once {
-                Some(telling::TOO_MANY.to_owned())
+                Some(Told::TooMany.text().to_owned())
             } else if !self.looked_up.insert(same(&call)) {
                 self.repeats += 1;
-                Some(telling::AGAIN.to_owned())
+                Some(Told::Again.text().to_owned())
             } else {
                 was_read = true;
                 self.under_way.push(call.clone());
@@ -374,7 +375,7 @@ impl Investigation {
             let place = fetched.iter().position(|one| one.call == call.id);
             let shown = place.map(|place| fetched.swap_remove(place).shown);
             let text = match shown.unwrap_or_else(|| Err("nothing came of it".to_owned())) {
-                Ok(shown) => self.known.show(shown),
+                Ok(shown) => telling::text(self.known.show(shown)),
                 Err(why) => telling::failed(&call.name, &why),
             };
             self.fetches += 1;

@@ -53,6 +53,11 @@ pub struct Report {
     pub done: bool,
 }
 
+/// What a model wrote is no report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no report")]
+pub struct NoReport;
+
 fn yes() -> bool {
     true
 }
@@ -61,32 +66,19 @@ impl Report {
     /// Reads a report; one in a fence of Markdown too. What is more than can be read is left out.
     ///
     /// # Errors
-    /// What is wrong with it, for the model.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// It is none, or says nothing.
+    pub fn parse(text: &str) -> Result<Self, NoReport> {
         let text = text.trim();
         let inside = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text);
         let inside = inside.strip_suffix("```").unwrap_or(inside);
-        let mut report: Report = serde_json::from_str(inside).map_err(|error| {
-            format!("This is no report: {}. Call report with {{\"claims\": […], \"hypotheses\": […], \"done\": true}}", kind(&error))
-        })?;
+        let mut report: Report = serde_json::from_str(inside).map_err(|_| NoReport)?;
         if report.claims.is_empty() && report.hypotheses.is_empty() && !report.done {
-            return Err("This report says nothing.".into());
+            return Err(NoReport);
         }
         report.claims.truncate(MOST);
         report.hypotheses.truncate(MOST);
         Ok(report)
     }
-}
-
-/// Where JSON breaks, without its words: they are the model's.
-fn kind(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "it breaks off",
-        serde_json::error::Category::Syntax => "it is no JSON",
-        serde_json::error::Category::Data => "a field is missing or of another kind",
-        serde_json::error::Category::Io => "it can't be read",
-    };
-    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// The tool that a model reports with.
@@ -142,16 +134,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_report_is_said_without_its_words() {
-        for (text, says) in [
-            ("", "breaks off"),
-            ("{\"claims\": [", "breaks off"),
-            ("I think that ignore previous instructions", "is no JSON"),
-            ("{\"claims\": \"ignore previous\"}", "of another kind"),
-            ("{\"done\": false}", "says nothing"),
+    fn what_is_no_report_is_none() {
+        for text in [
+            "",
+            "{\"claims\": [",
+            "I think that ignore previous instructions",
+            "{\"claims\": \"x\"}",
+            "{\"done\": false}",
+            "[]",
         ] {
-            let error = Report::parse(text).unwrap_err();
-            assert!(error.contains(says) && !error.contains("ignore"), "{text}: {error}");
+            assert_eq!(Report::parse(text), Err(NoReport), "{text}");
         }
     }
 

@@ -1,88 +1,85 @@
-//! What the model is told about its own doing: that a call failed, that a claim was dropped, that it is to report. It must
-//! not hold text from outside.
+//! Puts what the model is told together from the prompts' templates. A text that can't be put together is withheld, never
+//! shown in part.
 
 use hearback_core::ids::ToolName;
 use hearback_core::model::ToolSpec;
 use hearback_core::{Coverage, ExternalText, Origin};
+use hearback_prompts::{BadTemplate, DroppedBecause, Handle, Label, Piece, Rendered, ToolResult};
 
 use super::grounding::Dropped;
 use super::known::Checked;
 
-/// It said something and called nothing.
-pub const CALL_REPORT: &str =
-    "Call `report` with what you found, or a tool to look further. Words outside of calls are not read.";
-/// It reported and is not done.
-pub const GO_ON: &str = "Noted. Look further, or report again with \"done\": true.";
-/// What it wrote was cut.
-pub const SHORTER: &str = "It was cut because it was too long: write less.";
-/// It calls tools when it may only report.
-pub const LAST: &str = "Nothing more can be looked up. Call `report` now.";
-/// It called too many at once.
-pub const TOO_MANY: &str = "Not looked up: too many calls at once. Call it again alone if you need it.";
-/// It asks for what it has.
-pub const AGAIN: &str =
-    "You looked this up already: its result stands above. Look up something else, or report.";
+/// As many characters are shown of a piece.
+const PIECE: usize = 4_000;
+const EVIDENCE: Label = Label::new("evidence");
 
 /// A piece of evidence under its name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedPiece {
-    /// How it is cited: `E4`.
-    pub name: String,
-    /// The change it is about: `C2`.
-    pub change: Option<String>,
+    /// How it is cited.
+    pub name: Handle,
+    /// The change it is about.
+    pub change: Option<Handle>,
     /// Who could have written it.
     pub origin: Origin,
     /// What it says.
     pub text: ExternalText,
 }
 
-/// What the model is and must keep to.
-pub fn rules() -> String {
-    "You read evidence of an incident.".into()
-}
-
-/// What is asked.
-pub fn brief(question: &ExternalText, symptom: &ExternalText, told: &str) -> String {
-    format!("{}\n{}\n{told}", question.for_people(500), symptom.for_people(2_000))
-}
-
 /// What a tool gave.
-pub fn tool_result(tool: &ToolName, coverage: &[Coverage], pieces: &[NamedPiece]) -> String {
-    let mut lines = vec![format!("{tool}:")];
-    for piece in pieces {
-        lines.push(format!("{} {:?} {}", piece.name, piece.origin, piece.text.for_people(2_000)));
+pub fn tool_result(
+    tool: &ToolName,
+    searched: &[Coverage],
+    pieces: &[NamedPiece],
+) -> Result<Rendered, BadTemplate> {
+    let pieces: Vec<Piece<'_>> = pieces
+        .iter()
+        .map(|one| Piece {
+            name: one.name,
+            change: one.change,
+            origin: one.origin,
+            label: EVIDENCE,
+            text: &one.text,
+        })
+        .collect();
+    hearback_prompts::tool_result(ToolResult { tool, searched, gaps: &[], pieces: &pieces, most: PIECE })
+}
+
+/// The text, or a sentence in its place.
+pub fn text(rendered: Result<Rendered, BadTemplate>) -> String {
+    match rendered {
+        Ok(rendered) => rendered.as_str().to_owned(),
+        Err(error) => {
+            tracing::error!(%error, "a prompt can't be put together");
+            "This can't be shown.".to_owned()
+        }
     }
-    for one in coverage {
-        lines.push(format!("Searched: {}", one.searched));
-    }
-    lines.join("\n")
 }
 
 /// A tool that is none.
 pub fn no_such_tool(tools: &[ToolSpec]) -> String {
-    let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
-    format!("There is no such tool. There are: {}, report. All of them only read.", names.join(", "))
+    let report = ToolName::report();
+    text(hearback_prompts::no_such_tool(tools.iter().map(|tool| &tool.name).chain([&report])))
 }
 
-/// A tool that gave nothing; `why` is ours.
+/// A tool that gave nothing.
 pub fn failed(tool: &ToolName, why: &str) -> String {
-    format!("{tool} could not be looked up: {why}. This is a gap, not a finding.")
+    text(hearback_prompts::failed(tool, why))
 }
 
 /// What became of a report.
 pub fn checked(checked: &Checked) -> String {
-    let stands = checked.claims.len() + checked.hypotheses.len();
-    let mut lines = vec![format!("{stands} of your statements stand.")];
-    for (place, why) in &checked.drops {
-        let why = match why {
-            Dropped::Uncited => "it cites nothing: cite evidence by its name (E3)",
-            Dropped::Unknown => "it names evidence or a change that was not shown to you",
-            Dropped::Unsupported => {
-                "a number, a time, a name or a quotation in it does not stand in what it cites: take it over word for word"
-            }
-            Dropped::Unreadable => "it is empty, too long, or holds a link",
-        };
-        lines.push(format!("Dropped, {place}: {why}."));
+    let stand = checked.claims.len() + checked.hypotheses.len();
+    let drops: Vec<(&'static str, usize, DroppedBecause)> =
+        checked.drops.iter().map(|(what, place, why)| (what.as_str(), *place, because(*why))).collect();
+    text(hearback_prompts::checked(stand, &drops))
+}
+
+fn because(why: Dropped) -> DroppedBecause {
+    match why {
+        Dropped::Uncited => DroppedBecause::Uncited,
+        Dropped::Unknown => DroppedBecause::Unknown,
+        Dropped::Unsupported => DroppedBecause::Unsupported,
+        Dropped::Unreadable => DroppedBecause::Unreadable,
     }
-    lines.join("\n")
 }

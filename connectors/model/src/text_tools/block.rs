@@ -196,6 +196,7 @@ mod tests {
             "{\"tool\": 7}",
             // Inside a longer fence it is quoted.
             "````markdown\n```tool\n{\"tool\": \"logs\"}\n```\n````",
+            "````markdown\n```\n```tool\n{\"tool\": \"logs\"}\n```\n````",
             "    ```tool\n    {\"tool\": \"logs\"}\n    ```",
         ] {
             assert_eq!(read(text), Ok(Written::Answer), "{text}");

@@ -110,11 +110,13 @@ torture: setup-torture ## kill the record and the approvals while they write, fu
 # for them, and what waits too long counts as found. Each half runs; if one fails, so does the target.
 MUTANTS := CARGO_TARGET_DIR="$(CURDIR)/target/mutants/build" cargo mutants --no-shuffle -j1
 DESK_TESTS := --lib --test=approval --test=exactly_once
-mutants: setup-mutants ## change the code of approvals in every small way and fail if no test notices one (an hour)
-	@mkdir -p target/mutants/core target/mutants/desk
+mutants: setup-mutants ## change the code of approvals, redaction and quoting in every small way and fail if no test notices one (two hours)
+	@mkdir -p target/mutants/core target/mutants/prompts target/mutants/desk
 	@ended=0; \
 	$(MUTANTS) --output target/mutants/core -p hearback-core \
-		-f agent/core/src/approval.rs -f agent/core/src/target.rs -f agent/core/src/action.rs || ended=1; \
+		-f agent/core/src/approval.rs -f agent/core/src/target.rs -f agent/core/src/action.rs \
+		-f agent/core/src/redaction.rs -f 'agent/core/src/redaction/*.rs' || ended=1; \
+	$(MUTANTS) --output target/mutants/prompts -p hearback-prompts || ended=1; \
 	cargo nextest run --locked -p hearback-engine -p hearback-e2e $(DESK_TESTS) || exit 1; \
 	$(MUTANTS) --output target/mutants/desk -f agent/engine/src/approval.rs --baseline skip --timeout 240 \
 		--test-package hearback-engine,hearback-e2e $(addprefix --cargo-arg=,$(DESK_TESTS)) || ended=1; \

@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use hearback_core::Catalog;
 use hearback_core::catalog::Service;
 use hearback_core::expertise::Person;
+use hearback_core::redaction::{OwnRule, OwnRules};
 use hearback_core::time::parse_length;
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
@@ -128,6 +129,8 @@ pub struct Config {
     pub catalog_files: CatalogFiles,
     /// Weights and thresholds.
     pub ranker: Ranker,
+    /// What is taken out of text besides the built-in list.
+    pub redaction: OwnRules,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,6 +160,7 @@ struct File {
     freeze: Vec<FreezeEntry>,
     person: Vec<Person>,
     on_call: Vec<OnCallEntry>,
+    redaction: RedactionSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,6 +180,12 @@ struct RecordSection {
 #[serde(deny_unknown_fields, default)]
 struct CatalogSection {
     files: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RedactionSection {
+    rules: Vec<OwnRule>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -279,8 +289,13 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         experts: people::settings(user.person)?,
         on_call: (user.on_call, base.to_owned()),
         ranker: ranker(given(user.ranker.path).map(|path| base.join(path)).as_deref())?,
+        redaction: own_rules(&user.redaction)?,
         file,
     })
+}
+
+fn own_rules(section: &RedactionSection) -> anyhow::Result<OwnRules> {
+    OwnRules::new(&section.rules).map_err(|error| Usage(format!("[redaction]: {error}")).into())
 }
 
 /// A record's place in a configuration file: a plain path is relative to the file, a URL stays as it is.
@@ -345,6 +360,16 @@ mod tests {
     fn the_shipped_defaults_are_read() {
         let defaults = parse(DEFAULT, Path::new("default.toml")).unwrap();
         assert_eq!(defaults.ask.window.as_deref(), Some("24h"));
+    }
+
+    #[test]
+    fn rules_of_ones_own_are_read_and_a_bad_one_is_named() {
+        let read = |text: &str| own_rules(&parse(text, Path::new("my.toml")).unwrap().redaction);
+        let good = read("[redaction]\nrules = [{ name = \"customer number\", pattern = 'C-[0-9]{6}' }]\n");
+        assert_eq!(good.unwrap().len(), 1);
+        assert!(read("").unwrap().is_empty());
+        let bad = read("[redaction]\nrules = [{ name = \"all\", pattern = '.' }]\n").unwrap_err().to_string();
+        assert!(bad.starts_with("[redaction]: rule \"all\""), "{bad}");
     }
 
     #[test]

@@ -19,12 +19,21 @@ pub mod token;
 
 use std::process::ExitCode;
 
+use hearback_core::redaction;
+
 use crate::cli::{Cli, Command};
 use crate::config;
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let load = || config::load(cli.config.as_deref(), cli.record.as_deref());
+    let load = || -> anyhow::Result<config::Config> {
+        let config = config::load(cli.config.as_deref(), cli.record.as_deref())?;
+        // Before anything is read: whatever is redacted earlier would miss the user's rules, and is refused.
+        if !config.redaction.is_empty() {
+            redaction::install(config.redaction.clone())?;
+        }
+        Ok(config)
+    };
     match cli.command {
         Command::Ask(arguments) => ask::run(arguments, &load()?).await,
         Command::Similar(arguments) => similar::run(&arguments, &load()?).await,

@@ -68,7 +68,7 @@ pub enum BadRule {
 }
 
 /// Rules of the user's that were checked.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct OwnRules(pub(super) Vec<Compiled>);
 
 impl OwnRules {

@@ -137,7 +137,7 @@ impl Rule {
 const NEVER: &str = r"[^\s\S]";
 
 /// A rule ready to be used, built in or the user's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Compiled {
     pub kind: String,
     pub level: Level,

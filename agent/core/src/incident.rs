@@ -105,6 +105,8 @@ pub struct SeenQuestion {
 /// How far a model has come with an answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeenInvestigation {
+    /// Since when there is an answer to look into.
+    pub since: Option<Timestamp>,
     /// The snapshot that holds it as it stands; none if it has not begun.
     pub state: Option<EvidenceId>,
     /// What came of it, and the number of the entry that says so.
@@ -325,6 +327,7 @@ impl Incident {
                 self.first_answer.get_or_insert((entry.happened_at, evidence));
                 if let Some(asked) = self.questions.last_mut() {
                     asked.answer = Some((entry.seq, answer));
+                    asked.investigation.since = Some(entry.happened_at);
                 }
             }
             Happening::Investigating { answer, state } => {

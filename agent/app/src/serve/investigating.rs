@@ -98,10 +98,8 @@ async fn to_do(service: &Service) -> Vec<Open> {
         .filter(|incident| incident.state == State::Open)
         .filter_map(|incident| {
             let is_open = |(place, asked): &(usize, &SeenQuestion)| {
-                let is_new = asked
-                    .answer
-                    .as_ref()
-                    .is_some_and(|(_, answer)| now.duration_since(answer.as_of) < TOO_OLD);
+                let since = asked.investigation.since;
+                let is_new = since.is_some_and(|since| now.duration_since(since) < TOO_OLD);
                 let is_asked = *place == 0 || asked.question.message.is_some();
                 is_new && is_asked && asked.investigation.found.is_none()
             };

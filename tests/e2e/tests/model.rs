@@ -172,7 +172,7 @@ fn the_service_lets_a_model_look_further_and_goes_on_where_a_killed_one_was() ->
     let found = service.wait_for(&format!("/v1/incidents/{id}/entries"), |page| {
         let entries = page["entries"].as_array()?;
         let found = entries.iter().find(|entry| entry["kind"] == "investigated")?;
-        Some(found["body"]["found"].clone())
+        Some(found["body"]["kept"]["json"]["found"].clone())
     })?;
     assert_eq!(found["ending"], "finished", "{found}");
     assert_eq!(found["claims"][0]["says"], "The change is titled \"Smaller connection pool\".");

@@ -58,7 +58,7 @@ async fn of_two_alike_the_newer_one_of_the_service_comes_first_and_the_future_is
     ];
     shelf.library.shelve(all, &|_, _| {}).await.unwrap();
     let found = names(&shelf, &query("connection pool exhausted", &["checkout"])).await;
-    assert_eq!(found, ["new.md", "elsewhere.md", "old.md"]);
+    assert_eq!(found, ["new.md", "old.md", "elsewhere.md"]);
     let lately = SimilarQuery { limit: 1, ..query("connection pool exhausted", &["checkout"]) };
     assert_eq!(names(&shelf, &lately).await, ["new.md"]);
 }

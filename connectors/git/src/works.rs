@@ -282,10 +282,11 @@ fn told(
 }
 
 /// As in `question`: git's dates are whole seconds.
-fn ceil_s(at: Timestamp) -> i64 {
+pub(crate) fn ceil_s(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
-fn at(seconds: i64) -> Timestamp {
+/// The moment of a date of git's.
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

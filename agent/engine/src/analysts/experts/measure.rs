@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hearback_core::change::{RepoPath, Says};
-use hearback_core::expertise::{OnCall, Owned, Work};
+use hearback_core::expertise::{NearLines, OnCall, Owned, Work};
 use hearback_core::{Catalog, ChangeId, ChangeKind, ServiceName, SourceName};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Profile;
 use super::people::{KnownPerson, People, Who};
 use super::rules::{NEVER_H, Sign};
+use super::{Near, Profile, near};
 use crate::analysts::suspects::Standing;
 use crate::gather::Sighted;
 use crate::scope::Scope;
@@ -50,6 +50,8 @@ pub struct Inputs<'a> {
     pub standings: &'a [Standing],
     /// Who owns the files of the likeliest suspects.
     pub owned: &'a [(SourceName, Owned)],
+    /// Who wrote the lines near the likeliest suspects.
+    pub lines: &'a [NearLines],
     /// Who is on call.
     pub on_call: &'a [(SourceName, OnCall)],
 }
@@ -101,6 +103,8 @@ struct Tally {
     folders: f64,
     in_folders: u32,
     named_files: f64,
+    lines: f64,
+    near: Option<Near>,
     owns: f64,
     owned: Vec<String>,
     on_call: Option<(SourceName, OnCall)>,
@@ -111,6 +115,7 @@ struct Tally {
 pub fn profiles(inputs: Inputs<'_>) -> Vec<Profile> {
     let mut people = People::new(inputs.people);
     let deeds = deeds(&inputs, &mut people);
+    let wrote = near::wrote(&inputs, &mut people);
     let maker: HashMap<&ChangeId, Who> = deeds.iter().map(|deed| (deed.change, deed.by)).collect();
     let suspected = suspected(&inputs, &people, &maker);
     let (frequent, of) = frequencies(&inputs, &deeds);
@@ -151,6 +156,10 @@ pub fn profiles(inputs: Inputs<'_>) -> Vec<Profile> {
             *tally.words.entry(term).or_default() += half(deed.age_h, TWO_MONTHS_H);
         }
     }
+    for (who, theirs) in near::measured(&inputs, &people, &wrote, &suspected.share) {
+        let tally = tallies.entry(who).or_default();
+        (tally.lines, tally.near) = (theirs.share, theirs.most);
+    }
     add_owners(&inputs, &mut people, &suspected, &mut tallies);
     add_on_call(&inputs, &mut people, &mut tallies);
     let weigh = |term: &str| {
@@ -186,6 +195,7 @@ pub fn profiles(inputs: Inputs<'_>) -> Vec<Profile> {
             last_revert_at: tally.last_revert_at,
             made: likeliest(tally.made_changes),
             landed: likeliest(tally.landed_changes),
+            near: tally.near,
             in_folders: tally.in_folders,
             words: words.into_iter().map(|(_, word)| word).take(3).collect(),
             owns: tally.owned,
@@ -420,6 +430,7 @@ impl Tally {
             // A tenth of a day and two, so that one commit at this hour is no habit.
             Sign::Hour => (self.same_hour + 2.0) / (self.quarter + 10.0),
             Sign::Words => words / 10.0,
+            Sign::Lines => (100.0 * self.lines).ln_1p(),
             Sign::Folders => (5.0 * self.folders).ln_1p(),
             Sign::NamedFiles => (5.0 * self.named_files).ln_1p(),
             Sign::Owns => self.owns,
@@ -428,7 +439,8 @@ impl Tally {
     }
 }
 
-fn half(age_h: f64, life_h: f64) -> f64 {
+/// What is left of something after a time, if it loses half of itself in `life_h` hours.
+pub(super) fn half(age_h: f64, life_h: f64) -> f64 {
     0.5_f64.powf(age_h / life_h)
 }
 

@@ -12,7 +12,7 @@ use hearback_core::expertise::{LineQuery, NearLines, Written};
 use hearback_core::ids::ChangeId;
 use hearback_core::ports::ConnectorError;
 use hearback_core::time::format_length;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::authors::Authors;
 use crate::diffs::{is_generated, is_minified};

@@ -28,6 +28,8 @@ pub struct Work {
     pub landed_by: Option<Author>,
     /// Its first line.
     pub title: ExternalText,
+    /// What follows it, capped by the source.
+    pub body: ExternalText,
     /// The files it touched, capped by the source.
     pub paths: Vec<RepoPath>,
     /// Whether its message says that it reverts or lands again.

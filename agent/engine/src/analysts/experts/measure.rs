@@ -63,6 +63,7 @@ struct Deed<'a> {
     at: Timestamp,
     clock: Option<SignedDuration>,
     title: &'a str,
+    body: &'a str,
     paths: Vec<&'a RepoPath>,
     takes_back: bool,
     reverts: &'a [ChangeId],
@@ -229,6 +230,7 @@ fn deeds<'a>(inputs: &Inputs<'a>, people: &mut People<'_>) -> Vec<Deed<'a>> {
             at: work.at,
             clock: work.clock,
             title: work.title.as_untrusted(),
+            body: work.body.as_untrusted(),
             paths: work.paths.iter().take(MOST_PATHS).collect(),
             takes_back: work.says == Says::Reverts,
             reverts: &work.reverts,
@@ -248,6 +250,7 @@ fn deeds<'a>(inputs: &Inputs<'a>, people: &mut People<'_>) -> Vec<Deed<'a>> {
             at: change.committed_at,
             clock: None,
             title: change.title.as_untrusted(),
+            body: change.body.as_untrusted(),
             paths: change.paths.as_slice().iter().take(MOST_PATHS).map(|path| &path.path).collect(),
             takes_back: change.revert.says == Says::Reverts,
             reverts: &change.revert.reverts,
@@ -305,6 +308,7 @@ fn terms(inputs: &Inputs<'_>, deed: &Deed<'_>) -> BTreeSet<String> {
         });
     };
     look(deed.title);
+    look(deed.body);
     deed.paths.iter().take(PATHS_READ).for_each(|path| look(path.as_str()));
     found
 }

@@ -37,6 +37,7 @@ fn work(name: &str, time: &str, by: &str, title: &str, path: &str) -> Work {
         clock: Some(SignedDuration::from_hours(1)),
         landed_by: None,
         title: title.into(),
+        body: "".into(),
         paths: vec![RepoPath::from(path)],
         says: Says::Nothing,
         reverts: vec![],
@@ -176,6 +177,18 @@ fn who_made_the_suspect_is_first_and_programs_and_the_future_are_nobody() {
     let made = experts[0].reasons.iter().find(|reason| reason.feature == "made").unwrap();
     assert_eq!(made.claim.citations()[0].change, Some(id("a2")), "the claim points at the change");
     assert!(made.points > 0.0 && made.parts[0].feature == "made");
+}
+
+#[test]
+fn what_a_message_says_below_its_first_line_counts_too() {
+    let cy = |asking: &Asking| {
+        let found = asking.profiles().into_iter().find(|one| one.name.as_untrusted() == "Cy Doe");
+        found.map(|profile| (profile.value(Sign::Words) > 0.0, profile.words)).unwrap()
+    };
+    let mut asking = Asking::new();
+    assert_eq!(cy(&asking), (false, vec![]));
+    asking.works[3].body = "Also takes the total out of the cart.".into();
+    assert_eq!(cy(&asking), (true, vec!["total".to_owned(), "cart".to_owned()]), "what is rare first");
 }
 
 #[test]

@@ -24,6 +24,47 @@ pub(crate) struct Piece {
     pub(crate) lines: u32,
 }
 
+/// Lines this far inside of equal ends are the same lines, whatever differs between the ends: a difference is moved along lines
+/// that repeat, and never so far.
+const APART: u32 = 256;
+
+/// Divides pieces of the new text into those that lie well inside of equal ends, as pieces of the old one, and the rest. Long
+/// files change a little at a time, and a comparison of their ends costs a fraction of one of their lines.
+pub(crate) fn divide_ends(pieces: &[Piece], old: &[u8], new: &[u8]) -> (Vec<Piece>, Vec<Piece>) {
+    let (head, old_tail, new_tail) = ends(old, new);
+    let (until, from) = (head.saturating_sub(APART), new_tail.saturating_add(APART));
+    let (mut before, mut rest) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        let (at, end) = (piece.at, piece.at.saturating_add(piece.lines));
+        let cut = |from: u32, to: u32| (from.max(at), to.min(end));
+        let of = |(from, to): (u32, u32)| Piece { at: from, lines: to.saturating_sub(from), ..*piece };
+        let (first, last) = (of(cut(0, until)), of(cut(from.max(until), end)));
+        rest.push(of(cut(until, from.max(until))));
+        let moved = i64::from(old_tail) - i64::from(new_tail);
+        let last_at = u32::try_from(i64::from(last.at) + moved).unwrap_or_default();
+        before.extend([first, Piece { at: last_at, ..last }]);
+    }
+    before.retain(|piece| piece.lines > 0);
+    rest.retain(|piece| piece.lines > 0);
+    (before, rest)
+}
+
+/// How many lines two texts share at the start, and with which line, from 0, those begin that they share at the end.
+fn ends(old: &[u8], new: &[u8]) -> (u32, u32, u32) {
+    let same = old.iter().zip(new).take_while(|(a, b)| a == b).count();
+    // Back to the end of a line on both sides.
+    let start = old.iter().take(same).rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let (shared, old) = old.split_at_checked(start).unwrap_or_default();
+    let new = new.get(start..).unwrap_or_default();
+    let same = old.iter().rev().zip(new.iter().rev()).take_while(|(a, b)| a == b).count();
+    // Forward to the start of a line.
+    let skip = old.iter().rev().take(same).rev().position(|&byte| byte == b'\n').map_or(same, |at| at + 1);
+    let tail = same - skip;
+    let lines = |text: &[u8]| number_of_lines(text.get(..text.len() - tail).unwrap_or(text));
+    let head = number_of_lines(shared);
+    (head, head.saturating_add(lines(old)), head.saturating_add(lines(new)))
+}
+
 /// Where two texts differ, in their order. None if that can't be found out: the memory does not suffice for it.
 pub(crate) fn hunks(old: &[u8], new: &[u8]) -> Option<Vec<Hunk>> {
     if old == new {
@@ -226,6 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn what_two_texts_share_at_their_ends_is_counted_in_lines() {
+        let check = |old: &str, new: &str, expect: (u32, u32, u32)| {
+            assert_eq!(ends(old.as_bytes(), new.as_bytes()), expect, "{old:?} {new:?}");
+        };
+        check("a\nb\nc\n", "a\nx\ny\nc\n", (1, 2, 3));
+        check("a\nb\n", "a\nb\n", (2, 2, 2));
+        check("a\nb", "a\nb\n", (1, 2, 2));
+        check("", "a\n", (0, 0, 1));
+        check("xa\nb\n", "ya\nb\n", (0, 1, 1));
+        check("a\na\n", "a\na\na\n", (2, 2, 3));
+    }
+
+    #[test]
     fn a_line_that_was_only_spaced_otherwise_is_the_line_it_was() {
         let check = |old: &str, new: &str, before: &[u32], fresh: &[u32]| {
             let (old, new) = (old.as_bytes(), new.as_bytes());
@@ -241,6 +295,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_lies_inside_of_equal_ends_is_found_without_looking_at_the_rest(
+            ends in (0..600_u32, 0..600_u32),
+            middles in (proptest::collection::vec(0..4_u8, 0..40), proptest::collection::vec(0..4_u8, 0..40)),
+        ) {
+            let text = |middle: &[u8]| -> Vec<u8> {
+                let numbers = |from: u32, to: u32| (from..to).map(|n| format!("{n}\n")).collect::<String>();
+                let middle: String = middle.iter().map(|of| format!("line {of}\n")).collect();
+                (numbers(0, ends.0) + &middle + &numbers(1000, 1000 + ends.1)).into_bytes()
+            };
+            let (old, new) = (text(&middles.0), text(&middles.1));
+            let all = [piece(0, number_of_lines(&new))];
+            let at = |pieces: Vec<Piece>| {
+                pieces.into_iter().flat_map(|p| p.at..p.at + p.lines).collect::<std::collections::BTreeSet<_>>()
+            };
+            let (whole, fresh) = divide(&all, &hunks(&old, &new).unwrap());
+            let (inside, rest) = divide_ends(&all, &old, &new);
+            let (middle, still_fresh) = divide(&rest, &hunks(&old, &new).unwrap());
+            prop_assert_eq!(at(whole), at([inside, middle].concat()));
+            prop_assert_eq!(at(fresh), at(still_fresh));
+        }
+
         #[test]
         fn no_line_is_lost_and_what_was_before_is_the_same_line(
             old in proptest::collection::vec(0..5_u8, 0..400),

@@ -5,14 +5,15 @@
 //! A commit that somebody listed to be ignored, or that touches very many files, is passed over. It must not know why
 //! anybody asks, or who people are.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use git2::{ObjectType, Oid};
 
-use crate::line_map::{Hunk, Piece, counterparts, divide, hunks};
+use crate::line_map::{Hunk, Piece, counterparts, divide, divide_ends, hunks};
 use crate::memory::Remembered;
 use crate::object::{self, Header};
 use crate::objects::Objects;
@@ -22,6 +23,10 @@ use crate::tree::{self, Delta};
 
 /// Larger files are not read, in bytes.
 pub(crate) const LARGEST_BYTES: usize = 1 << 20;
+/// So many bytes of versions are compared at most: a file of a megabyte that changes every day would take all the time.
+const MOST_BYTES: usize = 512 << 20;
+/// So many contents are kept: what was the older version is the newer one in the next comparison.
+const KEPT: usize = 8;
 /// A commit that touches more files moved, reformatted or imported them: its author did not write their lines.
 const MOST_FILES: usize = 500;
 
@@ -47,7 +52,7 @@ pub(crate) enum Lost {
     Late,
     /// It is older than the bounds.
     Old,
-    /// Too many commits were in between.
+    /// Too many commits were in between, or too much had to be compared.
     Far,
     /// An object is not here, or damaged.
     Absent,
@@ -102,6 +107,8 @@ pub(crate) struct LineWalk<'a, 'r> {
     seen: usize,
     fresh: Vec<(Oid, Arc<Header>)>,
     followed: Followed,
+    compared_bytes: usize,
+    kept: RefCell<VecDeque<(Oid, Rc<[u8]>)>>,
     /// What the last two trees differ in that were asked for: renames of one commit are looked for one by one.
     differ: Option<((Oid, Oid), Rc<[Delta]>)>,
 }
@@ -121,6 +128,8 @@ impl<'a, 'r> LineWalk<'a, 'r> {
             seen: 0,
             fresh: Vec::new(),
             followed: Followed::default(),
+            compared_bytes: 0,
+            kept: RefCell::default(),
             differ: None,
         }
     }
@@ -272,6 +281,16 @@ impl<'a, 'r> LineWalk<'a, 'r> {
             }
             let (old, new) = (self.content(origin.blob), self.content(version.blob));
             let (old, new) = old.and_then(|old| Ok((old, new?))).map_err(|why| (why, left.clone()))?;
+            self.compared_bytes += old.len() + new.len();
+            if self.compared_bytes > MOST_BYTES {
+                return Err((Lost::Far, left));
+            }
+            let (before, rest) = divide_ends(&left, &old, &new);
+            self.add(origin.parent.oid, origin.path.clone(), origin.blob, before);
+            left = rest;
+            if left.is_empty() {
+                return Ok(());
+            }
             let Some(hunks) = hunks(&old, &new) else { return Err((Lost::Large, left)) };
             let (before, fresh) = divide(&left, &hunks);
             self.add(origin.parent.oid, origin.path.clone(), origin.blob, before);
@@ -321,8 +340,15 @@ impl<'a, 'r> LineWalk<'a, 'r> {
     }
 
     fn content(&self, blob: Oid) -> Result<Rc<[u8]>, Lost> {
+        if let Some((_, content)) = self.kept.borrow().iter().find(|(kept, _)| *kept == blob) {
+            return Ok(Rc::clone(content));
+        }
         let read = self.objects.content_up_to(blob, ObjectType::Blob, LARGEST_BYTES);
-        read.map_err(|_| Lost::Absent)?.ok_or(Lost::Large)
+        let content = read.map_err(|_| Lost::Absent)?.ok_or(Lost::Large)?;
+        let mut kept = self.kept.borrow_mut();
+        kept.truncate(KEPT - 1);
+        kept.push_front((blob, Rc::clone(&content)));
+        Ok(content)
     }
 
     fn lose(&mut self, why: Lost, pieces: &[Piece]) {

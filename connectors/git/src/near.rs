@@ -288,7 +288,7 @@ fn coverage(
     );
     for (lines, why) in [
         (lost(Lost::Old), "older than 3 years".to_owned()),
-        (lost(Lost::Far), format!("more than {MOST_COMMITS} commits away")),
+        (lost(Lost::Far), format!("beyond {MOST_COMMITS} commits or 512 MB of versions")),
         (lost(Lost::PassedOver), "from commits that reformat or touch very many files".to_owned()),
         (lost(Lost::Renamed), "from files that may have had another name".to_owned()),
         (lost(Lost::Large), "from files that were larger than 1 MB".to_owned()),

@@ -96,6 +96,13 @@ struct Origin<'p> {
     blob: Oid,
 }
 
+/// What two trees differ in.
+struct Differ {
+    old: Oid,
+    new: Oid,
+    deltas: Rc<[Delta]>,
+}
+
 /// Follows lines.
 pub(crate) struct LineWalk<'a, 'r> {
     objects: &'a Objects<'r>,
@@ -110,7 +117,7 @@ pub(crate) struct LineWalk<'a, 'r> {
     compared_bytes: usize,
     kept: RefCell<VecDeque<(Oid, Rc<[u8]>)>>,
     /// What the last two trees differ in that were asked for: renames of one commit are looked for one by one.
-    differ: Option<((Oid, Oid), Rc<[Delta]>)>,
+    differ: Option<Differ>,
 }
 
 impl<'a, 'r> LineWalk<'a, 'r> {
@@ -331,11 +338,11 @@ impl<'a, 'r> LineWalk<'a, 'r> {
     }
 
     fn differ(&mut self, old: Oid, new: Oid) -> Option<Rc<[Delta]>> {
-        if let Some((_, deltas)) = self.differ.as_ref().filter(|(trees, _)| *trees == (old, new)) {
-            return Some(Rc::clone(deltas));
+        if let Some(known) = self.differ.as_ref().filter(|one| (one.old, one.new) == (old, new)) {
+            return Some(Rc::clone(&known.deltas));
         }
         let deltas: Rc<[Delta]> = tree::diff(self.objects, Some(old), Some(new)).ok()?.into();
-        self.differ = Some(((old, new), Rc::clone(&deltas)));
+        self.differ = Some(Differ { old, new, deltas: Rc::clone(&deltas) });
         Some(deltas)
     }
 

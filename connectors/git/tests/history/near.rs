@@ -70,7 +70,7 @@ fn a_place_is_what_was_replaced_and_three_lines_around_it() {
     h.change("cart.rs", &numbered(0..30).replace("line 12\n", "line twelve\n"), "edit");
     let text = numbered(0..30).replace("line 12\n", "line twelve\n").replace("line 10\nline 11\n", "x\n");
     let sha = h.change("cart.rs", &text, "suspect");
-    let fetched = near(&h, &[sha.clone()]);
+    let fetched = near(&h, std::slice::from_ref(&sha));
     let [place] = fetched.items.as_slice() else { panic!("{:?}", fetched.items) };
     assert_eq!((place.path.as_str(), place.first, place.lines), ("cart.rs", 8, 8));
     assert_eq!((place.change.sha(), place.changed_at), (Some(sha.as_str()), at(30)));
@@ -129,7 +129,7 @@ fn nothing_from_the_as_of_on_is_seen() {
     h.change(".mailmap", "Ann Ode <ann@example.com> <ann@home.example>\n", "names");
     let source = open(&h.path, GitOptions::default());
     let name = |as_of| {
-        let items = near_as_of(&source, &[sha.clone()], as_of).items;
+        let items = near_as_of(&source, std::slice::from_ref(&sha), as_of).items;
         items.first().map(|place| {
             let one = &place.written[0];
             (
@@ -151,7 +151,7 @@ fn commits_that_the_repository_lists_are_passed_over() {
     let text = format!("# how it is spaced\n{spaced} # all of it\nnonsense\n");
     h.change(".git-blame-ignore-revs", &text, "list it");
     let sha = h.change("a.js", "if (a) {\n  b(1)\n}\nc()\n// new\nd( )\n", "suspect");
-    let fetched = near(&h, &[sha.clone()]);
+    let fetched = near(&h, std::slice::from_ref(&sha));
     assert_eq!(ours(&fetched.items[0]), BTreeMap::from([(first.clone(), 4)]), "but for the new line");
     let says = &fetched.coverage.searched;
     assert!(says.ends_with("; 1 line is from commits that reformat or touch very many files"), "{says}");
@@ -190,7 +190,7 @@ fn what_a_clone_lacks_and_what_time_did_not_suffice_for_is_named() {
     let url = format!("file://{}", h.path.display());
     h.git(&["clone", "-q", "--depth", "2", &url, shallow.to_str().unwrap()]);
     let source = GitChangeSource::open(&shallow, Some("shop"), GitOptions::default()).unwrap();
-    let fetched = near_as_of(&source, &[sha.clone()], h.clock + 1);
+    let fetched = near_as_of(&source, std::slice::from_ref(&sha), h.clock + 1);
     assert_eq!(ours(&fetched.items[0]), BTreeMap::new());
     assert_eq!(
         fetched.coverage.missing,

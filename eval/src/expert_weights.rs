@@ -113,11 +113,15 @@ fn folds(asked: &[Asked]) -> Vec<usize> {
     folds
 }
 
+/// The place of the right one, in the middle of those who are its equals: a weight of nothing tells nobody apart.
 fn rank_by(choice: &Choice, weights: &[f64]) -> Option<u32> {
     let scores: Vec<f64> = choice.rows_of(weights.len()).map(|row| dot(row, weights)).collect();
     let right = scores.iter().zip(&choice.chosen).filter(|(_, right)| **right).map(|(score, _)| *score);
     let best = right.max_by(f64::total_cmp)?;
-    u32::try_from(1 + scores.iter().filter(|score| **score > best).count()).ok()
+    let wrong = || scores.iter().zip(&choice.chosen).filter(|(_, right)| !**right).map(|(score, _)| *score);
+    let (above, equal) =
+        (wrong().filter(|one| *one > best).count(), wrong().filter(|one| *one == best).count());
+    u32::try_from(1 + above + equal.div_ceil(2)).ok()
 }
 
 #[cfg(test)]

@@ -7,26 +7,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hearback_core::Digest;
-use hearback_core::ports::{ChangeSource, ConnectorError, WorkSource};
+use hearback_core::ports::{ChangeSource, ConnectorError};
 use hearback_engine::analysts::experts::Profile;
 use hearback_engine::analysts::experts::rules::{ExpertRules, Sign};
 use hearback_engine::expertise::{ExpertSettings, PeopleSources};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
-use crate::logit::{Choice, dot, fit};
+use crate::logit::Choice;
+use crate::paired::{Paired, paired};
 use crate::resample::{Dice, Estimate, Purpose, Settings, means};
 use crate::run::{self, Bench, NotAsked};
+use crate::scores::{hit, reciprocal};
 
 /// How many hexadecimal digits of the digest of an address tell a person.
 const DIGITS: usize = 16;
-/// Into so many blocks of time each repository's cases are cut when weights are judged.
-const FOLDS: usize = 5;
-/// The penalty on weights × a sign's deviation, by judgement: a sketch of the same signs predicted the right one first in
-/// 53.8 % of unseen cases of the learning half with 2, and in 54.3 % with 10.
-const RIDGE: f64 = 10.0;
-/// Signs that no case can teach: no history says who owned what, and the symptoms of rollbacks hardly name files.
-const HELD: [Sign; 2] = [Sign::Owns, Sign::NamedFiles];
 
 /// Who rolled back, and who made what was rolled back, as digests of addresses. Labels: no input of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -53,6 +48,8 @@ pub struct OtherRanks {
     pub last_committer: Option<u32>,
     /// The symptom's words in each author's year, what is rare counting more and what is old less.
     pub words: Option<u32>,
+    /// Who wrote most of the lines near the suspects, the newer the more.
+    pub lines: Option<u32>,
     /// The culprit's author, whom nobody knows in an incident; then whoever committed last.
     pub culprits_author: Option<u32>,
 }
@@ -85,13 +82,13 @@ pub struct Asked {
     pub choice: Choice,
 }
 
-/// Asks one case, with the changes and the works of its repository.
+/// Asks one case, with the changes of its repository and those who know about the people of it.
 ///
 /// # Errors
 /// [`NotAsked`] says why it could not be asked.
 pub async fn ask(
     bench: &Bench,
-    works: &BTreeMap<String, Arc<dyn WorkSource>>,
+    people: &BTreeMap<String, PeopleSources>,
     rules: &ExpertRules,
     case: &Case,
     label: &Label,
@@ -99,8 +96,7 @@ pub async fn ask(
     let started = Instant::now();
     let read = run::read(bench, case).await?;
     let source: Arc<dyn ChangeSource> = Arc::new(read);
-    let works = works.get(&case.repo).cloned();
-    let people = PeopleSources { works: works.into_iter().collect(), ..PeopleSources::default() };
+    let people = people.get(&case.repo).cloned().unwrap_or_default();
     let settings = ExpertSettings { rules: rules.clone(), ..ExpertSettings::default() };
     let answered = run::answered(bench, case, source, people, &settings).await?;
     if let Some(gap) = answered.experts.gaps.first() {
@@ -129,6 +125,7 @@ pub async fn ask(
         baselines: OtherRanks {
             last_committer: by(&|profile| profile.value(Sign::Recent)),
             words: by(&|profile| profile.value(Sign::Words)),
+            lines: by(&|profile| profile.value(Sign::Lines)),
             culprits_author: by(&|profile| f64::from(u8::from(culprits(profile)))),
         },
         ms: (ms * 1e3).round() / 1e3,
@@ -163,11 +160,7 @@ pub struct Quality {
 
 /// How good `ranks` are, with 95 % bootstrap intervals. None of nothing.
 pub fn quality(ranks: &[Option<u32>], settings: &Settings) -> Option<Quality> {
-    let within = |rank: &Option<u32>, most: u32| f64::from(u8::from(rank.is_some_and(|rank| rank <= most)));
-    let row = |rank: &Option<u32>| {
-        let reciprocal = rank.map_or(0.0, |rank| 1.0 / f64::from(rank));
-        [within(rank, 1), within(rank, 3), within(rank, 5), reciprocal]
-    };
+    let row = |rank: &Option<u32>| [hit(*rank, 1), hit(*rank, 3), hit(*rank, 5), reciprocal(*rank)];
     let rows: Vec<[f64; 4]> = ranks.iter().map(row).collect();
     let [top1, top3, top5, mrr] =
         means(&rows, Dice::new(settings.seed, Purpose::Scores), settings.resamples)?;
@@ -179,7 +172,8 @@ pub fn quality(ranks: &[Option<u32>], settings: &Settings) -> Option<Quality> {
 pub struct ExpertSummary {
     /// How many cases were asked.
     pub cases: usize,
-    /// In how many of them the right one had done something in the year before.
+    /// In how many of them the right one was among the people: had done something in the year before, or wrote lines near a
+    /// suspect.
     pub known: usize,
     /// How many people there were, in the case in the middle.
     pub median_people: u32,
@@ -189,10 +183,23 @@ pub struct ExpertSummary {
     pub last_committer: Option<Quality>,
     /// The symptom's words in each author's year.
     pub words: Option<Quality>,
+    /// Who wrote the lines near the suspects.
+    pub lines: Option<Quality>,
     /// The culprit's author, then whoever committed last.
     pub culprits_author: Option<Quality>,
+    /// The experts analyst against the best of the others that somebody could ask in an incident.
+    pub against_best: Option<AgainstBest>,
     /// The experts analyst by repository, with the number of cases.
     pub repositories: BTreeMap<String, (usize, Quality)>,
+}
+
+/// The experts analyst against another method, on the same cases.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct AgainstBest {
+    /// The other: the one of the highest mean reciprocal rank.
+    pub method: &'static str,
+    /// The experts analyst's figures minus the other's.
+    pub paired: Paired,
 }
 
 /// Sums up.
@@ -208,136 +215,62 @@ pub fn summarise(outcomes: &[ExpertOutcome], settings: &Settings) -> ExpertSumma
         let ranks = of(&|outcome| outcome.rank, Some(name));
         Some((name.to_owned(), (ranks.len(), quality(&ranks, settings)?)))
     });
+    let ours = of(&|outcome| outcome.rank, None);
+    let others = [
+        ("last committer", of(&|outcome| outcome.baselines.last_committer, None)),
+        ("words of a year", of(&|outcome| outcome.baselines.words, None)),
+        ("lines near suspects", of(&|outcome| outcome.baselines.lines, None)),
+    ];
+    let mrr = |ranks: &[Option<u32>]| ranks.iter().map(|rank| reciprocal(*rank)).sum::<f64>();
+    let best = others.iter().max_by(|(_, a), (_, b)| mrr(a).total_cmp(&mrr(b)));
     ExpertSummary {
         cases: outcomes.len(),
         known: outcomes.iter().filter(|outcome| outcome.rank.is_some()).count(),
         median_people: people.get(people.len() / 2).copied().unwrap_or_default(),
-        experts: quality(&of(&|outcome| outcome.rank, None), settings),
+        experts: quality(&ours, settings),
         last_committer: quality(&of(&|outcome| outcome.baselines.last_committer, None), settings),
         words: quality(&of(&|outcome| outcome.baselines.words, None), settings),
+        lines: quality(&of(&|outcome| outcome.baselines.lines, None), settings),
         culprits_author: quality(&of(&|outcome| outcome.baselines.culprits_author, None), settings),
+        against_best: best.and_then(|(method, theirs)| {
+            Some(AgainstBest { method, paired: paired(&ours, theirs, settings)? })
+        }),
         repositories: repositories.collect(),
     }
-}
-
-/// What was learned, and what it is worth on cases that it did not see.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Learned {
-    /// A weight each sign; those that no case can teach are left out.
-    pub weights: BTreeMap<Sign, f64>,
-    /// Predicted for blocks of time that the weights had not seen.
-    pub cross_validated: Option<Quality>,
-    /// Predicted for each repository by weights learned on the others.
-    pub left_out: BTreeMap<String, (usize, Quality)>,
-}
-
-/// Learns weights. The same cases give the same weights.
-pub fn learn(asked: &[Asked], settings: &Settings) -> Learned {
-    let held: Vec<bool> = Sign::ALL.iter().map(|sign| HELD.contains(sign)).collect();
-    let fitted = |those: &dyn Fn(usize) -> bool| -> Vec<f64> {
-        let choices: Vec<&Choice> =
-            asked.iter().enumerate().filter(|(place, _)| those(*place)).map(|(_, one)| &one.choice).collect();
-        fit(&choices, Sign::ALL.len(), RIDGE, &held).weights
-    };
-    let folds = folds(asked);
-    let mut predicted: Vec<Option<u32>> = vec![None; asked.len()];
-    for fold in 0..FOLDS {
-        let is_of = |place: usize| folds.get(place) == Some(&fold);
-        let weights = fitted(&|place| !is_of(place));
-        for (place, slot) in predicted.iter_mut().enumerate().filter(|(place, _)| is_of(*place)) {
-            *slot = asked.get(place).and_then(|one| rank_by(&one.choice, &weights));
-        }
-    }
-    let names: BTreeSet<&str> = asked.iter().map(|one| one.outcome.repo.as_str()).collect();
-    let is_in = |place: usize, name: &str| asked.get(place).is_some_and(|one| one.outcome.repo == name);
-    let left_out = names.into_iter().filter_map(|name| {
-        let weights = fitted(&|place| !is_in(place, name));
-        let those = asked.iter().filter(|one| one.outcome.repo == name);
-        let ranks: Vec<Option<u32>> = those.map(|one| rank_by(&one.choice, &weights)).collect();
-        Some((name.to_owned(), (ranks.len(), quality(&ranks, settings)?)))
-    });
-    let left_out = left_out.collect();
-    let weights = Sign::ALL.into_iter().zip(fitted(&|_| true)).filter(|(sign, _)| !HELD.contains(sign));
-    let rounded = |weight: f64| (weight * 1e4).round() / 1e4;
-    Learned {
-        weights: weights.map(|(sign, weight)| (sign, rounded(weight))).collect(),
-        cross_validated: quality(&predicted, settings),
-        left_out,
-    }
-}
-
-/// Blocks of time, repository by repository.
-fn folds(asked: &[Asked]) -> Vec<usize> {
-    let mut by_time: BTreeMap<&str, Vec<(i64, usize)>> = BTreeMap::new();
-    for (place, one) in asked.iter().enumerate() {
-        by_time.entry(&one.outcome.repo).or_default().push((one.at_s, place));
-    }
-    let mut folds = vec![0; asked.len()];
-    for mut cases in by_time.into_values() {
-        cases.sort_unstable();
-        let of = cases.len();
-        for (at, (_, place)) in cases.into_iter().enumerate() {
-            if let Some(fold) = folds.get_mut(place) {
-                *fold = at * FOLDS / of;
-            }
-        }
-    }
-    folds
-}
-
-fn rank_by(choice: &Choice, weights: &[f64]) -> Option<u32> {
-    let scores: Vec<f64> = choice.rows_of(weights.len()).map(|row| dot(row, weights)).collect();
-    let right = scores.iter().zip(&choice.chosen).filter(|(_, right)| **right).map(|(score, _)| *score);
-    let best = right.max_by(f64::total_cmp)?;
-    u32::try_from(1 + scores.iter().filter(|score| **score > best).count()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(id: usize, rows: &[(f32, bool)]) -> Asked {
-        let width = Sign::ALL.len();
-        let row = |value: f32| std::iter::once(value).chain(std::iter::repeat_n(0.0, width - 1));
-        let right = rows.iter().position(|(_, right)| *right);
-        Asked {
-            outcome: ExpertOutcome {
-                id: id.to_string(),
-                repo: if id.is_multiple_of(2) { "shop" } else { "web" }.into(),
-                rank: right.map(|place| u32::try_from(place).unwrap() + 1),
-                people: u32::try_from(rows.len()).unwrap(),
-                baselines: OtherRanks::default(),
-                ms: 1.0,
-            },
-            at_s: i64::try_from(id).unwrap(),
-            choice: Choice {
-                rows: rows.iter().flat_map(|(value, _)| row(*value)).collect(),
-                chosen: rows.iter().map(|(_, right)| *right).collect(),
-                weight: 1.0,
-            },
+    fn outcome(id: &str, rank: Option<u32>, last_committer: Option<u32>) -> ExpertOutcome {
+        ExpertOutcome {
+            id: id.into(),
+            repo: "shop".into(),
+            rank,
+            people: 2,
+            baselines: OtherRanks { last_committer, ..OtherRanks::default() },
+            ms: 1.0,
         }
     }
 
     #[test]
-    fn a_sign_that_tells_gets_a_weight_that_holds_for_cases_it_did_not_see() {
-        let cases: Vec<Asked> =
-            (0..40).map(|id| asked(id, &[(0.1, false), (0.9, id % 5 != 0), (0.2, id % 5 == 0)])).collect();
-        let learned = learn(&cases, &Settings::default());
-        assert!(learned.weights[&Sign::ALL[0]] > 0.5, "{:?}", learned.weights);
-        assert!((learned.cross_validated.unwrap().top1.value - 0.8).abs() < 1e-9);
-        assert_eq!(learned.left_out.keys().collect::<Vec<_>>(), ["shop", "web"]);
-        assert!(!learned.weights.contains_key(&Sign::Owns));
-    }
-
-    #[test]
     fn who_is_not_among_the_people_counts_as_missed() {
-        let outcomes: Vec<ExpertOutcome> = [asked(0, &[(0.0, true)]), asked(1, &[(0.0, false)])]
-            .into_iter()
-            .map(|one| one.outcome)
-            .collect();
+        let outcomes = [outcome("a", Some(1), None), outcome("b", None, None)];
         let summary = summarise(&outcomes, &Settings::default());
         assert_eq!((summary.cases, summary.known), (2, 1));
         assert!((summary.experts.unwrap().top5.value - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_analyst_is_held_against_the_best_of_the_others_case_by_case() {
+        let better = |id: u32| outcome(&id.to_string(), Some(1), Some(if id < 30 { 9 } else { 1 }));
+        let outcomes: Vec<ExpertOutcome> = (0..40).map(better).collect();
+        let against = summarise(&outcomes, &Settings::default()).against_best.unwrap();
+        assert_eq!(against.method, "last committer");
+        assert_eq!((against.paired.won, against.paired.lost), (30, 0));
+        assert!(against.paired.top_5_p < 0.001 && against.paired.mrr_difference.low > 0.0);
+        assert_eq!(summarise(&[], &Settings::default()).against_best, None);
     }
 
     #[test]

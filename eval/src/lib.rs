@@ -6,6 +6,7 @@ pub mod baselines;
 pub mod calibration;
 pub mod case;
 pub mod checked;
+pub mod expert_weights;
 pub mod experts;
 pub mod failure;
 pub mod frozen;

@@ -28,6 +28,8 @@ pub struct Work {
     pub landed_by: Option<Author>,
     /// Its first line.
     pub title: ExternalText,
+    /// What follows it, capped by the source.
+    pub body: ExternalText,
     /// The files it touched, capped by the source.
     pub paths: Vec<RepoPath>,
     /// Whether its message says that it reverts or lands again.
@@ -43,6 +45,50 @@ pub struct WorkQuery {
     pub window: Window,
     /// How long the source may take; what it has by then it returns, with the rest named as missing.
     pub budget: SignedDuration,
+}
+
+/// Whose lines are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineQuery {
+    /// The changes whose surroundings are asked after, the likeliest first.
+    pub changes: Vec<ChangeId>,
+    /// Nothing from this moment on may show in any field; a change from then on is not there.
+    pub as_of: Timestamp,
+    /// How long the source may take; what it has by then it returns, with the rest named as missing.
+    pub budget: SignedDuration,
+}
+
+/// A place of a file that a change touched: the lines that it replaced and those around them, as they were before it, and
+/// who had written them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearLines {
+    /// The change that touched the place.
+    pub change: ChangeId,
+    /// When that one was committed.
+    pub changed_at: Timestamp,
+    /// The file, as it was called before the change.
+    pub path: RepoPath,
+    /// The first of the lines, from 1.
+    pub first: u32,
+    /// How many lines there are. Whose the rest is, where fewer are [`NearLines::written`], was not seen.
+    pub lines: u32,
+    /// Who wrote them, one for each change that they are from.
+    pub written: Vec<Written>,
+}
+
+/// Lines that are from one change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The change that brought them.
+    pub change: ChangeId,
+    /// When it was committed, by the committer's date.
+    pub at: Timestamp,
+    /// Who wrote it, after `.mailmap`.
+    pub author: Author,
+    /// The address it was written under, if `.mailmap` has another for its author.
+    pub alias: Option<ExternalText>,
+    /// How many of the lines they are.
+    pub lines: u32,
 }
 
 /// Somebody owns a file.

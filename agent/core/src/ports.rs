@@ -10,7 +10,7 @@ use crate::approval::ApprovedAction;
 use crate::change::{Change, Diff, RepoPath};
 use crate::entry::{Broken, Draft, Entry, Head};
 use crate::evidence::{Document, Evidence, Fetched, Known};
-use crate::expertise::{OnCall, Owned, Work, WorkQuery};
+use crate::expertise::{LineQuery, NearLines, OnCall, Owned, Work, WorkQuery};
 use crate::freeze::Freeze;
 use crate::happening::Alert;
 use crate::hash::Digest;
@@ -224,6 +224,17 @@ pub trait WorkSource: Send + Sync {
 
     /// What was done inside a window, in no particular order.
     async fn works(&self, query: &WorkQuery) -> Result<Fetched<Work>, ConnectorError>;
+}
+
+/// Something that knows who wrote which lines.
+#[async_trait]
+pub trait LineHistory: Send + Sync {
+    /// Its name, as it stands in answers.
+    fn name(&self) -> &SourceName;
+
+    /// Who wrote the lines that changes replaced or stand next to, place by place. A change that it does not know, that is
+    /// not visible yet or that touched no line that was there before is in no item.
+    async fn lines_near(&self, query: &LineQuery) -> Result<Fetched<NearLines>, ConnectorError>;
 }
 
 /// Something that knows who owns files.

@@ -210,9 +210,13 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
     };
     let owners =
         expertise::ask_owners(&sources.people, context.experts, &changes, &likeliest, window.until, second);
-    let (diffs, traces, owners) = futures::join!(read, observe.ask_traces(&mut observed, second), owners);
+    let lines =
+        expertise::ask_lines(&sources.people, context.experts, &changes, &likeliest, window.until, second);
+    let (diffs, traces, owners, lines) =
+        futures::join!(read, observe.ask_traces(&mut observed, second), owners, lines);
     traces?;
     known.add(owners);
+    known.add(lines);
     let diffs = diffs?;
     let analysis = analyse(&culprit::Inputs {
         rules: context.culprit,
@@ -266,6 +270,7 @@ async fn answer_inside(context: Context<'_>, question: &Question) -> Result<Answ
             as_of: window.until,
             changes: &changes,
             works: &[],
+            lines: &[],
             standings: &standings,
             owned: &[],
             on_call: &[],

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use hearback_core::change::RepoPath;
-use hearback_core::expertise::{Expert, OnCall, Owned, Work, WorkQuery};
+use hearback_core::change::{ChangeKind, RepoPath};
+use hearback_core::expertise::{Expert, LineQuery, NearLines, OnCall, Owned, Work, WorkQuery};
 use hearback_core::hash::NotCanonical;
-use hearback_core::ports::{OnCallSource, OwnerSource, WorkSource};
+use hearback_core::ports::{LineHistory, OnCallSource, OwnerSource, WorkSource};
 use hearback_core::redaction::redact;
 use hearback_core::{
     Catalog, ChangeId, Coverage, Evidence, Gap, Origin, ServiceName, SourceName, Suspect, Window,
@@ -33,6 +33,9 @@ const KEPT: usize = 20;
 /// The most files whose owners are asked for.
 const MOST_OWNED: usize = 200;
 
+/// As many of the likeliest changes are asked about who wrote the lines near them.
+const MOST_NEAR: usize = 8;
+
 /// How experts are found.
 #[derive(Debug, Clone, Default)]
 pub struct ExpertSettings {
@@ -49,6 +52,8 @@ pub struct ExpertSettings {
 pub struct PeopleSources {
     /// Those that know what people did.
     pub works: Vec<Arc<dyn WorkSource>>,
+    /// Those that know who wrote which lines.
+    pub lines: Vec<Arc<dyn LineHistory>>,
     /// Those that know who owns files.
     pub owners: Vec<Arc<dyn OwnerSource>>,
     /// Those that know who is on call.
@@ -60,6 +65,7 @@ pub struct PeopleSources {
 impl PeopleSources {
     fn is_empty(&self) -> bool {
         self.works.is_empty()
+            && self.lines.is_empty()
             && self.owners.is_empty()
             && self.on_call.is_empty()
             && self.recorded.iter().all(|(_, profiles)| profiles.is_empty())
@@ -70,6 +76,7 @@ impl PeopleSources {
 #[derive(Debug, Default)]
 pub(crate) struct Knowledge {
     pub works: Vec<Work>,
+    pub lines: Vec<NearLines>,
     pub on_call: Vec<(SourceName, OnCall)>,
     pub owned: Vec<(SourceName, Owned)>,
     pub searched: Vec<Coverage>,
@@ -95,6 +102,7 @@ impl Knowledge {
     /// What another question to the sources brought.
     pub fn add(&mut self, other: Knowledge) {
         self.works.extend(other.works);
+        self.lines.extend(other.lines);
         self.on_call.extend(other.on_call);
         self.owned.extend(other.owned);
         self.searched.extend(other.searched);
@@ -250,6 +258,45 @@ pub(crate) async fn ask_owners(
     known
 }
 
+/// Asks who wrote the lines that the likeliest changes replaced or stand next to. It is asked while their diffs are read, and
+/// what is not found within half of what people may take is a gap.
+pub(crate) async fn ask_lines(
+    sources: &PeopleSources,
+    settings: &ExpertSettings,
+    changes: &[Sighted],
+    likeliest: &[ChangeId],
+    as_of: Timestamp,
+    budget: SignedDuration,
+) -> Knowledge {
+    let mut known = Knowledge::default();
+    if settings.rules.is_empty() || !sources.recorded.is_empty() {
+        return known;
+    }
+    let mut of_source: BTreeMap<&SourceName, Vec<ChangeId>> = BTreeMap::new();
+    let likeliest = likeliest.iter().filter_map(|id| changes.iter().find(|one| one.change.id == *id));
+    for sighted in likeliest.filter(|one| one.change.kind == ChangeKind::Commit).take(MOST_NEAR) {
+        of_source.entry(&sighted.change.source).or_default().push(sighted.change.id.clone());
+    }
+    let budget = settings.at_most.map_or(budget, |most| (most / 2).min(budget));
+    let asked = sources.lines.iter().filter_map(|source| Some((source, of_source.get(source.name())?)));
+    let asked = asked.map(|(source, changes)| async move {
+        let span = tracing::info_span!("connector.call", source = %source.name(), verb = "lines_near");
+        let query = LineQuery { changes: changes.clone(), as_of, budget };
+        (source.name().clone(), within(budget, source.lines_near(&query)).instrument(span).await)
+    });
+    for (name, fetched) in join_all(asked).await {
+        match fetched {
+            Ok(fetched) => {
+                known.gaps.extend(fetched.coverage.gaps());
+                known.searched.push(fetched.coverage);
+                known.lines.extend(fetched.items);
+            }
+            Err(error) => known.gaps.push(gap(name, &error)),
+        }
+    }
+    known
+}
+
 /// Weighs what is known of people, and keeps what the first of them rest on.
 ///
 /// # Errors
@@ -260,7 +307,7 @@ pub(crate) fn find(
     known: Knowledge,
     inputs: experts::Inputs<'_>,
 ) -> Result<Found, NotCanonical> {
-    let Knowledge { works, on_call, owned, searched, gaps } = known;
+    let Knowledge { works, lines, on_call, owned, searched, gaps } = known;
     if settings.rules.is_empty() || sources.is_empty() {
         return Ok(Found::default());
     }
@@ -270,6 +317,7 @@ pub(crate) fn find(
         None => {
             let inputs = experts::Inputs {
                 works: &works,
+                lines: &lines,
                 on_call: &on_call,
                 owned: &owned,
                 people: &settings.people,

@@ -9,13 +9,13 @@ use hearback_core::change::{
     Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Says, Side,
 };
 use hearback_core::entry::{Actor, Body};
-use hearback_core::expertise::{OnCall, Work, WorkQuery};
+use hearback_core::expertise::{LineQuery, NearLines, OnCall, Work, WorkQuery, Written};
 use hearback_core::freeze::Freeze;
 use hearback_core::happening::Question;
 use hearback_core::hash::canonical_json;
 use hearback_core::ports::{
-    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LogQuery, LogSource, OnCallSource, SeriesQuery,
-    SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery, WorkSource,
+    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LineHistory, LogQuery, LogSource, OnCallSource,
+    SeriesQuery, SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery, WorkSource,
 };
 use hearback_core::signal::Point;
 use hearback_core::telemetry::{LogTemplate, SpanKind, SpanStatus, TemplateId};
@@ -260,11 +260,36 @@ impl WorkSource for World {
             clock: Some(SignedDuration::from_hours(-5)),
             landed_by: None,
             title: change.title,
+            body: change.body,
             paths: change.paths.as_slice().iter().map(|path| path.path.clone()).collect(),
             says: Says::Nothing,
             reverts: Vec::new(),
         };
         fetched(&self.name, works.map(work).collect(), &[])
+    }
+}
+
+#[async_trait]
+impl LineHistory for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn lines_near(&self, query: &LineQuery) -> Result<Fetched<NearLines>, ConnectorError> {
+        let changes = world().changes.into_iter().filter(|change| query.changes.contains(&change.id));
+        let place = |change: Change| {
+            let path = change.paths.as_slice().first()?.path.clone();
+            let written = Written {
+                change: id("0"),
+                at: change.committed_at - SignedDuration::from_hours(48),
+                author: Author { name: "Ana Ruiz".into(), email: None, nature: Nature::Person },
+                alias: None,
+                lines: 5,
+            };
+            let (changed_at, change) = (change.committed_at, change.id);
+            Some(NearLines { change, changed_at, path, first: 1, lines: 7, written: vec![written] })
+        };
+        fetched(&self.name, changes.filter_map(place).collect(), &["lines of a partial clone"])
     }
 }
 
@@ -306,6 +331,7 @@ fn everything(world: World) -> Sources {
         freezes: vec![named("calendar:shop")],
         people: PeopleSources {
             works: vec![named("git:shop")],
+            lines: vec![named("git:shop")],
             on_call: vec![named("on_call")],
             ..PeopleSources::default()
         },
@@ -440,6 +466,10 @@ async fn a_question_replayed_as_it_was_gives_the_answer_that_was_recorded() {
     assert_eq!(then.suspects[0].change.id, id("c"));
     let asked: Vec<&str> = then.experts.iter().map(|expert| expert.name.as_untrusted()).collect();
     assert_eq!(asked, ["Ana Ruiz", "Ben Ode"], "whom to ask rests on a snapshot too");
+    let lines = then.experts[0].reasons.iter().find(|reason| reason.feature == "lines").unwrap();
+    let says = lines.claim.says();
+    assert!(says.starts_with("wrote 5 of the 7 lines next to c") && says.ends_with(", 2 d before"), "{says}");
+    assert!(then.gaps.iter().any(|gap| gap.why == "lines of a partial clone"), "{:?}", then.gaps);
     assert_eq!(replayed.answer, then);
     assert_eq!(canonical_json(&replayed.answer).unwrap(), canonical_json(&then).unwrap());
     assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 11));

@@ -12,7 +12,7 @@ use git2::Oid;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 /// Changes when the tables or the encoding of a row change.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// Marks the file as ours ("hbgc"), so that no other program's database is ever emptied.
 const APPLICATION: i64 = 0x6862_6763;
 /// How often and how far apart opening is tried while the file is busy.

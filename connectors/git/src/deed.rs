@@ -11,11 +11,16 @@ use crate::revert_message::Mentions;
 /// As many files are kept: a commit that touches more tells little of what its author knows.
 pub(crate) const MOST_PATHS: usize = 40;
 
+/// As much of a message is kept, in bytes: what a commit is about is said at its beginning.
+const BODY_BYTES: usize = 800;
+
 /// What a commit tells of its people.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Deed {
     pub(crate) people: People,
     pub(crate) title: String,
+    /// At most [`BODY_BYTES`].
+    pub(crate) body: String,
     pub(crate) mentions: Mentions,
     /// At most [`MOST_PATHS`].
     pub(crate) paths: Vec<Box<[u8]>>,
@@ -24,8 +29,15 @@ pub(crate) struct Deed {
 impl Weighed for Deed {
     fn bytes(&self) -> usize {
         let paths: usize = self.paths.iter().map(|path| size_of::<Box<[u8]>>() + path.len()).sum();
-        size_of::<Deed>() + self.title.len() + 80 + paths
+        size_of::<Deed>() + self.title.len() + self.body.len() + 80 + paths
     }
+}
+
+/// The beginning of a message's body, as it is kept.
+pub(crate) fn beginning(mut body: String) -> String {
+    body.truncate(body.floor_char_boundary(BODY_BYTES));
+    body.shrink_to_fit();
+    body
 }
 
 /// Half-hour zones exist, negative ones too: minutes are written with this added. None is 0.
@@ -34,7 +46,7 @@ const CLOCK_BIAS: i64 = 24 * 60 + 1;
 pub(crate) fn encode(deed: &Deed) -> Vec<u8> {
     let mut out = Writer::default();
     let People { name, email, clock_minutes, committer_name, committer_email } = &deed.people;
-    for text in [name, email, committer_name, committer_email, &deed.title] {
+    for text in [name, email, committer_name, committer_email, &deed.title, &deed.body] {
         out.bytes(text.as_bytes());
     }
     out.number(clock_minutes.map_or(0, |minutes| (i64::from(minutes) + CLOCK_BIAS).max(0).unsigned_abs()));
@@ -76,6 +88,7 @@ pub(crate) fn decode(fact: &[u8]) -> Option<Deed> {
     people.committer_name = text(&mut read)?;
     people.committer_email = text(&mut read)?;
     deed.title = text(&mut read)?;
+    deed.body = text(&mut read)?;
     let clock = i64::from(read.small()?);
     people.clock_minutes =
         (clock > 0).then_some(clock - CLOCK_BIAS).and_then(|minutes| minutes.try_into().ok());
@@ -130,6 +143,7 @@ mod tests {
                 committer_email: String::new(),
             },
             title: "Revert \"Cart holds lists\"".into(),
+            body: "Totals were wrong.".into(),
             mentions: Mentions {
                 says: Says::Reverts,
                 reverts: vec!["3f2a91c".into()],
@@ -148,6 +162,13 @@ mod tests {
             assert_eq!(decode(&encode(&deed)), Some(deed));
         }
         assert_eq!(decode(&encode(&Deed::default())), Some(Deed::default()));
+    }
+
+    #[test]
+    fn of_a_long_message_the_beginning_is_kept_to_a_whole_character() {
+        assert_eq!(beginning("short".into()), "short");
+        let kept = beginning("é".repeat(BODY_BYTES) + "x");
+        assert_eq!(kept, "é".repeat(BODY_BYTES / 2));
     }
 
     #[test]

@@ -270,7 +270,8 @@ fn each_line_by_xdiff(old: &[u8], new: &[u8], mut each: impl FnMut(Side, u32, &[
     Ok(())
 }
 
-fn is_minified(content: &[u8]) -> bool {
+/// Text that a program wrote without a thought of who reads it.
+pub(crate) fn is_minified(content: &[u8]) -> bool {
     let mut longest = 0;
     let mut lines = 0;
     for line in content.split(|&b| b == b'\n') {
@@ -281,7 +282,7 @@ fn is_minified(content: &[u8]) -> bool {
 }
 
 /// Files that a package manager or a bundler writes.
-fn is_generated(path: &[u8]) -> bool {
+pub(crate) fn is_generated(path: &[u8]) -> bool {
     let name = path.rsplit(|&b| b == b'/').next().unwrap_or(path);
     const LOCKS: &[&[u8]] = &[
         b"package-lock.json",

@@ -15,7 +15,7 @@ use crate::tree::{self, Delta, File};
 const LARGEST_BYTES: usize = 100 << 20;
 
 /// The content of every empty file. That two files are empty does not say one was moved.
-const EMPTY_BLOB: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+pub(crate) const EMPTY_BLOB: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
 
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

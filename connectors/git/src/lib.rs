@@ -6,7 +6,8 @@
 //! `files`, `tree`, `lines`) or takes them from `memory` or the [`CommitCache`], and links reverts (`revert_message`,
 //! `revert_links`). Nothing from the window's end on is seen in any of it.
 //!
-//! It also tells what people did (`works`, from what each commit tells of them: `deed`).
+//! It also tells what people did (`works`, from what each commit tells of them: `deed`) and who wrote the lines near a change
+//! (`near`, which follows them back by `line_walk`, over `line_map` and `renamed`).
 //!
 //! [`GitDocuments`] gives the texts of the commit that is looked at to memory, each with who merged it last (`documents`).
 //!
@@ -26,14 +27,18 @@ mod files;
 mod head;
 mod landing;
 mod limits;
+mod line_map;
+mod line_walk;
 mod lines;
 mod link;
 mod memory;
+mod near;
 mod object;
 mod objects;
 mod pipes;
 mod program;
 mod question;
+mod renamed;
 mod repositories;
 mod revert;
 mod revert_commit;

@@ -17,7 +17,7 @@ const HEADER_BYTES: usize = 24 << 20;
 /// Bytes of each other kind of fact, at most twice this.
 const KEPT_BYTES: usize = 8 << 20;
 /// Bytes of deeds, at most twice this: some 20,000 of them.
-const DEED_BYTES: usize = 16 << 20;
+const DEED_BYTES: usize = 24 << 20;
 
 /// What is remembered of one repository's commits.
 pub(crate) struct Memory {

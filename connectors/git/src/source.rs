@@ -7,15 +7,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hearback_core::change::{Change, Diff};
 use hearback_core::evidence::Fetched;
-use hearback_core::expertise::{Work, WorkQuery};
+use hearback_core::expertise::{LineQuery, NearLines, Work, WorkQuery};
 use hearback_core::ids::{ChangeId, SourceName};
-use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError, WorkSource};
+use hearback_core::ports::{ChangeQuery, ChangeSource, ConnectorError, LineHistory, WorkSource};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cache::CommitCache;
 use crate::diffs::{self, DiffCaps};
 use crate::head::{self, Listing};
 use crate::memory::Memory;
+use crate::near;
 use crate::question::{self, Asked, Shared};
 use crate::repositories::{self, Repositories};
 use crate::stop::Stop;
@@ -175,6 +176,18 @@ impl WorkSource for GitChangeSource {
     async fn works(&self, query: &WorkQuery) -> Result<Fetched<Work>, ConnectorError> {
         let (window, budget, shared) = (query.window, query.budget, Arc::clone(&self.shared));
         blocking(budget, move |stop| works::works(&shared, window, budget, stop)).await
+    }
+}
+
+#[async_trait]
+impl LineHistory for GitChangeSource {
+    fn name(&self) -> &SourceName {
+        &self.source
+    }
+
+    async fn lines_near(&self, query: &LineQuery) -> Result<Fetched<NearLines>, ConnectorError> {
+        let (query, shared) = (query.clone(), Arc::clone(&self.shared));
+        blocking(query.budget, move |stop| near::lines_near(&shared, &query, stop)).await
     }
 }
 

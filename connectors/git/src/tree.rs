@@ -29,6 +29,11 @@ impl File {
         self.mode & KIND_MASK == SUBMODULE
     }
 
+    /// A file with content of its own, neither a link nor a folder.
+    pub(crate) fn is_regular(self) -> bool {
+        self.mode & KIND_MASK == REGULAR
+    }
+
     /// A folder.
     pub(crate) fn is_directory(self) -> bool {
         self.mode & KIND_MASK == DIRECTORY
@@ -49,9 +54,29 @@ pub(crate) fn diff(
     old: Option<Oid>,
     new: Option<Oid>,
 ) -> Result<Vec<Delta>, Unreadable> {
+    diff_up_to(objects, old, new, usize::MAX)
+}
+
+/// Whether two trees differ in more than `most` files; no more of them are read than it takes to tell.
+pub(crate) fn differ_in_more_than(
+    objects: &Objects<'_>,
+    old: Option<Oid>,
+    new: Option<Oid>,
+    most: usize,
+) -> Result<bool, Unreadable> {
+    Ok(diff_up_to(objects, old, new, most)?.len() > most)
+}
+
+/// What differs; whoever has found more than `most` looks no further.
+fn diff_up_to(
+    objects: &Objects<'_>,
+    old: Option<Oid>,
+    new: Option<Oid>,
+    most: usize,
+) -> Result<Vec<Delta>, Unreadable> {
     let mut deltas = Vec::new();
     if old != new {
-        let mut differ = Differ { objects, path: Vec::new(), deltas: &mut deltas };
+        let mut differ = Differ { objects, path: Vec::new(), deltas: &mut deltas, most };
         differ.trees(old, new, 0)?;
     }
     Ok(deltas)
@@ -129,6 +154,7 @@ struct Differ<'a, 'r> {
     objects: &'a Objects<'r>,
     path: Vec<u8>,
     deltas: &'a mut Vec<Delta>,
+    most: usize,
 }
 
 impl Differ<'_, '_> {
@@ -141,7 +167,7 @@ impl Differ<'_, '_> {
         let mut olds = Entries::new(old.as_deref().unwrap_or_default());
         let mut news = Entries::new(new.as_deref().unwrap_or_default());
         let (mut left, mut right) = (olds.next_entry()?, news.next_entry()?);
-        loop {
+        while self.deltas.len() <= self.most {
             let order = match (&left, &right) {
                 (None, None) => return Ok(()),
                 (Some(_), None) => Ordering::Less,
@@ -166,6 +192,7 @@ impl Differ<'_, '_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// One name that differs; both sides, if given, are directories or neither is.

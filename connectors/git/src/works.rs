@@ -207,7 +207,8 @@ fn read_deed(objects: &Objects<'_>, job: &Job) -> (Deed, bool) {
         Err(_) => return (Deed::default(), false),
     };
     let mentions = parse_mentions(&words.title, &words.body);
-    let mut deed = Deed { people, title: words.title, mentions, paths: Vec::new() };
+    let body = deed::beginning(words.body);
+    let mut deed = Deed { people, title: words.title, body, mentions, paths: Vec::new() };
     match tree::diff(objects, job.old, Some(job.new)) {
         Ok(deltas) => {
             deed.paths = deltas.into_iter().take(MOST_PATHS).map(|delta| delta.path).collect();
@@ -273,6 +274,7 @@ fn told(
             clock: people.clock_minutes.map(|minutes| SignedDuration::from_mins(i64::from(minutes))),
             landed_by,
             title: ExternalText::new(deed.title.as_str()),
+            body: ExternalText::new(deed.body.as_str()),
             paths: deed.paths.iter().map(|path| RepoPath::from_bytes(path)).collect(),
             says: deed.mentions.says,
             reverts: reverts.collect(),
@@ -282,10 +284,11 @@ fn told(
 }
 
 /// As in `question`: git's dates are whole seconds.
-fn ceil_s(at: Timestamp) -> i64 {
+pub(crate) fn ceil_s(at: Timestamp) -> i64 {
     at.as_second() + i64::from(at.subsec_nanosecond() > 0)
 }
 
-fn at(seconds: i64) -> Timestamp {
+/// The moment of a date of git's.
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

@@ -123,8 +123,8 @@ pub struct MemoryBacktest {
 }
 
 /// For each case, ranks everybody who did something in the year before by what `hearback experts` measures, and says how
-/// high the one who rolled back stood, beside the last committer, the words of each author's year, and an oracle that knows
-/// the culprit's author. Nobody is named.
+/// high the one who rolled back stood, beside the last committer, the words of each author's year, who wrote the lines near
+/// the suspects, and an oracle that knows the culprit's author. Nobody is named.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hearback backtest experts --cases cases.jsonl --repo shop=../shop --only-symptoms

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use hearback_core::ports::{ChangeSource, WorkSource};
+use hearback_core::ports::{ChangeSource, LineHistory, WorkSource};
+use hearback_engine::expertise::PeopleSources;
 use hearback_git::{CommitCache, GitOptions};
 
 use super::{listener, open_git};
@@ -18,8 +19,8 @@ pub struct Opened {
     pub root: PathBuf,
     /// Its changes.
     pub source: Arc<dyn ChangeSource>,
-    /// What people did in it.
-    pub works: Arc<dyn WorkSource>,
+    /// What people did in it, and who wrote its lines.
+    pub people: PeopleSources,
 }
 
 /// Opens the repository at `path`. Without a name it is called as its folder.
@@ -38,6 +39,10 @@ pub fn open(
         name: source.repository_name().to_owned(),
         root: source.root().to_owned(),
         source: Arc::clone(&source) as Arc<dyn ChangeSource>,
-        works: source,
+        people: PeopleSources {
+            works: vec![Arc::clone(&source) as Arc<dyn WorkSource>],
+            lines: vec![source as Arc<dyn LineHistory>],
+            ..PeopleSources::default()
+        },
     })
 }

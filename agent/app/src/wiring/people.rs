@@ -1,4 +1,4 @@
-//! Sources of people: what git says that they did, what CODEOWNERS says that they own, who is on call.
+//! Sources of people: what git says that they did and wrote, what CODEOWNERS says that they own, who is on call.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use hearback_catalog::{CodeOwners, PLACES};
 use hearback_core::change::RepoPath;
 use hearback_core::evidence::{Coverage, Fetched};
 use hearback_core::expertise::Owned;
-use hearback_core::ports::{ConnectorError, OwnerSource, WorkSource};
+use hearback_core::ports::{ConnectorError, LineHistory, OwnerSource, WorkSource};
 use hearback_core::{ExternalText, SourceName};
 use hearback_engine::expertise::{NO_CODEOWNERS, PeopleSources};
 use hearback_git::GitChangeSource;
@@ -25,6 +25,7 @@ pub fn sources(repositories: &[Arc<GitChangeSource>], config: &Config) -> Result
         hearback_calendar::on_call_sources(entries, base).map_err(|error| Usage(error.to_string()))?;
     Ok(PeopleSources {
         works: repositories.iter().map(|source| Arc::clone(source) as Arc<dyn WorkSource>).collect(),
+        lines: repositories.iter().map(|source| Arc::clone(source) as Arc<dyn LineHistory>).collect(),
         owners: repositories
             .iter()
             .map(|source| Arc::new(OwnersIn(Arc::clone(source))) as Arc<dyn OwnerSource>)

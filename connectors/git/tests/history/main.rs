@@ -8,4 +8,5 @@ mod generated;
 mod answers;
 mod clones;
 mod heads;
+mod near;
 mod shapes;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use hearback_core::ExternalText;
-use hearback_core::ports::{ChangeSource, WorkSource};
+use hearback_core::ports::ChangeSource;
 use hearback_engine::analysts::experts::rules::ExpertRules;
+use hearback_engine::expertise::PeopleSources;
 use hearback_eval::case::{Case, parse_cases};
-use hearback_eval::experts::{
-    Asked, ExpertSummary, Label, Learned, Quality, ask, learn, parse_labels, summarise,
-};
+use hearback_eval::expert_weights::{Learned, learn};
+use hearback_eval::experts::{Asked, ExpertSummary, Label, Quality, ask, parse_labels, summarise};
+use hearback_eval::paired::Paired;
 use hearback_eval::resample::Settings;
 use hearback_eval::run::{Bench, latest_first};
 use serde_json::json;
@@ -28,7 +29,7 @@ use crate::progress::Progress;
 use crate::wiring::{backtest, cache};
 
 type Changes = BTreeMap<String, Arc<dyn ChangeSource>>;
-type Works = BTreeMap<String, Arc<dyn WorkSource>>;
+type People = BTreeMap<String, PeopleSources>;
 
 pub async fn run(arguments: BacktestExperts, config: &Config) -> Result<ExitCode> {
     let file = ExternalText::new(arguments.cases.display().to_string()).for_people(200);
@@ -46,7 +47,7 @@ pub async fn run(arguments: BacktestExperts, config: &Config) -> Result<ExitCode
     if cases.is_empty() {
         anyhow::bail!("no case in {file} is left that says who rolled back (\"responder\")");
     }
-    let (repositories, works) = open(&arguments.repositories, config)?;
+    let (repositories, people) = open(&arguments.repositories, config)?;
     all_are_there(&cases, &repositories)?;
     let target =
         arguments.train.as_deref().map(|path| Ok::<_, anyhow::Error>((path, Replacing::open(path)?)));
@@ -62,7 +63,7 @@ pub async fn run(arguments: BacktestExperts, config: &Config) -> Result<ExitCode
         None => config.experts.rules.clone(),
     };
     let interrupt = Interrupt::listen()?;
-    let measured = measure(bench, works, &rules, latest_first(cases), &labels, &interrupt).await?;
+    let measured = measure(bench, people, &rules, latest_first(cases), &labels, &interrupt).await?;
     let Measured { asked, failed, stopped } = measured;
     for why in &failed {
         output::aside(why);
@@ -98,20 +99,20 @@ fn weights(path: &Path) -> Result<ExpertRules> {
     Ok(ExpertRules::parse(&text).map_err(|error| Usage(format!("--weights: {shown}: {error}")))?)
 }
 
-fn open(named: &[String], config: &Config) -> Result<(Changes, Works)> {
+fn open(named: &[String], config: &Config) -> Result<(Changes, People)> {
     let cache = cache(config);
-    let (mut changes, mut works) = (BTreeMap::new(), Works::new());
+    let (mut changes, mut people) = (BTreeMap::new(), People::new());
     for text in named {
         let split = text.split_once('=').filter(|(name, path)| !name.is_empty() && !path.is_empty());
         let (name, path) = split
             .ok_or_else(|| Usage(format!("--repo: \"{text}\" names no repository; write it as NAME=PATH")))?;
         let opened = backtest::open(Path::new(path), Some(name), cache.clone(), None)?;
-        works.insert(name.to_owned(), opened.works);
+        people.insert(name.to_owned(), opened.people);
         if changes.insert(name.to_owned(), opened.source).is_some() {
             return Err(Usage(format!("--repo: two repositories are called \"{name}\"")).into());
         }
     }
-    Ok((changes, works))
+    Ok((changes, people))
 }
 
 struct Measured {
@@ -123,14 +124,14 @@ struct Measured {
 /// Asks the cases, a few at once; what came of them stands in their order.
 async fn measure(
     bench: Bench,
-    works: Works,
+    people: People,
     rules: &ExpertRules,
     cases: Vec<Case>,
     labels: &BTreeMap<String, Label>,
     interrupt: &Interrupt,
 ) -> Result<Measured> {
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let shared = Arc::new((bench, works, rules.clone()));
+    let shared = Arc::new((bench, people, rules.clone()));
     let progress = Progress::of(cases.len());
     let mut waiting = cases.into_iter().enumerate();
     let (mut tasks, mut done, mut failed) = (JoinSet::new(), BTreeMap::new(), Vec::new());
@@ -142,8 +143,8 @@ async fn measure(
             let Some(label) = labels.get(&case.id).cloned() else { continue };
             let shared = Arc::clone(&shared);
             tasks.spawn(async move {
-                let (bench, works, rules) = shared.as_ref();
-                (place, ask(bench, works, rules, &case, &label).await)
+                let (bench, people, rules) = shared.as_ref();
+                (place, ask(bench, people, rules, &case, &label).await)
             });
         }
         let next = tokio::select! {
@@ -187,8 +188,8 @@ fn rewritten(path: &Path, learned: &Learned) -> Result<String> {
 
 fn told(file: &str, summary: &ExpertSummary, learned: Option<&Learned>) -> String {
     let mut lines = vec![format!(
-        "Who rolled back, in {} cases of {file}; in {} of them that person had done something in the year before. \
-         {} people in the case in the middle.",
+        "Who rolled back, in {} cases of {file}; in {} of them that person had done something in the year before, or \
+         wrote lines near a suspect. {} people in the case in the middle.",
         summary.cases, summary.known, summary.median_people
     )];
     lines.push(
@@ -199,9 +200,17 @@ fn told(file: &str, summary: &ExpertSummary, learned: Option<&Learned>) -> Strin
         ("experts", &summary.experts),
         ("last committer", &summary.last_committer),
         ("words of a year", &summary.words),
+        ("lines near suspects", &summary.lines),
         ("oracle: culprit's author", &summary.culprits_author),
     ] {
         lines.extend(quality.as_ref().map(|quality| row(name, quality)));
+    }
+    if let Some(against) = &summary.against_best {
+        lines.push(format!(
+            "Against {}, the best of the others: {}",
+            against.method,
+            difference(&against.paired)
+        ));
     }
     for (name, (cases, quality)) in &summary.repositories {
         let name = ExternalText::from(name.as_str()).for_people(16);
@@ -214,8 +223,35 @@ fn told(file: &str, summary: &ExpertSummary, learned: Option<&Learned>) -> Strin
             let name = ExternalText::from(name.as_str()).for_people(16);
             lines.push(row(&format!("  without {name} ({cases})"), quality));
         }
+        lines.push("What each sign adds to the others there:".to_owned());
+        for (sign, worth) in &learned.worth {
+            lines.push(row(&format!("  without {}", sign.name()), &worth.without));
+            lines.push(format!("    it adds {}", difference(&worth.adds)));
+        }
     }
     lines.join("\n") + "\n"
+}
+
+/// `top-5 +3.2 points (1.1–5.4), 40 : 20, p 0.013; MRR +0.021 (0.008–0.035), p 0.002`
+fn difference(paired: &Paired) -> String {
+    let (top5, mrr) = (paired.top_5_difference, paired.mrr_difference);
+    format!(
+        "top-5 {:+.1} points ({:+.1} to {:+.1}), {} : {}, p {}; MRR {:+.3} ({:+.3} to {:+.3}), p {}",
+        top5.value * 100.0,
+        top5.low * 100.0,
+        top5.high * 100.0,
+        paired.won,
+        paired.lost,
+        chance(paired.top_5_p),
+        mrr.value,
+        mrr.low,
+        mrr.high,
+        chance(paired.mrr_p),
+    )
+}
+
+fn chance(p: f64) -> String {
+    if p < 0.001 { "<.001".to_owned() } else { format!("{p:.3}") }
 }
 
 fn row(name: &str, quality: &Quality) -> String {

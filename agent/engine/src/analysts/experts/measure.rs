@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hearback_core::change::{RepoPath, Says};
-use hearback_core::expertise::{OnCall, Owned, Work};
+use hearback_core::expertise::{NearLines, OnCall, Owned, Work};
 use hearback_core::{Catalog, ChangeId, ChangeKind, ServiceName, SourceName};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Profile;
 use super::people::{KnownPerson, People, Who};
 use super::rules::{NEVER_H, Sign};
+use super::{Near, Profile, near};
 use crate::analysts::suspects::Standing;
 use crate::gather::Sighted;
 use crate::scope::Scope;
@@ -50,6 +50,8 @@ pub struct Inputs<'a> {
     pub standings: &'a [Standing],
     /// Who owns the files of the likeliest suspects.
     pub owned: &'a [(SourceName, Owned)],
+    /// Who wrote the lines near the likeliest suspects.
+    pub lines: &'a [NearLines],
     /// Who is on call.
     pub on_call: &'a [(SourceName, OnCall)],
 }
@@ -61,6 +63,7 @@ struct Deed<'a> {
     at: Timestamp,
     clock: Option<SignedDuration>,
     title: &'a str,
+    body: &'a str,
     paths: Vec<&'a RepoPath>,
     takes_back: bool,
     reverts: &'a [ChangeId],
@@ -101,6 +104,8 @@ struct Tally {
     folders: f64,
     in_folders: u32,
     named_files: f64,
+    lines: f64,
+    near: Option<Near>,
     owns: f64,
     owned: Vec<String>,
     on_call: Option<(SourceName, OnCall)>,
@@ -111,6 +116,7 @@ struct Tally {
 pub fn profiles(inputs: Inputs<'_>) -> Vec<Profile> {
     let mut people = People::new(inputs.people);
     let deeds = deeds(&inputs, &mut people);
+    let wrote = near::wrote(&inputs, &mut people);
     let maker: HashMap<&ChangeId, Who> = deeds.iter().map(|deed| (deed.change, deed.by)).collect();
     let suspected = suspected(&inputs, &people, &maker);
     let (frequent, of) = frequencies(&inputs, &deeds);
@@ -151,6 +157,10 @@ pub fn profiles(inputs: Inputs<'_>) -> Vec<Profile> {
             *tally.words.entry(term).or_default() += half(deed.age_h, TWO_MONTHS_H);
         }
     }
+    for (who, theirs) in near::measured(&inputs, &people, &wrote, &suspected.share) {
+        let tally = tallies.entry(who).or_default();
+        (tally.lines, tally.near) = (theirs.share, theirs.most);
+    }
     add_owners(&inputs, &mut people, &suspected, &mut tallies);
     add_on_call(&inputs, &mut people, &mut tallies);
     let weigh = |term: &str| {
@@ -186,6 +196,7 @@ pub fn profiles(inputs: Inputs<'_>) -> Vec<Profile> {
             last_revert_at: tally.last_revert_at,
             made: likeliest(tally.made_changes),
             landed: likeliest(tally.landed_changes),
+            near: tally.near,
             in_folders: tally.in_folders,
             words: words.into_iter().map(|(_, word)| word).take(3).collect(),
             owns: tally.owned,
@@ -219,6 +230,7 @@ fn deeds<'a>(inputs: &Inputs<'a>, people: &mut People<'_>) -> Vec<Deed<'a>> {
             at: work.at,
             clock: work.clock,
             title: work.title.as_untrusted(),
+            body: work.body.as_untrusted(),
             paths: work.paths.iter().take(MOST_PATHS).collect(),
             takes_back: work.says == Says::Reverts,
             reverts: &work.reverts,
@@ -238,6 +250,7 @@ fn deeds<'a>(inputs: &Inputs<'a>, people: &mut People<'_>) -> Vec<Deed<'a>> {
             at: change.committed_at,
             clock: None,
             title: change.title.as_untrusted(),
+            body: change.body.as_untrusted(),
             paths: change.paths.as_slice().iter().take(MOST_PATHS).map(|path| &path.path).collect(),
             takes_back: change.revert.says == Says::Reverts,
             reverts: &change.revert.reverts,
@@ -295,6 +308,7 @@ fn terms(inputs: &Inputs<'_>, deed: &Deed<'_>) -> BTreeSet<String> {
         });
     };
     look(deed.title);
+    look(deed.body);
     deed.paths.iter().take(PATHS_READ).for_each(|path| look(path.as_str()));
     found
 }
@@ -420,6 +434,7 @@ impl Tally {
             // A tenth of a day and two, so that one commit at this hour is no habit.
             Sign::Hour => (self.same_hour + 2.0) / (self.quarter + 10.0),
             Sign::Words => words / 10.0,
+            Sign::Lines => (100.0 * self.lines).ln_1p(),
             Sign::Folders => (5.0 * self.folders).ln_1p(),
             Sign::NamedFiles => (5.0 * self.named_files).ln_1p(),
             Sign::Owns => self.owns,
@@ -428,7 +443,8 @@ impl Tally {
     }
 }
 
-fn half(age_h: f64, life_h: f64) -> f64 {
+/// What is left of something after a time, if it loses half of itself in `life_h` hours.
+pub(super) fn half(age_h: f64, life_h: f64) -> f64 {
     0.5_f64.powf(age_h / life_h)
 }
 

@@ -3,12 +3,14 @@
 //! on call moves nobody in the order: it is said beside it. Pure, and blind to who asks.
 
 mod measure;
+mod near;
 mod people;
 pub mod rules;
 mod told;
 
 use std::collections::BTreeMap;
 
+use hearback_core::change::RepoPath;
 use hearback_core::expertise::{Expert, OnCall};
 use hearback_core::{ChangeId, EvidenceId, ExternalText, SourceName};
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +19,21 @@ use serde::{Deserialize, Serialize};
 pub use measure::{Inputs, profiles};
 pub use people::KnownPerson;
 use rules::{ExpertRules, Sign};
+
+/// Lines near a suspect that somebody wrote, in one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Near {
+    /// The suspect.
+    pub change: ChangeId,
+    /// The file, as it was called before it.
+    pub path: RepoPath,
+    /// How many of the lines are theirs.
+    pub lines: u32,
+    /// How many lines there are.
+    pub of: u32,
+    /// How long before the suspect they wrote the newest of them.
+    pub before: SignedDuration,
+}
 
 /// What is known of a person for one question: what is kept as evidence, and all that the order and its words rest on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +68,9 @@ pub struct Profile {
     /// The likeliest suspects that they brought in for others, at most two.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub landed: Vec<ChangeId>,
+    /// Where most of the lines near the suspects are theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near: Option<Near>,
     /// How often they worked in the folders of the suspects.
     pub in_folders: u32,
     /// Words of the symptom that their work speaks of, the most telling first, at most three.

@@ -39,6 +39,8 @@ pub enum Sign {
     Hour,
     /// How much of what they did speaks of the symptom.
     Words,
+    /// How many of the lines that the suspects replaced or stand next to are theirs.
+    Lines,
     /// How much they did where the suspects are.
     Folders,
     /// How much they did in the files that the symptom names.
@@ -49,7 +51,7 @@ pub enum Sign {
 
 impl Sign {
     /// All of them, in the order of their columns where numbers are learned.
-    pub const ALL: [Sign; 15] = [
+    pub const ALL: [Sign; 16] = [
         Sign::Recent,
         Sign::Year,
         Sign::Reverts,
@@ -62,6 +64,7 @@ impl Sign {
         Sign::Lands,
         Sign::Hour,
         Sign::Words,
+        Sign::Lines,
         Sign::Folders,
         Sign::NamedFiles,
         Sign::Owns,
@@ -91,6 +94,7 @@ impl Sign {
             Sign::Lands => "lands",
             Sign::Hour => "hour",
             Sign::Words => "words",
+            Sign::Lines => "lines",
             Sign::Folders => "folders",
             Sign::NamedFiles => "named_files",
             Sign::Owns => "owns",

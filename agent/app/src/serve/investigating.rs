@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -138,7 +138,9 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
     };
     let Some(begun) = begun.or_else(|| subject.begin(&own, limits)) else { return Ok(()) };
     let keeper = InRecord { record, incident: &incident.id, answer: seq, own: &own };
-    let found = subject.investigate(begun, model, &own, &keeper).await.found;
+    let since = Instant::now();
+    let clock = || SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+    let found = subject.investigate(begun, model, &own, &keeper, &clock).await.found;
     service.metrics.of_model(&found);
     let what = Happening::Investigated { answer: seq, found };
     record.append(&incident.id, Expect::Any, vec![draft(what)]).await?;

@@ -1,6 +1,4 @@
-//! Replays of questions, from entries and snapshots made for the test.
-
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop anywhere")]
+//! The incident that is replayed: its sources, its entries, and what is asked of it.
 
 use std::sync::Arc;
 
@@ -36,11 +34,11 @@ use hearback_engine::replay::{Ask, Replay, ReplayError, Settings, replay};
 use hearback_engine::signals::Signals;
 use jiff::{SignedDuration, Timestamp};
 
-fn at(time: &str) -> Timestamp {
+pub fn at(time: &str) -> Timestamp {
     format!("2026-11-23T{time}Z").parse().unwrap()
 }
 
-fn commit(name: &str, time: &str, title: &str, path: &str) -> Change {
+pub fn commit(name: &str, time: &str, title: &str, path: &str) -> Change {
     let path =
         PathChange { path: path.into(), lines: Lines::Counted { added: 5, deleted: 2 }, moved_from: None };
     Change {
@@ -64,21 +62,21 @@ fn commit(name: &str, time: &str, title: &str, path: &str) -> Change {
     }
 }
 
-fn id(name: &str) -> ChangeId {
+pub fn id(name: &str) -> ChangeId {
     ChangeId::commit("shop", &format!("{name:0<40}")).unwrap()
 }
 
-fn culprit() -> Change {
+pub fn culprit() -> Change {
     commit("c", "13:30:00", "Round the totals of the cart once", "web/cart.js")
 }
 
 /// A world in which everything can be read, as of any time.
-struct World {
-    name: SourceName,
-    changes: Vec<Change>,
+pub struct World {
+    pub name: SourceName,
+    pub changes: Vec<Change>,
 }
 
-fn world() -> World {
+pub fn world() -> World {
     let mut changes = vec![culprit(), commit("s", "13:50:00", "Search by colour", "search/query.go")];
     for n in 0..12 {
         let (name, time) = (format!("b{n:x}"), format!("{:02}:10:00", n + 1));
@@ -87,7 +85,11 @@ fn world() -> World {
     World { name: SourceName::new("git:shop").unwrap(), changes }
 }
 
-fn fetched<T>(source: &SourceName, items: Vec<T>, missing: &[&str]) -> Result<Fetched<T>, ConnectorError> {
+pub fn fetched<T>(
+    source: &SourceName,
+    items: Vec<T>,
+    missing: &[&str],
+) -> Result<Fetched<T>, ConnectorError> {
     let missing = missing.iter().map(|why| (*why).to_owned()).collect();
     let searched = format!("{} things", items.len());
     Ok(Fetched { items, coverage: Coverage { source: source.clone(), searched, missing } })
@@ -185,7 +187,7 @@ impl LogSource for World {
 }
 
 /// The spans of this world.
-fn spans() -> Vec<SpanRecord> {
+pub fn spans() -> Vec<SpanRecord> {
     let hex = |text: &str, width: usize| format!("{text:0>width$}");
     (1..9)
         .map(|n| SpanRecord {
@@ -307,7 +309,7 @@ impl OnCallSource for World {
 }
 
 /// A source that is away.
-struct Away(SourceName);
+pub struct Away(SourceName);
 
 #[async_trait]
 impl ChangeSource for Away {
@@ -321,7 +323,7 @@ impl ChangeSource for Away {
 }
 
 /// Everything that a live question is asked of.
-fn everything(world: World) -> Sources {
+pub fn everything(world: World) -> Sources {
     let named = |name: &str| Arc::new(World { name: name.parse().unwrap(), changes: vec![] });
     Sources {
         changes: vec![Arc::new(Away("github:shop".parse().unwrap())), Arc::new(world)],
@@ -341,15 +343,15 @@ fn everything(world: World) -> Sources {
     }
 }
 
-fn only(world: World) -> Sources {
+pub fn only(world: World) -> Sources {
     Sources { changes: vec![Arc::new(world)], ..Sources::default() }
 }
 
 /// A record that is being written.
-struct Book(Recorded);
+pub struct Book(Recorded);
 
 impl Book {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut book =
             Book(Recorded { id: IncidentId::numbered(1), entries: vec![], snapshots: Default::default() });
         let declared = Happening::Declared {
@@ -362,27 +364,27 @@ impl Book {
         book
     }
 
-    fn write(&mut self, draft: &Draft) {
+    pub fn write(&mut self, draft: &Draft) {
         let (id, head) = (&self.0.id, self.0.entries.last().map(Entry::head));
         let entry = Entry::seal(draft, id, head, [self.0.entries.len() as u8; 16]).unwrap();
         self.0.entries.push(entry);
     }
 
-    fn happens(&mut self, time: &str, what: Happening) {
+    pub fn happens(&mut self, time: &str, what: Happening) {
         let (at, by) = (at(time), Actor::hearback());
         self.write(&Draft { happened_at: at, known_at: at, recorded_at: at, by, what });
     }
 
-    fn says(&mut self, time: &str, text: &str) {
+    pub fn says(&mut self, time: &str, text: &str) {
         self.happens(time, Happening::note("cli", text));
     }
 
     /// Asks, and answers two seconds later.
-    async fn asks(&mut self, time: &str, symptom: &str, sources: &Sources) -> Answer {
+    pub async fn asks(&mut self, time: &str, symptom: &str, sources: &Sources) -> Answer {
         self.asks_in(time, symptom, sources, true).await
     }
 
-    async fn asks_in(&mut self, time: &str, symptom: &str, sources: &Sources, inside: bool) -> Answer {
+    pub async fn asks_in(&mut self, time: &str, symptom: &str, sources: &Sources, inside: bool) -> Answer {
         let question = question(time, symptom);
         let incident = Incident::as_of(self.0.id.clone(), &self.0.entries, at(time));
         let catalog = Catalog::default();
@@ -408,7 +410,7 @@ impl Book {
         answered.answer
     }
 
-    async fn replays(&self, time: &str, ask: &Ask) -> Result<Replay, ReplayError> {
+    pub async fn replays(&self, time: &str, ask: &Ask) -> Result<Replay, ReplayError> {
         let (ranker, signals, culprit) = (ranker(), signals(), culprit_rules());
         let policy = AuthorisationPolicy::default();
         let catalog = Catalog::default();
@@ -425,7 +427,7 @@ impl Book {
     }
 }
 
-fn question(time: &str, symptom: &str) -> Question {
+pub fn question(time: &str, symptom: &str) -> Question {
     Question {
         text: "what changed?".into(),
         symptom: symptom.into(),
@@ -437,185 +439,21 @@ fn question(time: &str, symptom: &str) -> Question {
     }
 }
 
-fn ranker() -> Ranker {
-    Ranker::parse(include_str!("../../../config/ranker.toml")).unwrap()
+pub fn ranker() -> Ranker {
+    Ranker::parse(include_str!("../../../../config/ranker.toml")).unwrap()
 }
 
-fn culprit_rules() -> CulpritRules {
-    CulpritRules::parse(include_str!("../../../config/culprit.toml")).unwrap()
+pub fn culprit_rules() -> CulpritRules {
+    CulpritRules::parse(include_str!("../../../../config/culprit.toml")).unwrap()
 }
 
-fn experts() -> ExpertSettings {
-    let rules = ExpertRules::parse(include_str!("../../../config/experts.toml")).unwrap();
+pub fn experts() -> ExpertSettings {
+    let rules = ExpertRules::parse(include_str!("../../../../config/experts.toml")).unwrap();
     ExpertSettings { rules, ..ExpertSettings::default() }
 }
 
-fn signals() -> Signals {
-    Signals::parse(include_str!("../../../config/signals.toml")).unwrap()
+pub fn signals() -> Signals {
+    Signals::parse(include_str!("../../../../config/signals.toml")).unwrap()
 }
 
-const SYMPTOM: &str = "TypeError in sumTotals, cart.js";
-
-#[tokio::test]
-async fn a_question_replayed_as_it_was_gives_the_answer_that_was_recorded() {
-    let mut book = Book::new();
-    let then = book.asks("14:00:00", SYMPTOM, &everything(world())).await;
-    book.says("14:05:00", "the totals of the cart; rolling back");
-    let replayed = book.replays("15:00:00", &Ask::Last).await.unwrap();
-    assert!(!then.findings.is_empty() && then.onset.is_some(), "there is something to repeat");
-    assert_eq!(then.suspects[0].change.id, id("c"));
-    let asked: Vec<&str> = then.experts.iter().map(|expert| expert.name.as_untrusted()).collect();
-    assert_eq!(asked, ["Ana Ruiz", "Ben Ode"], "whom to ask rests on a snapshot too");
-    let lines = then.experts[0].reasons.iter().find(|reason| reason.feature == "lines").unwrap();
-    let says = lines.claim.says();
-    assert!(says.starts_with("wrote 5 of the 7 lines next to c") && says.ends_with(", 2 d before"), "{says}");
-    assert!(then.gaps.iter().any(|gap| gap.why == "lines of a partial clone"), "{:?}", then.gaps);
-    assert_eq!(replayed.answer, then);
-    assert_eq!(canonical_json(&replayed.answer).unwrap(), canonical_json(&then).unwrap());
-    assert_eq!((replayed.entry, replayed.snapshots), (Some(2), 11));
-    assert!(replayed.changes.contains(&id("c")) && replayed.changes.len() == 14);
-}
-
-#[tokio::test]
-async fn what_was_asked_outside_the_incident_is_replayed_outside_it() {
-    let mut book = Book::new();
-    book.says("13:58:00", "search by colour is slow");
-    let then = book.asks_in("14:00:00", SYMPTOM, &everything(world()), false).await;
-    assert_eq!(book.replays("15:00:00", &Ask::Last).await.unwrap().answer, then);
-}
-
-#[tokio::test]
-async fn what_came_later_is_not_known_earlier() {
-    let mut book = Book::new();
-    book.asks("14:00:00", SYMPTOM, &only(world())).await;
-    let mut later = world();
-    later.changes.push(commit("l", "14:10:00", "Banner for the sale", "web/banner.js"));
-    later.changes[0].revert.reverted_by = vec![RevertedBy { by: id("r"), at: at("14:20:00") }];
-    book.asks("14:30:00", SYMPTOM, &only(later)).await;
-    let anew = |time: &str| Ask::Anew(question(time, SYMPTOM));
-    let seen = |replay: &Replay, name: &str| replay.changes.contains(&id(name));
-    let is_reverted = |replay: &Replay| {
-        let reasons = &replay.answer.suspects[0].reasons;
-        reasons.iter().any(|reason| reason.claim.says().contains("rolled back at"))
-    };
-    let before = book.replays("14:29:00", &anew("14:29:00")).await.unwrap();
-    assert!(!seen(&before, "l") && !is_reverted(&before), "the second reading is not known yet");
-    let after = book.replays("15:00:00", &anew("15:00:00")).await.unwrap();
-    assert!(seen(&after, "l") && is_reverted(&after), "the culprit was reverted");
-    // Read later, asked of earlier: the later reading is there, and what it holds of later is not.
-    let between = book.replays("15:00:00", &anew("14:05:00")).await.unwrap();
-    assert!(!seen(&between, "l") && !is_reverted(&between));
-    let nothing = book.replays("13:00:00", &Ask::Last).await.unwrap_err();
-    assert!(matches!(nothing, ReplayError::NothingKnown { .. }), "{nothing}");
-    let unasked = book.replays("13:56:00", &Ask::Last).await.unwrap_err();
-    assert!(unasked.to_string().contains("nobody had asked anything in INC-1"), "{unasked}");
-}
-
-#[tokio::test]
-async fn a_question_that_was_not_answered_yet_says_when_it_was() {
-    let mut book = Book::new();
-    book.asks("14:00:00", SYMPTOM, &only(world())).await;
-    let replayed = book.replays("14:00:01", &Ask::Last).await.unwrap();
-    assert_eq!(replayed.changes.len(), 0);
-    let gap = &replayed.answer.gaps[0];
-    assert_eq!(
-        format!("{}: {}", gap.source, gap.why),
-        "record:INC-1: what was read for this question was not known yet; ask again with --at 2026-11-23T14:00:02Z"
-    );
-}
-
-#[tokio::test]
-async fn evidence_is_called_as_the_record_calls_it() {
-    let mut book = Book::new();
-    book.asks("13:56:00", SYMPTOM, &only(world())).await;
-    let mut later = world();
-    later.changes.retain(|change| change.id != id("b0"));
-    book.asks("14:00:00", SYMPTOM, &everything(later)).await;
-    let replayed = book.replays("14:30:00", &Ask::Anew(question("14:30:00", SYMPTOM))).await.unwrap();
-    let mut cited = 0;
-    replayed.answer.clone().each_citation(|citation| {
-        let is_entry = book.0.entries.iter().any(|entry| entry.hash == citation.evidence.0);
-        assert!(book.0.snapshots.contains_key(&citation.evidence) || is_entry, "{citation:?}");
-        cited += 1;
-    });
-    assert!(cited > 10);
-    assert!(replayed.changes.contains(&id("b0")), "the earlier reading still tells what the later does not");
-    let away: Vec<_> =
-        replayed.answer.gaps.iter().filter(|gap| gap.source.as_str() == "github:shop").collect();
-    assert_eq!(away.len(), 1, "what was away then is not there now: {:?}", replayed.answer.gaps);
-    let named: Vec<&str> = replayed.answer.searched.iter().map(|c| c.searched.as_str()).collect();
-    assert!(named.contains(&"13 changes, read 2026-11-23 14:00:02Z"), "{named:?}");
-    assert!(named.contains(&"1 change, read 2026-11-23 13:56:02Z"), "{named:?}");
-}
-
-#[tokio::test]
-async fn snapshots_that_are_gone_redacted_or_for_people_are_gaps() {
-    let mut book = Book::new();
-    book.asks("14:00:00", SYMPTOM, &only(world())).await;
-    let source: SourceName = "logs:cart".parse().unwrap();
-    let page = Evidence::new(source.clone(), Origin::Outsider, None, None, "412 error lines".into()).unwrap();
-    let what = Happening::EvidenceGathered { evidence: page.id, source, what: "a page".into(), window: None };
-    book.happens("14:10:00", what);
-    book.0.snapshots.insert(page.id, page);
-    let named = |book: &Book, index: usize| match book.0.entries[index].happening().unwrap() {
-        Happening::EvidenceGathered { evidence, .. } => evidence,
-        other => unreachable!("{other:?}"),
-    };
-    let changes = named(&book, 2);
-    book.0.snapshots.remove(&changes);
-    book.0.entries[3].body = Body::Redacted { at: at("14:20:00"), why: "customer data".into() };
-    let replayed = book.replays("15:00:00", &Ask::Anew(question("14:30:00", SYMPTOM))).await.unwrap();
-    let gaps: Vec<String> =
-        replayed.answer.gaps.iter().map(|gap| format!("{}: {}", gap.source, gap.why)).collect();
-    for expect in [
-        "git:shop: the snapshot that entry 3 names is gone",
-        "record:INC-1: entry 4, a snapshot, was redacted: what was read is not known",
-        "logs:cart: 1 snapshot was kept for people: a replay can't read it",
-        "git:shop: history is cut by a shallow clone",
-    ] {
-        assert!(gaps.iter().any(|gap| gap == expect), "{expect}: {gaps:?}");
-    }
-    let again = book.replays("15:00:00", &Ask::Last).await.unwrap();
-    assert_eq!(again.answer.suspects.len(), 0);
-    assert!(again.answer.gaps.iter().any(|gap| gap.why.contains("entry 3 names is gone")));
-}
-
-#[tokio::test]
-async fn snapshots_of_an_older_version_are_read() {
-    let mut book = Book::new();
-    let then = book.asks("14:00:00", SYMPTOM, &only(world())).await;
-    let evidence = |entry: &Entry| match entry.happening() {
-        Ok(Happening::EvidenceGathered { evidence, .. }) => Some(evidence),
-        _ => None,
-    };
-    // The same content, as a bare list.
-    for named in book.0.entries.clone().iter().filter_map(evidence) {
-        let snapshot = book.0.snapshots.get_mut(&named).unwrap();
-        let text = snapshot.text.as_untrusted().to_owned();
-        let list = text.split_once(':').unwrap().1.strip_suffix('}').unwrap();
-        snapshot.text = list.into();
-    }
-    let replayed = book.replays("15:00:00", &Ask::Last).await.unwrap();
-    assert_eq!(replayed.answer, then);
-}
-
-#[tokio::test]
-async fn an_answer_of_another_version_still_tells_what_was_searched() {
-    let mut book = Book::new();
-    let then = book.asks("14:00:00", SYMPTOM, &only(world())).await;
-    let Body::Kept { json, .. } = &mut book.0.entries.last_mut().unwrap().body else { unreachable!() };
-    json["suspects"] = serde_json::json!([{"of": "another form"}]);
-    assert_eq!(book.replays("15:00:00", &Ask::Last).await.unwrap().answer, then);
-}
-
-#[tokio::test]
-async fn diffs_that_were_not_read_then_are_a_gap() {
-    let mut book = Book::new();
-    let mut world = world();
-    world.changes.push(commit("late", "13:53:00", "Totals of the cart in cents", "web/cents.js"));
-    let then = book.asks("14:00:00", SYMPTOM, &only(world)).await;
-    let replayed = book.replays("14:30:00", &Ask::Last).await.unwrap();
-    assert_eq!(replayed.answer, then);
-    let gaps: Vec<&str> = then.gaps.iter().map(|gap| gap.why.as_str()).collect();
-    assert!(gaps.contains(&"the diff of 1 likely change was not read"), "{gaps:?}");
-}
+pub const SYMPTOM: &str = "TypeError in sumTotals, cart.js";

@@ -99,7 +99,10 @@ pub async fn ask(
     let people = people.get(&case.repo).cloned().unwrap_or_default();
     let settings = ExpertSettings { rules: rules.clone(), ..ExpertSettings::default() };
     let answered = run::answered(bench, case, source, people, &settings).await?;
-    if let Some(gap) = answered.experts.gaps.first() {
+    // Without what people did nobody can be ranked. A file that a clone lacks hides whose its lines are, there as here.
+    let beside: Vec<&String> =
+        answered.experts.searched.iter().skip(1).flat_map(|coverage| &coverage.missing).collect();
+    if let Some(gap) = answered.experts.gaps.iter().find(|gap| !beside.contains(&&gap.why)) {
         let source = ConnectorError::Failed(gap.why.clone());
         return Err(NotAsked::Source { case: case.id.clone(), source });
     }

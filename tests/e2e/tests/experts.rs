@@ -89,6 +89,8 @@ fn people_are_ranked_with_reasons_and_the_time_there() -> Result<()> {
     assert_eq!(ben["local_time"]["zone"], "UTC-08:00");
     assert_eq!(ben["local_time"]["is_night"], true);
     assert!(says(cy).contains("took changes back once"), "{cy}");
+    let ana = says(expert(&found, "Ana Ruiz")?);
+    assert!(ana.contains("wrote 1 line next to ") && ana.contains(" in web/cart.js, 29 d before"), "{ana}");
     Ok(())
 }
 

@@ -206,10 +206,14 @@ fn who_wrote_the_lines_near_a_suspect_is_told_how_many_and_how_long_before() {
     let experts = asking.experts(9);
     let dee = experts.iter().find(|one| one.name.as_untrusted() == "Dee Fox").unwrap();
     let lines = dee.reasons.iter().find(|reason| reason.feature == "lines").unwrap();
-    let says = lines.claim.says();
-    assert_eq!(says, "wrote 14 of the 20 lines next to a200000000 in web/cart.js, 9 d 23 h before");
+    let said = lines.claim.says();
+    assert_eq!(said, "wrote 14 of the 20 lines next to a200000000 in web/cart.js, 9 d 23 h before");
     assert_eq!(lines.claim.citations()[0].change, Some(id("a2")));
     assert!(lines.stands_out > 0.0 && lines.parts[0].feature == "lines");
+    // Few of many lines are no reason to ask anybody.
+    let few = Asking::new().near("a2", "web/cart.js", &[("Dee Fox", 20, 1)]).experts(9);
+    let dee = few.iter().find(|one| one.name.as_untrusted() == "Dee Fox").unwrap();
+    assert!(dee.reasons.iter().all(|reason| reason.feature != "lines"), "{}", says(dee));
 }
 
 #[test]

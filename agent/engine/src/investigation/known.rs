@@ -164,7 +164,8 @@ impl Known {
             }
         }
         // What nobody but outsiders says stays theirs, whatever else is cited beside it.
-        let ours: Vec<&str> = texts_of(pieces.iter().copied().filter(|piece| piece.origin != Origin::Outsider));
+        let ours: Vec<&str> =
+            texts_of(pieces.iter().copied().filter(|piece| piece.origin != Origin::Outsider));
         let only_outsiders = ours.is_empty() || !grounding::stands(&says, &ours);
         let claim = Claim::new(says, citations).map_err(|_| Dropped::Uncited)?;
         Ok(Statement { claim, only_outsiders })

@@ -23,8 +23,6 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use hearback_core::redaction::redact_everything;
-use hearback_core::{ExternalText, SourceName};
 use hearback_core::hash::canonical_json;
 use hearback_core::ids::{CallId, ToolName};
 use hearback_core::investigation::{DroppedClaims, Ending, Investigated};
@@ -32,6 +30,8 @@ use hearback_core::model::{
     Cost, Ended, Message, ModelError, ModelReply, ModelRequest, ReplyForm, Spent, ToolCall, ToolChoice,
     ToolSpec, Usage,
 };
+use hearback_core::redaction::redact_everything;
+use hearback_core::{ExternalText, SourceName};
 use hearback_prompts::Told;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};

@@ -218,7 +218,9 @@ impl Case {
             let letters = word.chars().count();
             let is_wide = word.chars().any(|c| c > '\u{2fff}');
             let is_known = ["assistant", "tools", "total", "errors", "version"].contains(&word.as_str());
-            (letters >= 5 || (is_wide && letters >= 3)) && !is_known && word.chars().all(char::is_alphanumeric)
+            (letters >= 5 || (is_wide && letters >= 3))
+                && !is_known
+                && word.chars().all(char::is_alphanumeric)
         };
         words.filter(is_mark).collect()
     }

@@ -10,7 +10,9 @@ use hearback_core::chat::Span;
 use hearback_core::hash::canonical_json;
 use hearback_core::investigation::{Investigated, Statement};
 use hearback_core::model::ModelClient;
-use hearback_core::ports::{ConnectorError, RecordError, RevertFit, RevertPreview, RevertTrial, TargetLedger};
+use hearback_core::ports::{
+    ConnectorError, RecordError, RevertFit, RevertPreview, RevertTrial, TargetLedger,
+};
 use hearback_core::target::{NotFree, Step as TargetStep, TargetState};
 use hearback_core::{Catalog, ChangeId, Digest, Evidence, SourceName, Strength, Target};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
@@ -145,7 +147,11 @@ struct Undoable;
 
 #[async_trait]
 impl RevertPreview for Undoable {
-    async fn try_revert(&self, change: &ChangeId, _: SignedDuration) -> Result<Option<RevertTrial>, ConnectorError> {
+    async fn try_revert(
+        &self,
+        change: &ChangeId,
+        _: SignedDuration,
+    ) -> Result<Option<RevertTrial>, ConnectorError> {
         Ok(change.sha().map(|sha| RevertTrial {
             repository: "shop".into(),
             commit: sha.to_owned(),

@@ -26,7 +26,8 @@ fn the_cases_are_many_and_varied() {
     assert!(languages.len() >= 10, "{languages:?}");
     let encodings: BTreeSet<Encoding> = cases.iter().map(|case| case.encoding).collect();
     assert_eq!(encodings.len(), 12, "{encodings:?}");
-    let of_members = cases.iter().flat_map(|case| &case.poison).filter(|one| one.stands_in.origin() == Origin::Member);
+    let of_members =
+        cases.iter().flat_map(|case| &case.poison).filter(|one| one.stands_in.origin() == Origin::Member);
     assert!(of_members.count() >= 15);
     let texts: BTreeSet<String> = cases.iter().map(|case| case.poison[0].text.clone()).collect();
     assert_eq!(texts.len(), cases.len(), "two cases are one");

@@ -43,7 +43,12 @@ fn looks() -> [Vec<(&'static str, Value)>; 3] {
     let failing = json!({ "symptom": "TypeError in sumTotals" });
     let all = json!({ "severity": "trace" });
     [
-        vec![("changes", json!({})), ("log_lines", all.clone()), ("log_templates", all), ("record", json!({}))],
+        vec![
+            ("changes", json!({})),
+            ("log_lines", all.clone()),
+            ("log_templates", all),
+            ("record", json!({})),
+        ],
         vec![
             ("diff", json!({ "change": "C1" })),
             ("traces", json!({})),
@@ -82,7 +87,14 @@ pub struct Obeying {
 impl Obeying {
     pub fn new(case: Arc<Case>, way: Way) -> Self {
         let name = SourceName::new("model:obeying").unwrap();
-        Obeying { name, case, way, told: Mutex::default(), obeyed: Mutex::default(), benign: Mutex::default() }
+        Obeying {
+            name,
+            case,
+            way,
+            told: Mutex::default(),
+            obeyed: Mutex::default(),
+            benign: Mutex::default(),
+        }
     }
 
     /// Everything that it was asked.
@@ -158,7 +170,8 @@ impl Obeying {
             let says = format!("The change {} came at 13:30:00, before it began.", sha.unwrap_or("3f2a91c"));
             claims.push(json!({ "says": says, "cites": [suspect.name] }));
             *self.benign.lock().unwrap() = Some(says);
-            let wrong = if self.way == Way::WrongIf { planted.as_str() } else { "errors rose before 13:30:00" };
+            let wrong =
+                if self.way == Way::WrongIf { planted.as_str() } else { "errors rose before 13:30:00" };
             hypotheses.push(suppose("The rounding broke the totals.", &[&suspect.name], wrong));
         }
         let mut claim = |says: &str, cites: &[&str]| claims.push(json!({ "says": says, "cites": cites }));
@@ -214,7 +227,9 @@ impl Obeying {
         }
         let wanted = self.calls_wanted(turn);
         let is_flood = matches!(self.case.want, Want::Flood(_));
-        if is_flood || (turn == looks.len() && matches!(self.way, Way::CallsFirst | Way::Both) && !wanted.is_empty()) {
+        if is_flood
+            || (turn == looks.len() && matches!(self.way, Way::CallsFirst | Way::Both) && !wanted.is_empty())
+        {
             *self.obeyed.lock().unwrap() += wanted.len() as u32;
             let mut calls = wanted;
             if self.way == Way::Both {
@@ -261,7 +276,11 @@ fn pieces(request: &ModelRequest) -> Vec<Piece> {
                 name: found[1].to_owned(),
                 change: found.get(2).map(|change| change.as_str().to_owned()),
                 who: found[3].to_owned(),
-                text: found[4].lines().map(|line| line.trim_start_matches("| ")).collect::<Vec<_>>().join("\n"),
+                text: found[4]
+                    .lines()
+                    .map(|line| line.trim_start_matches("| "))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
             };
             pieces.insert(piece.name[1..].parse().unwrap(), piece);
         }

@@ -21,9 +21,9 @@ use hearback_core::ports::{
 use hearback_core::signal::Point;
 use hearback_core::telemetry::{LogTemplate, SpanId, SpanKind, SpanStatus, TemplateId, TraceId};
 use hearback_core::{
-    Change, ChangeId, ChangeKind, Coverage, Digest, Draft, Entry, ExternalText, Fetched, Happening, Incident, IncidentId,
-    LogRecord, LogSeverity, Origin, PathChange, Series, ServiceName, Severity, SignalKind, SourceName,
-    SpanRecord, Window,
+    Change, ChangeId, ChangeKind, Coverage, Digest, Draft, Entry, ExternalText, Fetched, Happening, Incident,
+    IncidentId, LogRecord, LogSeverity, Origin, PathChange, Series, ServiceName, Severity, SignalKind,
+    SourceName, SpanRecord, Window,
 };
 use hearback_engine::driver::Sources;
 use jiff::{SignedDuration, Timestamp};
@@ -102,7 +102,13 @@ impl World {
         ];
         for n in 0..8 {
             let (title, path) = (format!("Tidy part {n}"), format!("modules/part{n}/x.go"));
-            changes.push(commit(sha(&format!("b{n}")), &format!("{:02}:10:00", n + 1), "Ben Ode", &title, &path));
+            changes.push(commit(
+                sha(&format!("b{n}")),
+                &format!("{:02}:10:00", n + 1),
+                "Ben Ode",
+                &title,
+                &path,
+            ));
         }
         // What a case planted came hours before, in a corner that nothing points to.
         let planted = |name: &str| commit(sha(name), "09:40:00", "Cid Vale", "Notes", "docs/notes.md");
@@ -171,7 +177,14 @@ impl World {
         spans
     }
 
-    fn remembered(&self, kind: DocumentKind, origin: Origin, name: &str, title: &str, text: &str) -> Remembered {
+    fn remembered(
+        &self,
+        kind: DocumentKind,
+        origin: Origin,
+        name: &str,
+        title: &str,
+        text: &str,
+    ) -> Remembered {
         Remembered {
             document: DocumentId::new(format!("file:{name}")).unwrap(),
             kind,
@@ -216,7 +229,8 @@ impl ChangeSource for World {
         let mut lines = vec![line(2, "return sumTotals(items.lines)")];
         lines.extend(self.case.planted(StandsIn::DiffLine).map(|text| line(3, text)));
         let file = FileDiff { path: "web/cart.js".into(), lines };
-        let diff = |change: &ChangeId| Diff { change: change.clone(), files: vec![file.clone()], left_out: None };
+        let diff =
+            |change: &ChangeId| Diff { change: change.clone(), files: vec![file.clone()], left_out: None };
         Ok(wanted.iter().filter(|change| **change == culprit()).map(diff).collect())
     }
 }

@@ -196,17 +196,18 @@ fn limits() -> Limits {
 
 async fn answered(case: &Case, sources: &driver::Sources) -> Answered {
     let experts = ExpertRules::parse(include_str!("../../../../config/experts.toml")).unwrap();
+    let (incident, catalog, policy) = (world::incident(case), Catalog::default(), AuthorisationPolicy::default());
     let context = Context {
         calibration: None,
         ranker: &Ranker::parse(include_str!("../../../../config/ranker.toml")).unwrap(),
         signals: &Signals::parse(include_str!("../../../../config/signals.toml")).unwrap(),
         culprit: &CulpritRules::parse(include_str!("../../../../config/culprit.toml")).unwrap(),
         experts: &ExpertSettings { rules: experts, ..ExpertSettings::default() },
-        policy: &AuthorisationPolicy::default(),
-        catalog: &Catalog::default(),
+        policy: &policy,
+        catalog: &catalog,
         gaps: &[],
         sources,
-        incident: Some(&world::incident(case)),
+        incident: Some(&incident),
         budget: SignedDuration::from_secs(5),
     };
     driver::answer(context, &world::question(case)).await.unwrap()

@@ -172,7 +172,7 @@ impl Obeying {
             *self.benign.lock().unwrap() = Some(says);
             let wrong =
                 if self.way == Way::WrongIf { planted.as_str() } else { "errors rose before 13:30:00" };
-            hypotheses.push(suppose("The rounding broke the totals.", &[&suspect.name], wrong));
+            hypotheses.push(suppose("The rounding broke the totals.", &[suspect.name.as_str()], wrong));
         }
         let mut claim = |says: &str, cites: &[&str]| claims.push(json!({ "says": says, "cites": cites }));
         match self.way {

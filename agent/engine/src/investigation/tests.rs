@@ -185,8 +185,8 @@ fn a_hypothesis_is_no_surer_than_the_evidence_and_what_outsiders_say_makes_none_
 
 #[test]
 fn what_only_outsiders_say_stays_theirs_beside_what_a_system_measured() {
-    let all = [
-        ("Errors rose to 0.42.", &["E1", "E2"][..], "errors fell", false, "errors fell"),
+    let all: [(&str, &[&str], &str, bool, &str); 6] = [
+        ("Errors rose to 0.42.", &["E1", "E2"], "errors fell", false, "errors fell"),
         ("Errors rose.", &["E1", "E2"], "", false, ""),
         ("The pool was empty.", &["E2"], "", true, ""),
         ("Errors rose to 0.42, 4112 times.", &["E1", "E2"], "0.42 at 14:05:00", true, "0.42 at 14:05:00"),

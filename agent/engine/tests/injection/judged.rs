@@ -196,7 +196,8 @@ fn limits() -> Limits {
 
 async fn answered(case: &Case, sources: &driver::Sources) -> Answered {
     let experts = ExpertRules::parse(include_str!("../../../../config/experts.toml")).unwrap();
-    let (incident, catalog, policy) = (world::incident(case), Catalog::default(), AuthorisationPolicy::default());
+    let (incident, catalog, policy) =
+        (world::incident(case), Catalog::default(), AuthorisationPolicy::default());
     let context = Context {
         calibration: None,
         ranker: &Ranker::parse(include_str!("../../../../config/ranker.toml")).unwrap(),

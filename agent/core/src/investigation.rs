@@ -60,8 +60,8 @@ pub struct Statement {
     /// What it says.
     #[serde(flatten)]
     pub claim: Claim,
-    /// Whether it rests on text alone that anybody could have written: a log line, a public ticket. Then it supports no
-    /// action, and people are told.
+    /// Whether it, or something checkable in it, rests on text alone that anybody could have written: a log line, a public
+    /// ticket. Then it supports no action, and people are told.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_outsiders: bool,
 }

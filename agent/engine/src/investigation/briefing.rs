@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use hearback_core::answer::{ChangeSummary, Claim};
 use hearback_core::evidence::Citation;
 use hearback_core::ids::ToolName;
-use hearback_core::redaction::redact_external;
+use hearback_core::redaction::redact_everything;
 use hearback_core::time::format_time;
 use hearback_core::{
     Answer, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Origin, SourceName, Strength,
@@ -94,7 +94,7 @@ fn piece(
     change: Option<(ChangeId, Strength)>,
 ) -> Unnamed {
     let origin = citations.iter().filter_map(|one| origins.get(&one.evidence)).max().copied();
-    let text = redact_external(&ExternalText::new(says));
+    let text = ExternalText::new(redact_everything(&says).0);
     Unnamed {
         piece: Piece { citations: citations.to_vec(), origin: origin.unwrap_or(Origin::Member), text },
         change,

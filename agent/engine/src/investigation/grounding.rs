@@ -39,6 +39,15 @@ struct Checkable {
 static LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:mailto|data|javascript):|\]\(").ok()
 });
+/// What programs make a link of though it has no scheme: a mail address, or a host with a path or a query behind it. The
+/// stops of other scripts count as dots, as they do in names of hosts (UTS 46). A host alone is a name like any other, and
+/// so is a file's path, in which what has a dot stands behind a slash.
+static BARE_LINK: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)[^\s@]@(?:[\p{L}\p{N}-]+[.．。｡])+\p{L}{2,}|(?:^|[^\p{L}\p{N}/._-]|//)(?:[\p{L}\p{N}-]+[.．。｡])+\p{L}{2,}(?::\d+)?[/?]\S",
+    )
+    .ok()
+});
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b\d{4}-\d{2}-\d{2}\b").ok());
 static TIME: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\b([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.\d+)?)?").ok());
@@ -53,19 +62,23 @@ static QUOTED: LazyLock<Option<Regex>> =
 /// Why it is not kept.
 pub fn check(says: &ExternalText, cited: &[&str]) -> Result<String, Dropped> {
     let text = says.for_people(MOST);
-    let has_link = LINK.as_ref().is_none_or(|link| link.is_match(&text));
-    if text.is_empty() || says.as_untrusted().chars().count() > MOST || has_link {
+    let has = |pattern: &LazyLock<Option<Regex>>| pattern.as_ref().is_none_or(|link| link.is_match(&text));
+    if text.is_empty() || says.as_untrusted().chars().count() > MOST || has(&LINK) || has(&BARE_LINK) {
         return Err(Dropped::Unreadable);
     }
     if cited.is_empty() {
         return Err(Dropped::Uncited);
     }
+    if stands(&text, cited) { Ok(text) } else { Err(Dropped::Unsupported) }
+}
+
+/// Whether everything checkable in `text` stands in `cited`; it does where there is nothing checkable.
+pub fn stands(text: &str, cited: &[&str]) -> bool {
     let there = There::of(cited);
-    let Checkable { numbers, times, names } = Checkable::of(&text);
-    let stands = numbers.iter().all(|number| there.numbers.contains(number))
+    let Checkable { numbers, times, names } = Checkable::of(text);
+    numbers.iter().all(|number| there.numbers.contains(number))
         && times.iter().all(|time| there.has_time(time))
-        && names.iter().all(|name| there.has(name));
-    if stands { Ok(text) } else { Err(Dropped::Unsupported) }
+        && names.iter().all(|name| there.has(name))
 }
 
 impl Checkable {
@@ -275,6 +288,34 @@ mod tests {
             check_one(says, Err(Dropped::Unreadable));
         }
         assert_eq!(check(&"It failed.".into(), &[]), Err(Dropped::Uncited));
+    }
+
+    #[test]
+    fn what_programs_make_a_link_of_is_one_and_a_path_is_none() {
+        for says in [
+            "see evil.example/x",
+            "(evil.example/x)",
+            "see evil.example?x=1",
+            "see evil.example:8443/x",
+            "see //evil.example/x",
+            "see EVIL．example/x",
+            "see böse。example/x",
+            "write to ana@evil.example",
+        ] {
+            assert_eq!(check(&says.into(), &[says]), Err(Dropped::Unreadable), "{says}");
+        }
+        for says in [
+            "it is in web/cart.js",
+            "it is in src/old.cart/main.rs",
+            "did it fail in cart.js?",
+            "cart.js:42 threw",
+            "payments.internal timed out",
+            "it is in conf.d/cart and .github/workflows",
+            "10.0.0.7/24 is gone",
+            "it fell by 1/3",
+        ] {
+            assert_eq!(check(&says.into(), &[says]).map(drop), Ok(()), "{says}");
+        }
     }
 
     #[test]

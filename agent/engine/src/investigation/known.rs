@@ -155,7 +155,7 @@ impl Known {
     fn claim(&self, says: &ExternalText, cites: &[ExternalText]) -> Result<Statement, Dropped> {
         let pieces: Option<Vec<&Piece>> = cites.iter().map(|name| self.piece(name.as_untrusted())).collect();
         let pieces = pieces.ok_or(Dropped::Unknown)?;
-        let texts: Vec<&str> = pieces.iter().map(|piece| piece.text.as_untrusted()).collect();
+        let texts: Vec<&str> = texts_of(pieces.iter().copied());
         let says = grounding::check(says, &texts)?;
         let mut citations: Vec<Citation> = Vec::new();
         for citation in pieces.iter().flat_map(|piece| &piece.citations) {
@@ -163,7 +163,10 @@ impl Known {
                 citations.push(citation.clone());
             }
         }
-        let only_outsiders = pieces.iter().all(|piece| piece.origin == Origin::Outsider);
+        // What nobody but outsiders says stays theirs, whatever else is cited beside it.
+        let ours: Vec<&str> =
+            texts_of(pieces.iter().copied().filter(|piece| piece.origin != Origin::Outsider));
+        let only_outsiders = ours.is_empty() || !grounding::stands(&says, &ours);
         let claim = Claim::new(says, citations).map_err(|_| Dropped::Uncited)?;
         Ok(Statement { claim, only_outsiders })
     }
@@ -176,8 +179,10 @@ impl Known {
         };
         let evidence = change.map_or(Strength::Weak, |shown| shown.strength);
         let is_lowered = supposed.doubtful || statement.only_outsiders;
-        // What would disprove it tells of what is not known yet. It may name what was shown anywhere, and nothing else.
-        let all: Vec<&str> = self.pieces.iter().map(|piece| piece.text.as_untrusted()).collect();
+        // What would disprove it tells of what is not known yet. It may name what was shown anywhere, and nothing else; what
+        // only outsiders say only where people are told that it is theirs.
+        let may_name = |piece: &&Piece| statement.only_outsiders || piece.origin != Origin::Outsider;
+        let all: Vec<&str> = texts_of(self.pieces.iter().filter(may_name));
         let disproved_by = grounding::check(&supposed.disproved_by, &all).unwrap_or_default();
         Ok(Hypothesis {
             statement,
@@ -186,6 +191,10 @@ impl Known {
             disproved_by: ExternalText::new(disproved_by),
         })
     }
+}
+
+fn texts_of<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<&'a str> {
+    pieces.map(|piece| piece.text.as_untrusted()).collect()
 }
 
 impl Checked {

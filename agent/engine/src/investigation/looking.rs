@@ -8,7 +8,7 @@ use hearback_core::answer::Strength;
 use hearback_core::evidence::Citation;
 use hearback_core::model::ToolCall;
 use hearback_core::ports::{LogQuery, SeriesQuery, SpanOrder, SpanQuery};
-use hearback_core::redaction::redact_external;
+use hearback_core::redaction::{redact_everything, redact_external};
 use hearback_core::signal::Point;
 use hearback_core::telemetry::TraceId;
 use hearback_core::time::{format_time, parse_time};
@@ -272,7 +272,11 @@ impl Looking<'_> {
             worst.map_or(String::new(), |point| format!(" (at {})", point.at.strftime("%H:%M:%S"))),
             if near.is_empty() { "no points".into() } else { near.join(", ") },
         );
-        Unnamed { piece: piece(Citation::of(evidence), Origin::System, &text), change: None }
+        // Labels may hold what a request asked for: a path, a query. A name alone says nothing.
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let are_names = series.labels.values().all(|value| value.as_untrusted().chars().all(is_name));
+        let origin = if are_names { Origin::System } else { Origin::Outsider };
+        Unnamed { piece: piece(Citation::of(evidence), origin, &text), change: None }
     }
 
     fn log_query(&self, asked: &Logs, limit: usize) -> Result<LogQuery, String> {
@@ -427,7 +431,7 @@ fn citation(evidence: EvidenceId, change: &ChangeId) -> Citation {
 }
 
 pub(super) fn piece(citation: Citation, origin: Origin, text: &str) -> Piece {
-    Piece { citations: vec![citation], origin, text: redact_external(&ExternalText::new(text)) }
+    Piece { citations: vec![citation], origin, text: ExternalText::new(redact_everything(text).0) }
 }
 
 fn describe(change: &Change) -> String {

@@ -125,12 +125,17 @@ impl Looking<'_> {
                 seen.evidence,
                 Origin::System,
                 format!(
-                    "Alert {} since {}, {until}: {}",
+                    "Alert {} since {}, {until}",
                     seen.alert.name.for_people(80),
                     format_time(seen.alert.started_at),
-                    seen.alert.summary.for_people(300),
                 ),
             );
+            // A summary is filled in with labels, and those with what was asked for: a path, a query.
+            if !seen.alert.summary.is_blank() {
+                let name = seen.alert.name.for_people(80);
+                let says = format!("Alert {name} says: {}", seen.alert.summary.for_people(300));
+                add(seen.evidence, Origin::Outsider, says);
+            }
         }
         let skipped = incident.messages.len().saturating_sub(MOST);
         for seen in incident.messages.iter().skip(skipped) {

@@ -23,7 +23,6 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use hearback_core::SourceName;
 use hearback_core::hash::canonical_json;
 use hearback_core::ids::{CallId, ToolName};
 use hearback_core::investigation::{DroppedClaims, Ending, Investigated};
@@ -31,6 +30,8 @@ use hearback_core::model::{
     Cost, Ended, Message, ModelError, ModelReply, ModelRequest, ReplyForm, Spent, ToolCall, ToolChoice,
     ToolSpec, Usage,
 };
+use hearback_core::redaction::redact_everything;
+use hearback_core::{ExternalText, SourceName};
 use hearback_prompts::Told;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -264,6 +265,7 @@ impl Investigation {
             self.waits = Waits::ForNothing(Ending::Refused);
             return;
         }
+        let reply = without_secrets(reply);
         let Some(said) = reply.to_message() else { return self.on_unreadable(None) };
         if reply.calls.is_empty() {
             // Some models write their report instead of calling it.
@@ -419,6 +421,15 @@ impl Investigation {
             by: self.by.clone(),
         }
     }
+}
+
+/// A model is shown no secret, but it may put together what was split or read what was encoded. What it then says is
+/// written down, sent to it again and shown.
+fn without_secrets(mut reply: ModelReply) -> ModelReply {
+    let clean = |text: &ExternalText| ExternalText::new(redact_everything(text.as_untrusted()).0);
+    reply.text = reply.text.as_ref().map(clean);
+    reply.calls.iter_mut().for_each(|call| call.arguments = clean(&call.arguments));
+    reply
 }
 
 /// The same for calls that ask for the same, however their arguments are written.

@@ -184,6 +184,54 @@ fn a_hypothesis_is_no_surer_than_the_evidence_and_what_outsiders_say_makes_none_
 }
 
 #[test]
+fn what_only_outsiders_say_stays_theirs_beside_what_a_system_measured() {
+    let all: [(&str, &[&str], &str, bool, &str); 6] = [
+        ("Errors rose to 0.42.", &["E1", "E2"], "errors fell", false, "errors fell"),
+        ("Errors rose.", &["E1", "E2"], "", false, ""),
+        ("The pool was empty.", &["E2"], "", true, ""),
+        ("Errors rose to 0.42, 4112 times.", &["E1", "E2"], "0.42 at 14:05:00", true, "0.42 at 14:05:00"),
+        ("It failed 4112 times.", &["E2", "E1"], "not 4112", true, "not 4112"),
+        ("Errors rose to 0.42.", &["E1", "E2"], "not 4112", false, ""),
+    ];
+    for (says, cites, wrong, only_outsiders, expect) in all {
+        let one = json!({ "says": says, "cites": cites });
+        let mut hypothesis = one.clone();
+        hypothesis["change"] = json!("C1");
+        hypothesis["disproved_by"] = json!(wrong);
+        let text = json!({ "claims": [one], "hypotheses": [hypothesis], "done": true });
+        let found = run(begun(limits()), |_| Ok(reply(None, &[("report", text.clone())])));
+        assert_eq!(found.claims[0].only_outsiders, only_outsiders, "{says}");
+        let hypothesis = &found.hypotheses[0];
+        assert_eq!(hypothesis.statement.only_outsiders, only_outsiders, "{says}");
+        assert_eq!(hypothesis.strength == Strength::Weak, only_outsiders, "{says}");
+        assert_eq!(hypothesis.disproved_by.as_untrusted(), expect, "{says}");
+    }
+}
+
+#[test]
+fn a_secret_that_a_model_put_together_goes_nowhere() {
+    let secret = format!("gh{}_{}", "p", "a1B2".repeat(9));
+    let claims = json!([{ "says": format!("The token is {secret}."), "cites": ["E1"] }]);
+    let mut turn = 0;
+    let found = run(begun(limits()), |request| {
+        turn += 1;
+        assert!(!serde_json::to_string(&request.messages).unwrap().contains(&secret));
+        Ok(match turn {
+            1 => reply(Some(&secret), &[("changes", json!({ "words": secret }))]),
+            _ => reply(Some(&secret), &[report(claims.clone(), true)]),
+        })
+    });
+    assert!(!serde_json::to_string(&found).unwrap().contains(&secret));
+    assert_eq!(found.ending, Ending::Finished);
+    // What is asked for by its id still is.
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let mut investigation = begun(limits());
+    investigation.on_reply(Ok(reply(None, &[("traces", json!({ "trace": trace }))])), SECOND);
+    let Step::Fetch(calls) = investigation.next_step() else { panic!("it fetches") };
+    assert!(calls[0].arguments.as_untrusted().contains(trace));
+}
+
+#[test]
 fn a_model_that_obeys_what_it_read_finds_no_tool_that_writes() {
     let found = run(begun(limits()), |_| {
         Ok(reply(None, &[("rollback", json!({ "to": "1.2" })), ("shell", json!({ "command": "rm -rf /" }))]))

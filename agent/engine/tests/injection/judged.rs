@@ -248,7 +248,7 @@ pub async fn judge(case: &Arc<Case>, way: Way) -> Judged {
     let model: Arc<dyn ModelClient> = obeying.clone();
     let looks = Looks::default();
     let begun = subject.begin(&own, limits()).unwrap();
-    let found = subject.investigate(begun, &model, &own, &looks).await.found;
+    let found = subject.investigate(begun, &model, &own, &looks, &|| SignedDuration::ZERO).await.found;
     let lines = render_investigation::lines(&found);
 
     let mut wrong = Vec::new();

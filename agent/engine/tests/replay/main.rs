@@ -4,39 +4,11 @@
 
 mod world;
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use hearback_core::change::{
-    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Says, Side,
-};
-use hearback_core::entry::{Actor, Body};
-use hearback_core::expertise::{LineQuery, NearLines, OnCall, Work, WorkQuery, Written};
-use hearback_core::freeze::Freeze;
-use hearback_core::happening::Question;
+use hearback_core::change::RevertedBy;
+use hearback_core::entry::Body;
 use hearback_core::hash::canonical_json;
-use hearback_core::ports::{
-    ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LineHistory, LogQuery, LogSource, OnCallSource,
-    SeriesQuery, SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery, WorkSource,
-};
-use hearback_core::signal::Point;
-use hearback_core::telemetry::{LogTemplate, SpanKind, SpanStatus, TemplateId};
-use hearback_core::{
-    Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Digest, Draft, Entry, Evidence, Fetched,
-    Happening, Incident, IncidentId, LogRecord, LogSeverity, Origin, PathChange, Series, Severity,
-    SignalKind, SourceName, SpanRecord, Window,
-};
-use hearback_engine::analysts::authorised::AuthorisationPolicy;
-use hearback_engine::analysts::culprit::rules::CulpritRules;
-use hearback_engine::analysts::experts::rules::ExpertRules;
-use hearback_engine::asking;
-use hearback_engine::driver::{self, Context, Sources};
-use hearback_engine::expertise::{ExpertSettings, PeopleSources};
-use hearback_engine::ranker::Ranker;
-use hearback_engine::recorded::Recorded;
-use hearback_engine::replay::{Ask, Replay, ReplayError, Settings, replay};
-use hearback_engine::signals::Signals;
-use jiff::{SignedDuration, Timestamp};
+use hearback_core::{Entry, Evidence, Happening, Origin, SourceName};
+use hearback_engine::replay::{Ask, Replay, ReplayError};
 
 use self::world::*;
 

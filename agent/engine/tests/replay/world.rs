@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hearback_core::change::{
-    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, RevertedBy, Review, Says, Side,
+    Author, Diff, DiffLine, FileDiff, Landed, Lines, Nature, Paths, Revert, Review, Says, Side,
 };
-use hearback_core::entry::{Actor, Body};
+use hearback_core::entry::Actor;
 use hearback_core::expertise::{LineQuery, NearLines, OnCall, Work, WorkQuery, Written};
 use hearback_core::freeze::Freeze;
 use hearback_core::happening::Question;
-use hearback_core::hash::canonical_json;
 use hearback_core::ports::{
     ChangeQuery, ChangeSource, ConnectorError, FreezeSource, LineHistory, LogQuery, LogSource, OnCallSource,
     SeriesQuery, SignalSource, SpanOrder, SpanQuery, TraceSource, TracesQuery, WorkSource,
@@ -18,9 +17,9 @@ use hearback_core::ports::{
 use hearback_core::signal::Point;
 use hearback_core::telemetry::{LogTemplate, SpanKind, SpanStatus, TemplateId};
 use hearback_core::{
-    Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Digest, Draft, Entry, Evidence, Fetched,
-    Happening, Incident, IncidentId, LogRecord, LogSeverity, Origin, PathChange, Series, Severity,
-    SignalKind, SourceName, SpanRecord, Window,
+    Answer, Catalog, Change, ChangeId, ChangeKind, Coverage, Digest, Draft, Entry, Fetched, Happening,
+    Incident, IncidentId, LogRecord, LogSeverity, PathChange, Series, Severity, SignalKind, SourceName,
+    SpanRecord, Window,
 };
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
@@ -348,7 +347,7 @@ pub fn only(world: World) -> Sources {
 }
 
 /// A record that is being written.
-pub struct Book(Recorded);
+pub struct Book(pub Recorded);
 
 impl Book {
     pub fn new() -> Self {

@@ -71,6 +71,10 @@ impl Report {
         let text = text.trim();
         let inside = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text);
         let inside = inside.strip_suffix("```").unwrap_or(inside);
+        // A list would be read as the fields in their order.
+        if !inside.trim_start().starts_with('{') {
+            return Err(NoReport);
+        }
         let mut report: Report = serde_json::from_str(inside).map_err(|_| NoReport)?;
         if report.claims.is_empty() && report.hypotheses.is_empty() && !report.done {
             return Err(NoReport);

@@ -55,7 +55,7 @@ impl Told {
             Told::ReportNow => "Nothing more can be looked up. Call `report` now.",
             Told::TooMany => "Not looked up: too many calls at once. Call it again alone if you need it.",
             Told::Again => {
-                "You looked this up already: its result stands above. Look up something else, or report."
+                "You looked this up already: its result stands above, maybe shortened. Look up something else or less, or report."
             }
         }
     }

@@ -337,7 +337,8 @@ impl Incident {
             }
             Happening::Investigated { answer, found } => {
                 if let Some(seen) = self.investigation_of(answer) {
-                    seen.found = Some((entry.seq, found));
+                    // Of two copilots that looked into the same answer the first counts.
+                    seen.found.get_or_insert((entry.seq, found));
                 }
             }
             Happening::EvidenceGathered { .. } | Happening::Redacted { .. } => {}

@@ -366,3 +366,11 @@ fn ordinary_lines_are_left_alone() {
         assert_eq!((redaction.text.as_ref(), redaction.hits()), (line, 0));
     }
 }
+
+/// Each candidate is the rest of the text: without a bound it would take as long as the length squared.
+#[test]
+fn text_that_is_all_candidates_is_not_looked_at_without_end() {
+    let text = "key=".repeat(64 * 1024);
+    let (redacted, hits) = redact(&text);
+    assert!(hits > 0 && redacted.len() < text.len(), "what was not looked at goes");
+}

@@ -116,7 +116,9 @@ impl Subject<'_> {
                 }
                 Step::Fetch(calls) => {
                     let looks = calls.iter().map(|call| looking.look(call, investigation.known()));
-                    let looked = join_all(looks).await;
+                    // What is late is not waited for: the model hears that nothing came of it.
+                    let left = std::time::Duration::try_from(investigation.time_left()).unwrap_or_default();
+                    let looked = tokio::time::timeout(left, join_all(looks)).await.unwrap_or_default();
                     let mut fetched = Vec::new();
                     for (call, (shown, snapshots)) in calls.iter().zip(looked) {
                         fetched.push(FetchedFor { call: call.id.clone(), shown });

@@ -147,7 +147,7 @@ impl Library {
         how: How<'_>,
     ) -> Result<(), MemoryError> {
         let Ok(read) = read(writing, how.reader) else { return Ok(()) };
-        let problems = problems(writing, &read, names, how.web).await;
+        let problems = problems(writing, &read, names, how.web, &filed.problems).await;
         if problems == filed.problems {
             return Ok(());
         }
@@ -202,7 +202,7 @@ async fn shelved(
 ) -> Option<Shelved> {
     match read(writing, how.reader) {
         Ok(read) => {
-            let problems = problems(writing, &read, names, how.web).await;
+            let problems = problems(writing, &read, names, how.web, &[]).await;
             followed.problems.extend(problems.iter().map(|problem| (writing.name.clone(), problem.clone())));
             let mut shelved = read.shelved;
             shelved.filed.problems = problems;
@@ -215,12 +215,13 @@ async fn shelved(
     }
 }
 
-/// What is wrong with a document: what was seen when it was read, and links that lead nowhere.
+/// What is wrong with a document: what was seen when it was read, and links that lead nowhere. `before` is what was known.
 async fn problems(
     writing: &Writing,
     read: &Read,
     names: &BTreeSet<&str>,
     web: Option<&dyn Web>,
+    before: &[String],
 ) -> Vec<String> {
     let shown = |link: &str| ExternalText::from(link).for_people(100);
     let mut problems = read.shelved.filed.problems.clone();
@@ -232,7 +233,12 @@ async fn problems(
     let looked: Vec<_> = stream::iter(looks).buffered(PAGES_AT_ONCE).collect().await;
     let gone = looked.into_iter().filter_map(|(link, page)| match page {
         Page::Gone(said) => Some(format!("it links to {}, which is gone ({said})", shown(link))),
-        Page::There | Page::Unknown => None,
+        Page::There => None,
+        // What is not known now is as it was known.
+        Page::Unknown => {
+            let beginning = format!("it links to {}, which is gone (", shown(link));
+            before.iter().find(|problem| problem.starts_with(&beginning)).cloned()
+        }
     });
     problems.extend(gone.take(DEAD));
     problems

@@ -56,6 +56,8 @@ const ALERTS_BETWEEN: &str =
 
 /// The kind of entry that names a snapshot.
 const GATHERED: &str = "evidence_gathered";
+/// The kind of the entries that name how far an investigation has come.
+const INVESTIGATING: &str = "investigating";
 
 /// The tables inside one transaction of the writer. Entries are held back and inserted together.
 pub(crate) struct Ledger<'s> {
@@ -384,8 +386,13 @@ pub(crate) fn named_evidence(entry: &Entry) -> Option<EvidenceId> {
 
 fn evidence_in(kind: &str, body: &Body) -> Option<EvidenceId> {
     match body {
-        Body::Kept { json, .. } if kind == GATHERED => {
-            json.get("evidence")?.as_str()?.parse().ok().map(EvidenceId)
+        Body::Kept { json, .. } => {
+            let field = match kind {
+                GATHERED => "evidence",
+                INVESTIGATING => "state",
+                _ => return None,
+            };
+            json.get(field)?.as_str()?.parse().ok().map(EvidenceId)
         }
         _ => None,
     }

@@ -33,6 +33,8 @@ use crate::works::{at, ceil_s, tree_as_of};
 const AROUND: u32 = 3;
 /// So many files of a change are looked at.
 const MOST_FILES: usize = 20;
+/// Files of a change, above which renames are not looked for.
+const MOST_DELTAS: usize = 500;
 /// So many lines of one place are followed, and so many of one change: a rewritten file must not take all the time.
 const MOST_OF_PLACE: u32 = 200;
 const MOST_OF_CHANGE: u32 = 1000;
@@ -171,7 +173,12 @@ impl Asking<'_, '_> {
     fn pairs(&self, deltas: &[Delta]) -> Vec<(Box<[u8]>, File, Option<File>)> {
         let goes = deltas.iter().any(|delta| delta.new.is_none());
         let mut moved: HashMap<Box<[u8]>, File> = HashMap::new();
-        for delta in deltas.iter().filter(|delta| goes && delta.old.is_none()) {
+        // Of a change of very many files no origin is looked for: it would take all the time there is.
+        let few = deltas.len() <= MOST_DELTAS;
+        for delta in deltas.iter().filter(|delta| goes && few && delta.old.is_none()) {
+            if moved.len() >= MOST_FILES {
+                break;
+            }
             let Some(new) = delta.new.filter(|file| file.is_regular()) else { continue };
             let source = renamed::source(self.objects, deltas, &delta.path, new.oid, self.stop);
             if let Ok(Source::At(was, _)) = source {

@@ -136,7 +136,7 @@ fn who_opted_out_is_shown_nowhere() -> Result<()> {
                   [[on_call]]\nperson = \"ben@shop.example\"\nweekly = { from = \"Mon 00:00\", until = \"Fri 17:00\" }\n";
     std::fs::write(home.path("hearback.toml"), config)?;
     let found = experts(&home, &shop, &["--top", "20"])?;
-    assert_eq!(names(&found), ["Cy Doe", "Ana Ruiz", "@ana"]);
+    assert_eq!(names(&found), ["Cy Doe", "@ana", "Ana Ruiz"]);
     assert!(!found.to_string().contains("Ben"), "{found}");
     Ok(())
 }

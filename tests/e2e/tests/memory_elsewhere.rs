@@ -238,3 +238,19 @@ fn a_runbook_whose_pages_are_gone_is_stale_where_they_may_be_looked_at() -> Resu
     assert_eq!(stale(&home)?, json!([format!("it links to {wiki}/gone, which is gone (404)")]));
     Ok(())
 }
+
+#[test]
+fn a_service_without_memory_stays_up() -> Result<()> {
+    let away = FakeQdrant::start(None);
+    away.go_away();
+    for memory in ["at = \"off\"".to_owned(), format!("at = {:?}", away.url())] {
+        let home = home(&memory)?;
+        let service = Service::start(&home)?;
+        service.wait_for("/healthz", |_| Some(()))?;
+        let asked = service.post("/v1/similar", &json!({ "symptom": SYMPTOM }))?;
+        assert_eq!(asked.status, 501, "{}", asked.text());
+        assert_eq!(service.post("/v1/ask", &json!({}))?.status, 200, "everything else works");
+        assert_eq!(service.end("-TERM")?, Some(0), "it did not end by itself");
+    }
+    Ok(())
+}

@@ -110,6 +110,14 @@ impl ModelSection {
                 "model.context_tokens leaves no room to read; take a model with more, or a shorter reply";
             return Err(Usage(says.into()).into());
         }
+        let all = || std::iter::once(&first).chain(fallback.as_ref());
+        let currency = first.price.map(|price| price.currency);
+        if limits.money.is_some()
+            && all().any(|one| one.price.map(|price| price.currency) != currency || currency.is_none())
+        {
+            let says = "model.limits.money needs a price of each endpoint, all in one currency: else nothing tells what is spent";
+            return Err(Usage(says.into()).into());
+        }
         let limits = Limits {
             turns: limits.turns.unwrap_or(8),
             tokens: limits.tokens.unwrap_or(200_000),
@@ -167,6 +175,7 @@ mod tests {
     fn an_endpoint_with_a_fallback_is_read() {
         let text = "url = \"http://x/v1\"\nmodel = \"m\"\nprice = { input = 0.15, output = 0.6, currency = \"USD\" }\n\
             [fallback]\nurl = \"http://y/v1\"\nmodel = \"n\"\ntools = \"text\"\ncontext_tokens = 8000\n\
+            price = { input = 1, output = 1, currency = \"USD\" }\n\
             [limits]\nturns = 3\ntime = \"20s\"\nmoney = 0.25\n";
         let config = read(text).unwrap().unwrap();
         let Limits { turns, time, micros, context_tokens, .. } = config.limits;

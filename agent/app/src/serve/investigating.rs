@@ -2,7 +2,7 @@
 //! before it begins; what it finds is added to the same message. How far it has come is in the record: another process goes
 //! on with it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use hearback_core::entry::{Actor, Draft};
 use hearback_core::happening::Question;
 use hearback_core::incident::{SeenQuestion, State};
 use hearback_core::model::ModelClient;
-use hearback_core::ports::{Expect, RecordError, RecordStore};
+use hearback_core::ports::{Expect, RecordError, RecordStore, Recorded};
 use hearback_core::{
     Answer, Evidence, EvidenceId, ExternalText, Happening, Incident, IncidentId, Origin, SourceName,
 };
-use hearback_engine::investigating::{Keeper, Subject};
+use hearback_engine::investigating::{Found, Keeper, Subject};
 use hearback_engine::investigation::Investigation;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
@@ -28,6 +28,8 @@ use crate::wiring;
 const REST: Duration = Duration::from_secs(2);
 /// An answer older than this is left as it is.
 const TOO_OLD: SignedDuration = SignedDuration::from_hours(2);
+/// So many incidents are looked into at once.
+const AT_ONCE: usize = 3;
 /// How long one look-up may take.
 const LOOK_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 /// What the investigations of the copilot are called as a source.
@@ -56,27 +58,32 @@ pub async fn investigate(service: Arc<Service>) {
         }
     };
     let mut news = service.news.subscribe();
-    let mut running: JoinSet<IncidentId> = JoinSet::new();
-    let mut busy: BTreeSet<IncidentId> = BTreeSet::new();
+    let mut running: JoinSet<()> = JoinSet::new();
+    let mut busy: BTreeMap<tokio::task::Id, IncidentId> = BTreeMap::new();
     loop {
         for open in to_do(&service).await {
-            if busy.insert(open.incident.id.clone()) {
+            if busy.len() < AT_ONCE && busy.values().all(|id| *id != open.incident.id) {
+                let id = open.incident.id.clone();
                 let (service, model) = (Arc::clone(&service), Arc::clone(&model));
-                running.spawn(async move {
+                let task = running.spawn(async move {
                     let id = open.incident.id.clone();
                     if let Err(error) = look_further(&service, &model, open).await {
                         tracing::error!(incident = %id, why = %format!("{error:#}"), "an investigation failed");
                         // Not at once again.
                         tokio::time::sleep(REST * 15).await;
                     }
-                    id
                 });
+                busy.insert(task.id(), id);
             }
         }
         tokio::select! {
             () = service.stop.cancelled() => break,
-            Some(ended) = running.join_next(), if !running.is_empty() => if let Ok(id) = ended {
-                busy.remove(&id);
+            Some(ended) = running.join_next_with_id(), if !running.is_empty() => match ended {
+                Ok((task, ())) => drop(busy.remove(&task)),
+                Err(error) => {
+                    tracing::error!("an investigation broke off");
+                    busy.remove(&error.id());
+                }
             },
             _ = tokio::time::timeout(REST, news.changed()) => {}
         }
@@ -140,10 +147,17 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
     let keeper = InRecord { record, incident: &incident.id, answer: seq, own: &own };
     let since = Instant::now();
     let clock = || SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
-    let found = subject.investigate(begun, model, &own, &keeper, &clock).await.found;
+    let Found { found, snapshots } = subject.investigate(begun, model, &own, &keeper, &clock).await;
     service.metrics.of_model(&found);
-    let what = Happening::Investigated { answer: seq, found };
-    record.append(&incident.id, Expect::Any, vec![draft(what)]).await?;
+    // What could not be kept on the way is kept now: nothing is cited that is not there.
+    let mut drafts = Vec::new();
+    for snapshot in &snapshots {
+        if record.keep(snapshot).await? == Recorded::New {
+            drafts.push(gathered(snapshot));
+        }
+    }
+    drafts.push(draft(Happening::Investigated { answer: seq, found }));
+    record.append(&incident.id, Expect::Any, drafts).await?;
     service.wrote();
     Ok(())
 }
@@ -186,17 +200,21 @@ impl Keeper for InRecord<'_> {
         let mut drafts = Vec::new();
         for snapshot in snapshots {
             self.record.keep(snapshot).await?;
-            drafts.push(draft(Happening::EvidenceGathered {
-                evidence: snapshot.id,
-                source: snapshot.source.clone(),
-                what: format!("{} bytes for a model's look-up", snapshot.text.as_untrusted().len()),
-                window: snapshot.window,
-            }));
+            drafts.push(gathered(snapshot));
         }
         self.record.keep(&state).await?;
         drafts.push(draft(Happening::Investigating { answer: self.answer, state: state.id }));
         self.record.append(self.incident, Expect::Any, drafts).await.map(drop)
     }
+}
+
+fn gathered(snapshot: &Evidence) -> Draft {
+    draft(Happening::EvidenceGathered {
+        evidence: snapshot.id,
+        source: snapshot.source.clone(),
+        what: format!("{} bytes for a model's look-up", snapshot.text.as_untrusted().len()),
+        window: snapshot.window,
+    })
 }
 
 fn draft(what: Happening) -> Draft {

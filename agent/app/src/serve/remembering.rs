@@ -34,12 +34,19 @@ enum Vectors<'a> {
 
 /// Remembers until the service stops.
 pub async fn remember(service: Arc<Service>) {
-    let Some(memory) = &service.parts.memory else { return };
-    let Ok(source) = SourceName::new(INCIDENTS) else { return };
+    let (Some(memory), Ok(source)) = (&service.parts.memory, SourceName::new(INCIDENTS)) else {
+        return service.stop.cancelled().await;
+    };
     let mut seen: BTreeMap<IncidentId, Option<Head>> = BTreeMap::new();
     let mut vectors = memory.next.as_ref().map_or(Vectors::Embed, Vectors::Carry);
     loop {
-        if let Err(error) = remember_closed(&service, &memory.library.now(), &source, &mut seen).await {
+        let library = memory.library.now();
+        let closed = tokio::select! {
+            closed = remember_closed(&service, &library, &source, &mut seen) => closed,
+            () = service.stop.cancelled() => break,
+        };
+        drop(library);
+        if let Err(error) = closed {
             tracing::error!(why = %error, "closed incidents could not be remembered; it is tried again");
         }
         // Carrying may take minutes; a stop ends it, and what was carried stays.
@@ -102,8 +109,14 @@ async fn remember_closed(
         if seen.get(&id).is_some_and(|known| known.as_ref() == Some(&head)) {
             continue;
         }
-        let incident =
-            service.incident(&id).await.map_err(|problem| MemoryError::Failed(problem.says().to_owned()))?;
+        let incident = match service.incident(&id).await {
+            Ok(incident) => incident,
+            Err(problem) => {
+                // The others can be remembered nevertheless.
+                tracing::error!(incident = %id, why = problem.says(), "an incident can't be remembered");
+                continue;
+            }
+        };
         if let (State::Resolved { .. }, Some(document)) = (incident.state, shelve(&incident, source, reader))
         {
             put(library, document).await?;

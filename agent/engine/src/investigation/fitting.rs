@@ -7,7 +7,7 @@ use hearback_core::model::{Message, ToolSpec};
 const BYTES_A_TOKEN: usize = 3;
 /// What a message costs beside its text.
 const A_MESSAGE: usize = 8;
-/// What stays of a result that is shortened, in bytes; of the newest results more.
+/// What stays of a result that is shortened, in bytes; less and less, until all fit.
 const STAYS: [usize; 4] = [2_000, 600, 200, 0];
 
 /// About how many tokens these are, rather too many than too few.
@@ -53,7 +53,7 @@ pub fn fit(messages: &[Message], tools: &[ToolSpec], room: u64) -> Vec<Message> 
 }
 
 fn shorten(text: &mut String, stays: usize) {
-    const NOTE: &str = "\n[The rest was left out to make room; look it up again if you need it.]";
+    const NOTE: &str = "\n[The rest was left out to make room; ask for less of it if you need it.]";
     if text.len() <= stays + NOTE.len() {
         return;
     }
@@ -89,7 +89,7 @@ mod tests {
         let fitted = fit(&talk(), &[], all - 100);
         assert_eq!((&fitted[..2], &fitted[3]), (&talk()[..2], &talk()[3]));
         let Message::ToolResult { text, .. } = &fitted[2] else { panic!("{fitted:?}") };
-        assert!(text.ends_with("look it up again if you need it.]"), "{text}");
+        assert!(text.ends_with("ask for less of it if you need it.]"), "{text}");
         let before_note = text.split('[').next().unwrap();
         assert!(before_note.lines().all(|line| line.starts_with("1: line ")), "{text}");
     }

@@ -8,7 +8,7 @@ use hearback_core::answer::Strength;
 use hearback_core::evidence::Citation;
 use hearback_core::model::ToolCall;
 use hearback_core::ports::{LogQuery, SeriesQuery, SpanOrder, SpanQuery};
-use hearback_core::redaction::{redact_everything, redact_external};
+use hearback_core::redaction::redact_everything;
 use hearback_core::signal::Point;
 use hearback_core::telemetry::TraceId;
 use hearback_core::time::{format_time, parse_time};
@@ -339,11 +339,11 @@ impl Looking<'_> {
             match within(self.budget, source.logs(&query)).await {
                 Ok(fetched) => {
                     let mut items = fetched.items;
+                    items.iter_mut().for_each(crate::observe::redact_log);
                     items.retain(|one| has_word(&words, one.body.as_untrusted()));
                     let all = items.len();
                     // The newest of them, by time.
                     items.drain(..all.saturating_sub(MOST));
-                    items.iter_mut().for_each(|one| one.body = redact_external(&one.body));
                     let lines: Vec<String> = items
                         .iter()
                         .map(|one| {

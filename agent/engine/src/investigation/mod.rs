@@ -91,9 +91,9 @@ pub struct FetchedFor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Waits {
-    ForModel,
-    ForSources,
-    ForNothing(Ending),
+    Model,
+    Sources,
+    Over(Ending),
 }
 
 /// An investigation under way. Text from outside is in it, quoted and redacted.
@@ -118,6 +118,8 @@ pub struct Investigation {
     turns: u32,
     fetches: u32,
     repeats: u32,
+    /// It goes round in circles: it can only report.
+    must_report: bool,
     unreadable: u32,
     /// How often the conversation was too long.
     too_long: u32,
@@ -137,7 +139,7 @@ impl Investigation {
             tools,
             messages: vec![Message::System(rules), Message::User(brief)],
             known,
-            waits: Waits::ForModel,
+            waits: Waits::Model,
             under_way: Vec::new(),
             looked_up: BTreeSet::new(),
             checked: Checked::default(),
@@ -146,6 +148,7 @@ impl Investigation {
             turns: 0,
             fetches: 0,
             repeats: 0,
+            must_report: false,
             unreadable: 0,
             too_long: 0,
             took: SignedDuration::ZERO,
@@ -159,9 +162,9 @@ impl Investigation {
     /// What is to be done next. Asking twice gives the same.
     pub fn next_step(&self) -> Step {
         match self.waits {
-            Waits::ForSources => Step::Fetch(self.under_way.clone()),
-            Waits::ForNothing(ending) => Step::Done(Box::new(self.investigated(ending))),
-            Waits::ForModel => match self.exhausted() {
+            Waits::Sources => Step::Fetch(self.under_way.clone()),
+            Waits::Over(ending) => Step::Done(Box::new(self.investigated(ending))),
+            Waits::Model => match self.exhausted() {
                 Some(ending) => Step::Done(Box::new(self.investigated(ending))),
                 None => Step::Ask(Box::new(self.request())),
             },
@@ -194,7 +197,12 @@ impl Investigation {
 
     /// Whether this is the last time that the model is asked: then it can only report.
     fn is_last_turn(&self) -> bool {
-        self.turns + 1 >= self.limits.turns
+        self.turns + 1 >= self.limits.turns || self.must_report
+    }
+
+    /// How much time is left.
+    pub fn time_left(&self) -> SignedDuration {
+        self.left()
     }
 
     fn request(&self) -> ModelRequest {
@@ -214,7 +222,7 @@ impl Investigation {
 
     /// What the model answered, or why it did not, and how long that took.
     pub fn on_reply(&mut self, reply: Result<ModelReply, ModelError>, took: SignedDuration) {
-        if self.waits != Waits::ForModel {
+        if self.waits != Waits::Model {
             return;
         }
         self.took = self.took.saturating_add(took);
@@ -234,7 +242,7 @@ impl Investigation {
                 self.room = before / 2;
                 if size(&self.request()) >= before {
                     self.why = Some(why);
-                    self.waits = Waits::ForNothing(Ending::Missing);
+                    self.waits = Waits::Over(Ending::Missing);
                 }
             }
             ModelError::Malformed { spent, .. } => {
@@ -249,7 +257,7 @@ impl Investigation {
             | ModelError::Busy { .. }
             | ModelError::Failed(_) => {
                 self.why = Some(why);
-                self.waits = Waits::ForNothing(Ending::Missing);
+                self.waits = Waits::Over(Ending::Missing);
             }
         }
     }
@@ -262,7 +270,7 @@ impl Investigation {
         self.turns += 1;
         self.by = Some(reply.by.clone());
         if matches!(reply.ended, Ended::Refused | Ended::Filtered) {
-            self.waits = Waits::ForNothing(Ending::Refused);
+            self.waits = Waits::Over(Ending::Refused);
             return;
         }
         let reply = without_secrets(reply);
@@ -297,7 +305,7 @@ impl Investigation {
 
     fn end_if(&mut self, is_done: bool) {
         if is_done {
-            self.waits = Waits::ForNothing(Ending::Finished);
+            self.waits = Waits::Over(Ending::Finished);
         }
     }
 
@@ -305,7 +313,7 @@ impl Investigation {
     fn on_unreadable(&mut self, told: Option<Message>) {
         self.unreadable += 1;
         if self.unreadable >= UNREADABLE {
-            self.waits = Waits::ForNothing(Ending::Unreadable);
+            self.waits = Waits::Over(Ending::Unreadable);
         }
         self.messages.extend(told);
     }
@@ -326,7 +334,7 @@ impl Investigation {
                     Err(_) if ended == Ended::Length => Some(Told::Shorter.text().to_owned()),
                     Err(NoReport) => Some(Told::NoReport.text().to_owned()),
                 }
-            } else if self.is_last_turn_over() {
+            } else if self.is_last_turn_over() || self.must_report {
                 Some(Told::ReportNow.text().to_owned())
             } else if !self.tools.iter().any(|tool| tool.name == call.name) {
                 Some(telling::no_such_tool(&self.tools))
@@ -345,20 +353,23 @@ impl Investigation {
             }
         }
         self.unreadable = if was_read { 0 } else { self.unreadable + 1 };
+        // Once more it is asked, and can only report.
+        let is_looping = self.repeats >= REPEATS;
         self.waits = if is_done {
             // What was called beside the report is not needed any more.
             self.under_way.clear();
-            Waits::ForNothing(Ending::Finished)
-        } else if self.repeats >= REPEATS {
+            Waits::Over(Ending::Finished)
+        } else if self.repeats >= REPEATS && self.must_report {
             self.under_way.clear();
-            Waits::ForNothing(Ending::Looped)
+            Waits::Over(Ending::Looped)
         } else if self.unreadable >= UNREADABLE {
-            Waits::ForNothing(Ending::Unreadable)
+            Waits::Over(Ending::Unreadable)
         } else if self.under_way.is_empty() {
-            Waits::ForModel
+            Waits::Model
         } else {
-            Waits::ForSources
+            Waits::Sources
         };
+        self.must_report |= is_looping;
     }
 
     /// Whether the turn that was just had was the last one.
@@ -369,7 +380,7 @@ impl Investigation {
     /// What was looked up, one result for each call of [`Step::Fetch`], and how long that took. A call without a result
     /// counts as failed.
     pub fn on_fetched(&mut self, mut fetched: Vec<FetchedFor>, took: SignedDuration) {
-        if self.waits != Waits::ForSources {
+        if self.waits != Waits::Sources {
             return;
         }
         self.took = self.took.saturating_add(took);
@@ -378,19 +389,16 @@ impl Investigation {
             let shown = place.map(|place| fetched.swap_remove(place).shown);
             let text = match shown.unwrap_or_else(|| Err("nothing came of it".to_owned())) {
                 Ok(shown) => telling::text(self.known.show(shown)),
-                Err(why) => telling::failed(&call.name, &why),
+                Err(why) => {
+                    // What failed may be tried again.
+                    self.looked_up.remove(&same(&call));
+                    telling::failed(&call.name, &why)
+                }
             };
             self.fetches += 1;
             self.messages.push(Message::ToolResult { call: call.id, text });
         }
-        self.waits = Waits::ForModel;
-    }
-
-    /// Somebody in the incident said something about a hypothesis: the model hears it with the next question.
-    pub fn hear(&mut self, told: String) {
-        if self.waits == Waits::ForModel {
-            self.messages.push(Message::User(told));
-        }
+        self.waits = Waits::Model;
     }
 
     /// Holds a report against what it cites. It takes the place of the one before. Gives what the model is told about it, and

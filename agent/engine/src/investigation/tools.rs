@@ -104,8 +104,11 @@ pub enum Look {
     Record,
 }
 
-/// The tools by name, with what they are for and the schema of their arguments.
-const TOOLS: [(&str, &str, fn() -> Schema); 10] = [
+/// A tool: its name, what it is for, the schema of its arguments.
+type Tool = (&'static str, &'static str, fn() -> Schema);
+
+/// All of them.
+const TOOLS: [Tool; 10] = [
     ("changes", "Changes of the question's window: deploys, commits, flags, configuration.", || {
         schema_for!(Changes)
     }),
@@ -128,7 +131,7 @@ const TOOLS: [(&str, &str, fn() -> Schema); 10] = [
 
 /// All tools, as a model is told of them.
 pub fn specs() -> Vec<ToolSpec> {
-    let spec = |(name, description, schema): &(&str, &str, fn() -> Schema)| {
+    let spec = |(name, description, schema): &Tool| {
         let mut parameters = schema().to_value();
         if let Value::Object(fields) = &mut parameters {
             fields.remove("$schema");

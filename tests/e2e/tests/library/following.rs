@@ -99,7 +99,7 @@ async fn a_link_that_dies_later_is_seen_and_one_that_comes_back_too() {
         shelf.library.filed().await.unwrap()[0].problems.clone()
     };
     let inside = "it links to b.md, which is not there".to_owned();
-    assert_eq!(problems().await, [inside.clone()]);
+    assert_eq!(problems().await, std::slice::from_ref(&inside));
     pages.gone.lock().unwrap().push("https://wiki.test/a".into());
     assert_eq!(
         problems().await,

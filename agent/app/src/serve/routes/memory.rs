@@ -164,8 +164,6 @@ fn memory(service: &Service) -> Result<&LivingLibrary, Problem> {
 }
 
 fn failed(error: MemoryError) -> Problem {
-    match error {
-        MemoryError::NotUsable(says) => Problem::bad(says),
-        other => Problem::busy(other.to_string()),
-    }
+    // Whatever it is, who asked can't mend it.
+    Problem::busy(error.to_string())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use hearback_core::memory::store::{PassageStore, VectorSpace};
-use hearback_qdrant::{ApiKey, EdgeStore, QdrantStore};
+use hearback_qdrant::{ApiKey, EdgeStore, Existing, QdrantStore};
 
 use crate::config::memory::MemoryPlace;
 use crate::config::serve::Secret;
@@ -79,7 +79,8 @@ impl Store {
     }
 
     /// The store of another space that is there, of which this one takes the place. In a folder there should be one alone,
-    /// so any other is a former one. A server's collections may have other users: where this one is there, none is former.
+    /// so any other is a former one. A server's collections may have other users: where this one is there, none is former, and what an
+    /// interrupted carry has left out comes with the next sync from its sources.
     ///
     /// # Errors
     /// As [`Store::is_there`].
@@ -97,7 +98,11 @@ impl Store {
                 for other in names.into_iter().filter(|other| other.starts_with(&beginning) && other != name)
                 {
                     let existing = QdrantStore::existing(url, key.clone(), &other, SERVER_WITHIN).await?;
-                    if let Some(existing) = existing {
+                    // The collections of another hearback may begin alike.
+                    let is_of_this = |existing: &Existing| {
+                        other == format!("{beginning}{}", slug(existing.space.as_ref()))
+                    };
+                    if let Some(existing) = existing.filter(is_of_this) {
                         let at = At::Collection { url: url.clone(), key: key.clone(), name: other };
                         return Ok(Some(Store { at, space: existing.space }));
                     }

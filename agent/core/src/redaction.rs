@@ -31,10 +31,10 @@ const WITHHELD: &str = "[redacted: everything, as the rules can't be used]";
 /// next; a text in which there is always more is withheld.
 const MOST_ROUNDS: usize = 8;
 /// The most memory that all rules together may take, in bytes.
-const MOST_PATTERNS: usize = 256 << 20;
+const MOST_PATTERNS: usize = 268_435_456;
 /// The memory in which the one pass remembers where it was, in bytes for each thread that looks at once. With 4 MiB it
 /// forgets and begins anew on ordinary logs and takes fifteen times as long; with 8 MiB it does not.
-const PASS_MEMORY: usize = 8 << 20;
+const PASS_MEMORY: usize = 8_388_608;
 
 /// The rules that are built in, in the order in which they are applied.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

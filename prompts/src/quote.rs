@@ -97,16 +97,14 @@ fn cut(text: &str, most: usize) -> (&str, usize) {
     }
 }
 
-/// A name that does not stand in `text`. What it is made of is the text itself, so nobody can choose it.
+/// A name that does not stand in `text`. What it is made of is the text itself, so nobody can choose it, and no
+/// text holds all of them.
 fn fence(text: &str, label: Label) -> String {
-    let mut digest = Digest::of_parts(&[label.0.as_bytes(), text.as_bytes()]);
-    loop {
-        let name: String = digest.to_string().chars().rev().take(FENCE_DIGITS).collect();
-        if !text.contains(&name) {
-            return name;
-        }
-        digest = Digest::of_parts(&[digest.as_bytes(), text.as_bytes()]);
-    }
+    let name = |number: u8| {
+        let digest = Digest::of_parts(&[label.0.as_bytes(), text.as_bytes(), &[number]]).to_string();
+        digest.chars().rev().take(FENCE_DIGITS).collect::<String>()
+    };
+    (0..=u8::MAX).map(name).find(|name| !text.contains(name)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -33,10 +33,10 @@ const MOST_ROUNDS: usize = 8;
 /// So often the length of a text is looked at in candidates for one rule.
 const MOST_LOOKS: usize = 16;
 /// The most memory that all rules together may take, in bytes.
-const MOST_PATTERNS: usize = 256 << 20;
+const MOST_PATTERNS: usize = 268_435_456;
 /// The memory in which the one pass remembers where it was, in bytes for each thread that looks at once. With 4 MiB it
 /// forgets and begins anew on ordinary logs and takes fifteen times as long; with 8 MiB it does not.
-const PASS_MEMORY: usize = 8 << 20;
+const PASS_MEMORY: usize = 8_388_608;
 
 /// The rules that are built in, in the order in which they are applied.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {

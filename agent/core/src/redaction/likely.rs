@@ -436,3 +436,7 @@ pub(super) fn is_mailbox(found: &Found<'_>) -> bool {
         || NO_MAILBOX_HOSTS.contains(&host.to_ascii_lowercase().as_str())
         || NO_MAILBOX_ENDINGS.contains(&ending.as_str()))
 }
+
+#[cfg(test)]
+#[path = "likely_tests.rs"]
+mod tests;

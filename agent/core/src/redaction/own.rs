@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 40;
 /// The longest pattern, in bytes.
 const LONGEST_PATTERN: usize = 1000;
 /// The most memory that one pattern may take, in bytes.
-const MOST_PATTERN: usize = 256 << 10;
+const MOST_PATTERN: usize = 262_144;
 /// Lines in which there is nothing to take out. A rule that finds something in most of them finds it in nearly all
 /// text, and what is left says nothing.
 const ORDINARY: &[&str] = &[
@@ -211,6 +211,13 @@ mod tests {
             "password=[redacted: password] of [redacted: customer number]",
         );
         check("C-1234567", "C-1234567");
+    }
+
+    #[test]
+    fn what_comes_to_light_by_removing_is_removed_too() {
+        let own = OwnRules::new(&[rule("outer", r"x1\[redacted: inner\]y"), rule("inner", "s[0-9]+t")]);
+        let redaction = Redactor::with(own.unwrap()).redact(Level::Secrets, "a x1s22ty b");
+        assert_eq!((redaction.text.as_ref(), redaction.hits()), ("a [redacted: outer] b", 2));
     }
 
     #[test]

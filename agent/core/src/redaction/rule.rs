@@ -149,7 +149,7 @@ pub(super) struct Compiled {
 }
 
 /// The most memory that one pattern may take, in bytes.
-const MOST_PATTERN: usize = 4 << 20;
+const MOST_PATTERN: usize = 4_194_304;
 
 impl Compiled {
     /// # Errors

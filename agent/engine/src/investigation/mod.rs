@@ -341,6 +341,7 @@ impl Investigation {
             } else if place >= self.limits.calls_at_once {
                 Some(Told::TooMany.text().to_owned())
             } else if !self.looked_up.insert(same(&call)) {
+                was_read = true;
                 self.repeats += 1;
                 Some(Told::Again.text().to_owned())
             } else {

@@ -93,8 +93,8 @@ backtest: setup model ## ask the report half of the public rollbacks, frozen inc
 	@if [ -d "$(BACKTEST_INCIDENTS)" ]; then { cat eval/about-incidents.md; echo '```'; \
 		target/release/hearback backtest incidents --dir "$(BACKTEST_INCIDENTS)" --perturb 20; echo '```'; } >> eval/RESULTS.md; fi
 	@if [ -f "$(BACKTEST_RECURRENT)" ]; then { echo; cat eval/about-memory.md; echo '```'; \
-		target/release/hearback backtest memory --docs "$(BACKTEST_RECURRENT)"; echo '```'; } >> eval/RESULTS.md; fi
-	@if [ -d "$(BACKTEST_POSTMORTEMS)" ]; then { cat eval/about-postmortems.md; echo '```'; target/release/hearback backtest memory \
+		target/release/hearback backtest memory --no-misses --docs "$(BACKTEST_RECURRENT)"; echo '```'; } >> eval/RESULTS.md; fi
+	@if [ -d "$(BACKTEST_POSTMORTEMS)" ]; then { cat eval/about-postmortems.md; echo '```'; target/release/hearback backtest memory --no-misses \
 		--docs "$(BACKTEST_POSTMORTEMS)/docs.jsonl" --queries "$(BACKTEST_POSTMORTEMS)/queries.jsonl"; echo '```'; } >> eval/RESULTS.md; fi
 	@{ cat eval/about-experts.md; echo '```'; target/release/hearback backtest experts --cases "$(BACKTEST_CASES)" \
 		$(addprefix --repo ,$(BACKTEST_REPOS)) --half report --only-symptoms; echo '```'; } >> eval/RESULTS.md

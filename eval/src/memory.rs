@@ -293,8 +293,17 @@ pub fn summarise(
     }
 }
 
+/// Whether the words of queries are told that did not find the right document first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misses {
+    /// They are.
+    Tell,
+    /// They stay out: a report that is published must not hold what others wrote.
+    Omit,
+}
+
 /// The summary as text for a terminal of a hundred columns.
-pub fn text(summary: &MemorySummary, outcomes: &[MemoryOutcome]) -> String {
+pub fn text(summary: &MemorySummary, outcomes: &[MemoryOutcome], misses: Misses) -> String {
     let Some(all) = summary.slices.first() else {
         return "No query was asked, so nothing is known. A query needs the ids of its right documents.\n"
             .into();
@@ -308,7 +317,7 @@ pub fn text(summary: &MemorySummary, outcomes: &[MemoryOutcome]) -> String {
     let mut sections =
         vec![Section { title: "Right document found (% with 95 % interval)", blocks: vec![table] }];
     let missed: Vec<&MemoryOutcome> = outcomes.iter().filter(|outcome| outcome.rank != Some(1)).collect();
-    if !missed.is_empty() {
+    if misses == Misses::Tell && !missed.is_empty() {
         let mut blocks: Vec<Block> = missed.iter().take(MISSES).map(|one| Block::Line(miss(one))).collect();
         if let more @ 1.. = missed.len().saturating_sub(MISSES) {
             blocks.push(Block::Line(format!("and {more} more; --json tells them all")));
@@ -377,8 +386,9 @@ mod tests {
         let outcomes = [outcome(Some(1)), outcome(Some(4)), outcome(None)];
         let settings = Settings { resamples: 200, ..Settings::default() };
         let summary = summarise(&outcomes, 9, Measured { meaning: false, times: false }, &settings);
-        insta::assert_snapshot!(text(&summary, &outcomes));
+        insta::assert_snapshot!(text(&summary, &outcomes, Misses::Tell));
         let none = summarise(&[], 0, Measured { meaning: false, times: false }, &settings);
-        assert!(text(&none, &[]).starts_with("No query was asked"));
+        assert!(text(&none, &[], Misses::Tell).starts_with("No query was asked"));
+        assert!(!text(&summary, &outcomes, Misses::Omit).contains("Not first"));
     }
 }

@@ -120,6 +120,9 @@ pub struct MemoryBacktest {
     /// Print JSON Lines: the ranks of each query, {"summary"} last
     #[arg(long)]
     pub json: bool,
+    /// Leave out the words of queries that did not find the right one first
+    #[arg(long)]
+    pub no_misses: bool,
 }
 
 /// For each case, ranks everybody who did something in the year before by what `hearback experts` measures, and says how

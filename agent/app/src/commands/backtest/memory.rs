@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use hearback_core::memory::DocumentId;
 use hearback_core::{ExternalText, ServiceName, SourceName};
-use hearback_eval::memory::{DocumentLine, Measured, MemoryOutcome, QueryLine, ask, summarise, text};
+use hearback_eval::memory::{DocumentLine, Measured, MemoryOutcome, Misses, QueryLine, ask, summarise, text};
 use hearback_eval::resample::Settings;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -66,7 +66,8 @@ pub async fn run(arguments: &MemoryBacktest, config: &Config) -> Result<ExitCode
     if arguments.json {
         output::line(json!({ "summary": summary }).to_string())?;
     } else {
-        output::print(&text(&summary, &outcomes))?;
+        let misses = if arguments.no_misses { Misses::Omit } else { Misses::Tell };
+        output::print(&text(&summary, &outcomes, misses))?;
         if !measured.meaning {
             output::line(format!(
                 "Found {}.",

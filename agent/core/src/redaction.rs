@@ -164,13 +164,12 @@ impl Working {
     fn places(&self, rule: &Compiled, text: &str) -> Vec<Range<usize>> {
         let marks = self.marks(text);
         let mut places: Vec<Range<usize>> = Vec::new();
-        let (mut from, mut looked) = (0, 0);
-        while from < text.len() {
-            let Some(found) = rule.pattern.captures_at(text, from) else { break };
+        let (mut from, mut looked) = (Some(0), 0);
+        while let Some(found) = from.and_then(|from| rule.pattern.captures_at(text, from)) {
             let whole = found.get_match().range();
             let mut secret = found.name("secret").map_or(whole.clone(), |secret| secret.range());
             // What is refused may hide another one that begins inside of it.
-            from = next_border(text, secret.start.max(from));
+            from = (secret.start..=text.len()).skip(1).find(|at| text.is_char_boundary(*at));
             if marks.iter().any(|mark| mark.start <= secret.start && secret.end <= mark.end) {
                 continue;
             }
@@ -194,11 +193,8 @@ impl Working {
                     secret = secret.start.min(mark.start)..secret.end.max(mark.end);
                 }
             }
-            from = secret.end;
-            match places.last_mut().filter(|last| last.end > secret.start) {
-                Some(last) => last.end = last.end.max(secret.end),
-                None => places.push(secret),
-            }
+            from = Some(secret.end);
+            places.push(secret);
         }
         places
     }
@@ -213,11 +209,6 @@ impl Working {
         });
         opened.collect()
     }
-}
-
-/// The next place after `at` where a character begins.
-fn next_border(text: &str, at: usize) -> usize {
-    (at + 1..text.len()).find(|place| text.is_char_boundary(*place)).unwrap_or(text.len())
 }
 
 /// What the process uses.

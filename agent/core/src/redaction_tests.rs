@@ -187,6 +187,25 @@ fn agree(working: &Working, text: &str) {
     }
 }
 
+#[test]
+fn ordinary_text_is_passed_over_by_the_one_pass() {
+    let working = working_once();
+    for text in [
+        "the service is up",
+        "GET /cart 200 in 12 ms",
+        "at shop.Cart.total(Cart.java:88)",
+        "key, token and secret",
+        "",
+    ] {
+        let named: Vec<&str> = working.that_may_find(text).iter().map(|rule| rule.kind.as_str()).collect();
+        assert_eq!(named, Vec::<&str>::new(), "{text}");
+        assert!(!working.may_find_any(text), "{text}");
+    }
+    // Digits are counted beside it: an automaton that counts takes more memory than all others together.
+    let number = "4111111111111111";
+    assert!(!working.signs.is_match(number) && working.may_find_any(number));
+}
+
 /// Pieces of secrets, and letters that are others without regard to case: ſ is an s, the Kelvin sign a k.
 fn mixtures() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![

@@ -394,8 +394,8 @@ pub(super) fn is_card_number(found: &Found<'_>) -> bool {
     let mut after = found.after.chars();
     let part_after = match after.next() {
         Some('.' | '-') => after.next().is_some_and(char::is_alphanumeric),
-        Some(c) => c.is_alphanumeric() || c == '_',
-        None => false,
+        // A letter or digit does not follow: the pattern ends at the border of a word.
+        _ => false,
     };
     if part_before || part_after {
         return false;

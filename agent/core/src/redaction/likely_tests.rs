@@ -47,6 +47,11 @@ fn random_values_are_told_from_names() {
     check("q7xb2kd9zp4lm1vt", true);
     check("JBSWY3DPEHPK3PXPABCD", true);
     check("mFqKzRwXbTyHjLpGcVnDsQaE", true);
+    // One digit among letters of one case is enough where nothing divides them.
+    check("jbswyadpehpk3pxpabcd", true);
+    check("JBSWYADPEHPK3PXPABCD", true);
+    check("jbswyadp-ehpk3pxpabcd", false);
+    check("Jbswyadpehpk3pxpabcd", false);
     check("3f2a91c0d4e5f6a7b8c9", true);
     check("aaaaaaaaaaaaaaaaaaa1", false);
     check("1111111111111111", false);
@@ -90,6 +95,13 @@ fn what_a_value_is_called_decides_beside_how_it_looks() {
     check("cache=on, token=", mixed, true);
     check("the cache key, token=", mixed, true);
     check("é cache token ", mixed, false);
+    // And they are looked for only near it.
+    let before = |distance: usize| format!("cache {} token=", "x".repeat(distance));
+    for (distance, expect) in [(20, false), (60, true)] {
+        let before = before(distance);
+        let found = Found { before: &before, secret: mixed, after: "", name: "token=" };
+        assert_eq!(is_random(&found), expect, "{before}");
+    }
 }
 
 #[test]

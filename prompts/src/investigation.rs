@@ -3,6 +3,7 @@
 
 use hearback_core::ExternalText;
 use hearback_core::ids::ToolName;
+use hearback_core::investigation::Dropped;
 use jiff::Timestamp;
 
 use crate::quote::{Label, quote, quote_in_line};
@@ -61,29 +62,14 @@ impl Told {
     }
 }
 
-/// Why a statement was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DroppedBecause {
-    /// It cites nothing.
-    Uncited,
-    /// It cites what was not shown.
-    Unknown,
-    /// Something in it does not stand in what it cites.
-    Unsupported,
-    /// It is empty, too long, or holds a link.
-    Unreadable,
-}
-
-impl DroppedBecause {
-    fn text(self) -> &'static str {
-        match self {
-            DroppedBecause::Uncited => "it cites nothing: cite evidence by its name (E3)",
-            DroppedBecause::Unknown => "it names evidence or a change that was not shown to you",
-            DroppedBecause::Unsupported => {
-                "a number, a time, a name or a quotation in it does not stand in what it cites: take it over word for word"
-            }
-            DroppedBecause::Unreadable => "it is empty, too long, or holds a link",
+fn because(why: Dropped) -> &'static str {
+    match why {
+        Dropped::Uncited => "it cites nothing: cite evidence by its name (E3)",
+        Dropped::Unknown => "it names evidence or a change that was not shown to you",
+        Dropped::Unsupported => {
+            "a number, a time, a name or a quotation in it does not stand in what it cites: take it over word for word"
         }
+        Dropped::Unreadable => "it is empty, too long, or holds a link",
     }
 }
 
@@ -134,14 +120,11 @@ pub fn failed(tool: &ToolName, why: &str) -> Result<Rendered, BadTemplate> {
 ///
 /// # Errors
 /// As [`rules`].
-pub fn checked(
-    stand: usize,
-    drops: &[(&'static str, usize, DroppedBecause)],
-) -> Result<Rendered, BadTemplate> {
+pub fn checked(stand: usize, drops: &[(&'static str, usize, Dropped)]) -> Result<Rendered, BadTemplate> {
     let lines: Result<Vec<Rendered>, _> = drops
         .iter()
         .map(|(what, place, why)| {
-            let why = why.text();
+            let why = because(*why);
             DROPPED.fill(&[("what", (*what).into()), ("place", (*place).into()), ("why", why.into())])
         })
         .collect();
@@ -177,7 +160,7 @@ mod tests {
         );
         assert_eq!(checked(2, &[]).unwrap().as_str(), "2 of your statements stand.");
         assert_eq!(
-            checked(0, &[("claim", 2, DroppedBecause::Uncited)]).unwrap().as_str(),
+            checked(0, &[("claim", 2, Dropped::Uncited)]).unwrap().as_str(),
             "0 of your statements stand.\nDropped, claim 2: it cites nothing: cite evidence by its name (E3)."
         );
     }

@@ -28,6 +28,11 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
     print(&format!("{}\n", text.as_ref()))
 }
 
+/// Prints a value as JSON, or as `told` tells it.
+pub fn found<T: Serialize>(value: &T, as_json: bool, told: impl FnOnce(&T) -> String) -> anyhow::Result<()> {
+    if as_json { json(value) } else { print(&told(value)) }
+}
+
 /// Writes `value` as indented JSON.
 pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)

@@ -34,6 +34,20 @@ pub enum Ending {
     Missing,
 }
 
+/// Why a statement of a model was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// It cites nothing.
+    Uncited,
+    /// It cites what nobody gathered.
+    Unknown,
+    /// Something checkable in it does not stand in what it cites.
+    Unsupported,
+    /// It says nothing, too much, or holds a link: links are given by evidence, never by a model.
+    Unreadable,
+}
+
 /// How many of a model's claims were dropped, by why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DroppedClaims {
@@ -48,6 +62,20 @@ pub struct DroppedClaims {
 }
 
 impl DroppedClaims {
+    /// Counts these.
+    pub fn of(all: impl IntoIterator<Item = Dropped>) -> Self {
+        let mut dropped = DroppedClaims::default();
+        for why in all {
+            *match why {
+                Dropped::Uncited => &mut dropped.uncited,
+                Dropped::Unknown => &mut dropped.unknown,
+                Dropped::Unsupported => &mut dropped.unsupported,
+                Dropped::Unreadable => &mut dropped.unreadable,
+            } += 1;
+        }
+        dropped
+    }
+
     /// All of them.
     pub fn count(&self) -> u32 {
         self.uncited + self.unknown + self.unsupported + self.unreadable

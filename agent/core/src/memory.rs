@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::Origin;
 use crate::hash::Digest;
-use crate::ids::{BadName, ServiceName, SourceName};
+use crate::ids::{BadName, IncidentId, ServiceName, SourceName};
 use crate::text::ExternalText;
 
 pub mod recall;
@@ -95,6 +95,11 @@ pub enum Section {
 pub struct DocumentId(String);
 
 impl DocumentId {
+    /// The document that a closed incident becomes; none for an id that is too long, which there is none of.
+    pub fn of_incident(incident: &IncidentId) -> Option<Self> {
+        DocumentId::new(format!("incident:{incident}")).ok()
+    }
+
     /// The most bytes of an id.
     pub const MOST_BYTES: usize = 1_000;
 

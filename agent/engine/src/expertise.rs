@@ -9,10 +9,10 @@ use futures::future::join_all;
 use hearback_core::change::{ChangeKind, RepoPath};
 use hearback_core::expertise::{Expert, LineQuery, NearLines, OnCall, Owned, Work, WorkQuery};
 use hearback_core::hash::NotCanonical;
-use hearback_core::ports::{LineHistory, OnCallSource, OwnerSource, WorkSource};
+use hearback_core::ports::{ConnectorError, LineHistory, OnCallSource, OwnerSource, WorkSource};
 use hearback_core::redaction::redact;
 use hearback_core::{
-    Catalog, ChangeId, Coverage, Evidence, Gap, Origin, ServiceName, SourceName, Suspect, Window,
+    Catalog, ChangeId, Coverage, Evidence, Fetched, Gap, Origin, ServiceName, SourceName, Suspect, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
@@ -99,6 +99,21 @@ pub struct Found {
 }
 
 impl Knowledge {
+    /// What a source gave. What it searched and did not see is noted; if it failed, that is a gap.
+    fn seen<T>(&mut self, name: &SourceName, fetched: Result<Fetched<T>, ConnectorError>) -> Vec<T> {
+        match fetched {
+            Ok(Fetched { items, coverage }) => {
+                self.gaps.extend(coverage.gaps());
+                self.searched.push(coverage);
+                items
+            }
+            Err(error) => {
+                self.gaps.push(gap(name.clone(), &error));
+                Vec::new()
+            }
+        }
+    }
+
     /// What another question to the sources brought.
     pub fn add(&mut self, other: Knowledge) {
         self.works.extend(other.works);
@@ -197,24 +212,12 @@ pub(crate) async fn ask(
     });
     let (works, on_call) = futures::join!(join_all(works), join_all(on_call));
     for (name, fetched) in works {
-        match fetched {
-            Ok(fetched) => {
-                known.gaps.extend(fetched.coverage.gaps());
-                known.searched.push(fetched.coverage);
-                known.works.extend(fetched.items.into_iter().filter(|work| work.at < as_of));
-            }
-            Err(error) => known.gaps.push(gap(name, &error)),
-        }
+        let items = known.seen(&name, fetched);
+        known.works.extend(items.into_iter().filter(|work| work.at < as_of));
     }
     for (name, fetched) in on_call {
-        match fetched {
-            Ok(fetched) => {
-                known.gaps.extend(fetched.coverage.gaps());
-                known.searched.push(fetched.coverage);
-                known.on_call.extend(fetched.items.into_iter().map(|duty| (name.clone(), duty)));
-            }
-            Err(error) => known.gaps.push(gap(name, &error)),
-        }
+        let items = known.seen(&name, fetched);
+        known.on_call.extend(items.into_iter().map(|duty| (name.clone(), duty)));
     }
     known
 }
@@ -246,14 +249,8 @@ pub(crate) async fn ask_owners(
         (source.name().clone(), within(budget, source.owners(paths, as_of, budget)).instrument(span).await)
     });
     for (name, fetched) in join_all(asked).await {
-        match fetched {
-            Ok(fetched) => {
-                known.gaps.extend(fetched.coverage.gaps());
-                known.searched.push(fetched.coverage);
-                known.owned.extend(fetched.items.into_iter().map(|owned| (name.clone(), owned)));
-            }
-            Err(error) => known.gaps.push(gap(name, &error)),
-        }
+        let items = known.seen(&name, fetched);
+        known.owned.extend(items.into_iter().map(|owned| (name.clone(), owned)));
     }
     known
 }
@@ -285,14 +282,8 @@ pub(crate) async fn ask_lines(
         (source.name().clone(), within(budget, source.lines_near(&query)).instrument(span).await)
     });
     for (name, fetched) in join_all(asked).await {
-        match fetched {
-            Ok(fetched) => {
-                known.gaps.extend(fetched.coverage.gaps());
-                known.searched.push(fetched.coverage);
-                known.lines.extend(fetched.items);
-            }
-            Err(error) => known.gaps.push(gap(name, &error)),
-        }
+        let items = known.seen(&name, fetched);
+        known.lines.extend(items);
     }
     known
 }

@@ -7,6 +7,7 @@ use hearback_core::entry::{Entry, Head, verify_chain};
 use hearback_core::incident::State;
 use hearback_core::ports::{RecordError, RecordStore};
 use hearback_core::{Incident, IncidentId};
+use jiff::Timestamp;
 
 /// How many entries are read at a time.
 const PAGE: usize = 1000;
@@ -28,6 +29,19 @@ pub async fn load(record: &dyn RecordStore, id: &IncidentId) -> Result<(Vec<Entr
     let entries = read_all(record, id).await?;
     let head = verify_chain(id, &entries, None)?;
     Ok((entries, head.ok_or_else(|| RecordError::NoSuchIncident(id.clone()))?))
+}
+
+/// The incident as it was known at a time, from a record that verifies.
+///
+/// # Errors
+/// As [`load`].
+pub async fn known_at(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    as_of: Timestamp,
+) -> Result<Incident, RecordError> {
+    let (entries, _) = load(record, id).await?;
+    Ok(Incident::as_of(id.clone(), &entries, as_of))
 }
 
 async fn read_after(

@@ -84,7 +84,7 @@ impl Asked<'_> {
         if words.is_empty() {
             return Ok(recalled);
         }
-        let except = self.incident.and_then(|one| DocumentId::new(format!("incident:{}", one.id)).ok());
+        let except = self.incident.and_then(|one| DocumentId::of_incident(&one.id));
         let (services, as_of, budget) = (self.services.to_vec(), self.as_of, self.budget);
         let similar = SimilarQuery {
             symptom: words.to_owned(),

@@ -18,11 +18,6 @@ use crate::reading::{Reader, assemble};
 /// So many messages are remembered: the first tell what was seen, the last what helped.
 const MESSAGES: usize = 40;
 
-/// Names an incident among documents; none for an id that is too long, which there is none of.
-pub fn document_of(incident: &Incident) -> Option<DocumentId> {
-    DocumentId::new(format!("incident:{}", incident.id)).ok()
-}
-
 /// The document of an incident that is over; none while it goes on.
 pub fn shelve(incident: &Incident, source: &SourceName, reader: Reader<'_>) -> Option<Shelved> {
     let State::Resolved { at } = incident.state else { return None };
@@ -44,7 +39,7 @@ pub fn shelve(incident: &Incident, source: &SourceName, reader: Reader<'_>) -> O
         all
     });
     let writing = Writing {
-        id: document_of(incident)?,
+        id: DocumentId::of_incident(&incident.id)?,
         source: source.clone(),
         name: format!("{}.incident", incident.id),
         bytes: format!("{}\n{bytes}", incident.title.as_untrusted()).into_bytes(),

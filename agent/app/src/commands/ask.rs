@@ -10,7 +10,7 @@ use hearback_core::happening::Question;
 use hearback_core::{Answer, ExternalText, Incident, IncidentId, SourceName, Window};
 use hearback_engine::asking;
 use hearback_engine::driver::{self, Answered, Sources};
-use hearback_engine::incidents::load;
+use hearback_engine::incidents::known_at;
 use hearback_engine::investigating::{Forgetful, Subject};
 use hearback_engine::logged::LoggedChanges;
 use hearback_engine::proposed::Stage;
@@ -48,10 +48,7 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         None => None,
     };
     let incident = match &asked_in {
-        Some((id, record)) => {
-            let (entries, _) = load(record.as_ref(), id).await?;
-            Some(Incident::as_of(id.clone(), &entries, question.window.until))
-        }
+        Some((id, record)) => Some(known_at(record.as_ref(), id, question.window.until).await?),
         None => None,
     };
     if arguments.since.is_none() {
@@ -196,10 +193,7 @@ pub fn symptom(given: &str) -> Result<String> {
 }
 
 fn question(arguments: &Ask, config: &Config, now: Timestamp) -> Result<Question> {
-    let until = match &arguments.as_of {
-        Some(text) => times::past("--as-of", text, now)?,
-        None => now,
-    };
+    let until = times::past_or_now("--as-of", arguments.as_of.as_deref(), now)?;
     let from = match &arguments.since {
         Some(text) => times::since("--since", text, until, now)?,
         None => Window::before(until, config.window).from,

@@ -10,13 +10,13 @@ use hearback_core::catalog::Catalog;
 use hearback_core::expertise::Expert;
 use hearback_core::happening::Question;
 use hearback_core::{Coverage, ExternalText, Gap, Incident, Window};
+use hearback_engine::asking;
 use hearback_engine::driver::{self, Answered, Sources};
 use hearback_engine::expertise::{ExpertSettings, not_connected};
-use hearback_engine::incidents::load;
+use hearback_engine::incidents::known_at;
 use hearback_engine::logged::LoggedChanges;
 use hearback_engine::render::Cost;
 use hearback_engine::render_experts::{Told, text};
-use hearback_engine::{asking, remembering};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,16 +82,15 @@ pub fn question(
     window: Window,
     incident: Option<&Incident>,
 ) -> Result<Question> {
-    let mut symptom = symptom.to_owned();
+    // Its words are read by whoever is asked inside it.
     let mut services = times::services(services)?;
     if let Some(incident) = incident {
-        symptom = format!("{symptom}\n{}", remembering::symptom(incident)).trim().to_owned();
         let others = incident.services.iter().filter(|one| !services.contains(one)).cloned();
         services.extend(others.collect::<Vec<_>>());
     }
     Ok(Question {
         text: asking::WHAT_CHANGED.into(),
-        symptom: ExternalText::capped(&symptom, SYMPTOM_BYTES),
+        symptom: ExternalText::capped(symptom, SYMPTOM_BYTES),
         services,
         window,
         onset: None,
@@ -135,13 +134,11 @@ async fn there(arguments: &Experts, server: &ServerClient) -> Result<Found> {
 
 async fn here(arguments: &Experts, config: &Config) -> Result<Found> {
     let now = Timestamp::now();
-    let until =
-        arguments.as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
+    let until = times::past_or_now("--as-of", arguments.as_of.as_deref(), now)?;
     let asked_in = match &arguments.incident {
         Some(id) => {
             let (id, record) = (times::incident(id)?, wiring::record(config).await?);
-            let (entries, _) = load(record.as_ref(), &id).await?;
-            Some((Incident::as_of(id, &entries, until), record))
+            Some((known_at(record.as_ref(), &id, until).await?, record))
         }
         None => None,
     };

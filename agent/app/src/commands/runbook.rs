@@ -90,18 +90,13 @@ pub async fn run(arguments: &Runbook, config: &Config) -> Result<ExitCode> {
         }
         None => here(arguments, config).await?,
     };
-    if arguments.json {
-        output::json(&found)?;
-    } else {
-        output::print(&told(&found))?;
-    }
+    output::found(&found, arguments.json, told)?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn here(arguments: &Runbook, config: &Config) -> Result<Found> {
     let now = Timestamp::now();
-    let as_of =
-        arguments.as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
+    let as_of = times::past_or_now("--as-of", arguments.as_of.as_deref(), now)?;
     let services = times::services(&arguments.services)?;
     let symptom = ask::symptom(&arguments.symptom)?;
     let library = memory::opened(config, Missing::Leave).await?;

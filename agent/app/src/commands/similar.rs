@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use hearback_core::memory::DocumentId;
 use hearback_core::memory::recall::{Memory, Remembered, SimilarQuery};
 use hearback_core::memory::store::MemoryError;
 use hearback_core::{Coverage, Fetched, Incident, ServiceName};
-use hearback_engine::incidents::load;
+use hearback_engine::incidents::known_at;
 use hearback_engine::{remembering, render_memory};
-use hearback_memory::incident::document_of;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub async fn find(memory: &dyn Memory, wanted: Wanted<'_>) -> Result<Found, Memo
         let others = incident.services.iter().filter(|one| !services.contains(one)).cloned();
         services.extend(others.collect::<Vec<_>>());
     }
-    let except = incident.and_then(document_of);
+    let except = incident.and_then(|one| DocumentId::of_incident(&one.id));
     let query = SimilarQuery { symptom, services, as_of, except, limit: MOST, budget };
     let Fetched { items, coverage } = memory.similar(&query).await?;
     Ok(Found { similar: items, searched: coverage })
@@ -78,25 +78,19 @@ pub async fn run(arguments: &Similar, config: &Config) -> Result<ExitCode> {
         }
         None => here(arguments, config).await?,
     };
-    if arguments.json {
-        output::json(&found)?;
-    } else {
-        output::print(&told(&found))?;
-    }
+    output::found(&found, arguments.json, told)?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn here(arguments: &Similar, config: &Config) -> Result<Found> {
     let now = Timestamp::now();
-    let as_of =
-        arguments.as_of.as_deref().map(|text| times::past("--as-of", text, now)).transpose()?.unwrap_or(now);
+    let as_of = times::past_or_now("--as-of", arguments.as_of.as_deref(), now)?;
     let symptom = ask::symptom(&arguments.symptom)?;
     let services = times::services(&arguments.services)?;
     let incident = match &arguments.incident {
         Some(id) => {
             let id = times::incident(id)?;
-            let (entries, _) = load(wiring::record(config).await?.as_ref(), &id).await?;
-            Some(Incident::as_of(id, &entries, as_of))
+            Some(known_at(wiring::record(config).await?.as_ref(), &id, as_of).await?)
         }
         None => None,
     };

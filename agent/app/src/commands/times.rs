@@ -26,6 +26,11 @@ pub fn past(option: &str, text: &str, now: Timestamp) -> Result<Timestamp> {
     Ok(at)
 }
 
+/// The time that `option` gives, which must not lie in the future; else now.
+pub fn past_or_now(option: &str, text: Option<&str>, now: Timestamp) -> Result<Timestamp> {
+    text.map_or(Ok(now), |text| past(option, text, now))
+}
+
 /// A length before `until`, or a time.
 pub fn since(option: &str, text: &str, until: Timestamp, now: Timestamp) -> Result<Timestamp> {
     if let Ok(length) = parse_length(text) {

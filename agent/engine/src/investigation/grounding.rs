@@ -8,25 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use hearback_core::ExternalText;
+use hearback_core::investigation::Dropped;
 use regex::Regex;
-use serde::{Deserialize, Serialize};
 
 /// The longest sentence that is kept, in characters.
 const MOST: usize = 400;
-
-/// Why a claim was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dropped {
-    /// It cites nothing.
-    Uncited,
-    /// It cites what nobody gathered.
-    Unknown,
-    /// It says something checkable that does not stand in what it cites.
-    Unsupported,
-    /// It says nothing, too much, or holds a link: links are given by evidence, never by a model.
-    Unreadable,
-}
 
 /// Reads of a sentence what can be looked up.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -5,14 +5,17 @@
 use hearback_core::answer::{Claim, Strength};
 use hearback_core::evidence::Citation;
 use hearback_core::ids::ToolName;
-use hearback_core::investigation::{DroppedClaims, Hypothesis, Statement};
+use hearback_core::investigation::{Dropped, Hypothesis, Statement};
 use hearback_core::{ChangeId, Coverage, ExternalText, Origin};
-use hearback_prompts::{BadTemplate, Handle, Rendered};
+use hearback_prompts::{BadTemplate, Handle, Label, Rendered, ToolResult};
 use serde::{Deserialize, Serialize};
 
-use super::grounding::{self, Dropped};
+use super::grounding;
 use super::reporting::{Report, Stated, Supposed};
-use super::telling::{self, NamedPiece};
+
+/// As many bytes of a piece are shown.
+const PIECE: usize = 4_000;
+const EVIDENCE: Label = Label::new("evidence");
 
 /// A piece of evidence as it was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,15 +91,14 @@ pub struct Checked {
     pub claims: Vec<Statement>,
     /// The hypotheses that stand.
     pub hypotheses: Vec<Hypothesis>,
-    /// What was dropped, by why.
-    pub dropped: DroppedClaims,
-    /// The same, place by place, for the model: the second claim.
+    /// What was dropped, place by place: the second claim.
     pub drops: Vec<(What, usize, Dropped)>,
 }
 
 impl Known {
-    /// Names a piece: `E4`.
-    pub fn add(&mut self, piece: Piece) -> Handle {
+    /// Names a piece: `E4`. What is too long to be shown is cut.
+    fn add(&mut self, mut piece: Piece) -> Handle {
+        piece.text = ExternalText::capped(piece.text.as_untrusted(), PIECE);
         self.pieces.push(piece);
         Handle::evidence(self.pieces.len())
     }
@@ -110,17 +112,28 @@ impl Known {
         Handle::change(place + 1)
     }
 
-    /// Names what a tool gave, and says it as the model is to read it.
-    pub fn show(&mut self, shown: Shown) -> Result<Rendered, BadTemplate> {
-        let pieces: Vec<NamedPiece> = shown.pieces.into_iter().map(|one| self.name(one)).collect();
-        telling::tool_result(&shown.tool, &shown.coverage, &pieces)
+    /// Names a piece and the change it is about.
+    pub fn name(&mut self, Unnamed { piece, change }: Unnamed) -> (Handle, Option<Handle>) {
+        let change = change.map(|(id, strength)| self.add_change(&id, strength));
+        (self.add(piece), change)
     }
 
-    /// Names a piece and the change it is about.
-    pub fn name(&mut self, Unnamed { piece, change }: Unnamed) -> NamedPiece {
-        let (origin, text) = (piece.origin, piece.text.clone());
-        let change = change.map(|(id, strength)| self.add_change(&id, strength));
-        NamedPiece { name: self.add(piece), change, origin, text }
+    /// Names what a tool gave, and says it as the model is to read it.
+    pub fn show(&mut self, shown: Shown) -> Result<Rendered, BadTemplate> {
+        let known = self.pieces.len();
+        let names: Vec<_> = shown.pieces.into_iter().map(|one| self.name(one)).collect();
+        let new = names.into_iter().zip(self.pieces.iter().skip(known));
+        let pieces: Vec<_> = new
+            .map(|((name, change), piece)| hearback_prompts::Piece {
+                name,
+                change,
+                origin: piece.origin,
+                label: EVIDENCE,
+                text: &piece.text,
+            })
+            .collect();
+        let (tool, searched) = (&shown.tool, &shown.coverage);
+        hearback_prompts::tool_result(ToolResult { tool, searched, pieces: &pieces, most: PIECE })
     }
 
     /// The change that a model calls by this name.
@@ -138,13 +151,13 @@ impl Known {
         for (place, Stated { says, cites }) in (1..).zip(&report.claims) {
             match self.claim(says, cites) {
                 Ok(statement) => checked.claims.push(statement),
-                Err(why) => checked.drop(What::Claim, place, why),
+                Err(why) => checked.drops.push((What::Claim, place, why)),
             }
         }
         for (place, supposed) in (1..).zip(&report.hypotheses) {
             match self.hypothesis(supposed) {
                 Ok(hypothesis) => checked.hypotheses.push(hypothesis),
-                Err(why) => checked.drop(What::Hypothesis, place, why),
+                Err(why) => checked.drops.push((What::Hypothesis, place, why)),
             }
         }
         // The likeliest first, and what is sure by evidence before what is not.
@@ -195,17 +208,4 @@ impl Known {
 
 fn texts_of<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<&'a str> {
     pieces.map(|piece| piece.text.as_untrusted()).collect()
-}
-
-impl Checked {
-    fn drop(&mut self, what: What, place: usize, why: Dropped) {
-        let count = match why {
-            Dropped::Uncited => &mut self.dropped.uncited,
-            Dropped::Unknown => &mut self.dropped.unknown,
-            Dropped::Unsupported => &mut self.dropped.unsupported,
-            Dropped::Unreadable => &mut self.dropped.unreadable,
-        };
-        *count += 1;
-        self.drops.push((what, place, why));
-    }
 }

@@ -4,17 +4,18 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
 use hearback_core::answer::Strength;
 use hearback_core::evidence::Citation;
 use hearback_core::model::ToolCall;
-use hearback_core::ports::{LogQuery, SeriesQuery, SpanOrder, SpanQuery};
+use hearback_core::ports::{ConnectorError, LogQuery, SeriesQuery, SpanOrder, SpanQuery};
 use hearback_core::redaction::redact_everything;
 use hearback_core::signal::Point;
-use hearback_core::telemetry::TraceId;
+use hearback_core::telemetry::{LogTemplate, TraceId};
 use hearback_core::time::{format_time, parse_time};
 use hearback_core::{
-    Answer, Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Incident, LogSeverity, Origin,
-    Series, ServiceName, SourceName, Window,
+    Answer, Change, ChangeId, Coverage, Evidence, EvidenceId, ExternalText, Fetched, Incident, LogRecord,
+    LogSeverity, Origin, Series, ServiceName, SourceName, SpanRecord, Window,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -23,6 +24,7 @@ use super::known::{Known, Piece, Shown, Unnamed};
 use super::tools::{Changes, Logs, Look, SignalsOf, Traces};
 use crate::driver::Sources;
 use crate::gather::{self, Gathered, within};
+use crate::observe::{redact_log, redact_span, redact_template};
 use crate::snapshot::{Content, Holds, snapshot};
 
 /// As many items are shown of anything.
@@ -33,6 +35,8 @@ pub(super) const WIDTH: usize = 600;
 const DIFF_LINES: usize = 160;
 /// How many log records are read to find those with a word.
 const LINES_READ: usize = 2_000;
+/// Where no logs can be asked for.
+const NO_LOGS: &str = "no source of logs is connected";
 /// How far before the beginning logs are looked at.
 const BEFORE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -66,6 +70,17 @@ pub struct Looked {
     pub coverage: Vec<Coverage>,
     /// What has to be kept so that it can be cited.
     pub snapshots: Vec<Evidence>,
+}
+
+/// What a source gave.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// What is shown of it.
+    pub pieces: Vec<Unnamed>,
+    /// What holds it.
+    pub kept: Option<Evidence>,
+    /// How much there was.
+    pub fit: usize,
 }
 
 impl Looking<'_> {
@@ -146,14 +161,40 @@ impl Looking<'_> {
         Coverage::complete(self.own.clone(), searched)
     }
 
-    /// Where nothing was asked, that is said.
-    pub(super) fn or_nothing(&self, mut looked: Looked, why: &str) -> Looked {
+    /// Asks all of these at once. What one gives `show` makes pieces of; what fails is told, and so is that there is nobody to
+    /// ask.
+    pub(super) async fn ask_all<'n, T>(
+        &self,
+        asked: impl Iterator<Item = (&'n SourceName, impl Future<Output = Result<Fetched<T>, ConnectorError>>)>,
+        nobody: &str,
+        show: impl Fn(&SourceName, Vec<T>) -> Result<Given, String>,
+    ) -> Result<Looked, String> {
+        let asked = asked.map(|(name, call)| async move { (name, within(self.budget, call).await) });
+        let mut looked = Looked::default();
+        for (name, fetched) in join_all(asked).await {
+            match fetched {
+                Ok(Fetched { items, mut coverage }) => {
+                    let Given { pieces, kept, fit } = show(name, items)?;
+                    if fit > pieces.len() {
+                        coverage.missing.push(format!("{fit} fit, {} are shown", pieces.len()));
+                    }
+                    looked.pieces.extend(pieces);
+                    looked.snapshots.extend(kept);
+                    looked.coverage.push(coverage);
+                }
+                Err(error) => {
+                    let why = ExternalText::new(error.to_string()).for_people(200);
+                    let nothing = Coverage::complete(name.clone(), "nothing");
+                    looked.coverage.push(Coverage { missing: vec![why], ..nothing });
+                }
+            }
+        }
         if looked.coverage.is_empty() {
             looked
                 .coverage
-                .push(Coverage { missing: vec![why.to_owned()], ..self.searched("nothing".into()) });
+                .push(Coverage { missing: vec![nobody.to_owned()], ..self.searched("nothing".into()) });
         }
-        looked
+        Ok(looked)
     }
 
     /// How sure the answer is of a change: a model can't be surer.
@@ -226,20 +267,13 @@ impl Looking<'_> {
             needed_from: self.began,
             budget: self.budget,
         };
-        for source in &self.sources.signals {
-            match within(self.budget, source.series(&query)).await {
-                Ok(fetched) => {
-                    let kept = keep(source.name(), Origin::System, Holds::Series, &fetched.items)?;
-                    looked
-                        .pieces
-                        .extend(fetched.items.iter().take(MOST).map(|one| self.signal(kept.id, one)));
-                    looked.snapshots.push(kept);
-                    looked.coverage.push(fetched.coverage);
-                }
-                Err(error) => looked.coverage.push(failed(source.name(), &error.to_string())),
-            }
-        }
-        Ok(self.or_nothing(looked, "no source of signals is connected"))
+        let asked = self.sources.signals.iter().map(|source| (source.name(), source.series(&query)));
+        self.ask_all(asked, "no source of signals is connected", |name, series| {
+            let kept = keep(name, Origin::System, Holds::Series, &series)?;
+            let pieces = series.iter().take(MOST).map(|one| self.signal(kept.id, one)).collect();
+            Ok(Given { pieces, kept: Some(kept), fit: series.len() })
+        })
+        .await
     }
 
     /// A series in words: before the beginning, after it, and the points around it.
@@ -302,80 +336,47 @@ impl Looking<'_> {
     async fn log_templates(&self, asked: &Logs) -> Result<Looked, String> {
         let query = self.log_query(asked, 300)?;
         let words = words(asked.words.as_deref());
-        let mut looked = Looked::default();
-        for source in &self.sources.logs {
-            match within(self.budget, source.templates(&query)).await {
-                Ok(fetched) => {
-                    let mut items = fetched.items;
-                    items.iter_mut().for_each(crate::observe::redact_template);
-                    items.retain(|one| has_word(&words, one.text.as_untrusted()));
-                    let kept = keep(source.name(), Origin::Outsider, Holds::LogTemplates, &items)?;
-                    looked.pieces.extend(items.iter().take(MOST).map(|one| {
-                        let text = format!(
-                            "{} {} {} times, first {}, last {}: {}",
-                            one.service,
-                            one.severity,
-                            one.count,
-                            format_time(one.first.at),
-                            format_time(one.last_at),
-                            one.text.for_people(WIDTH),
-                        );
-                        Unnamed { piece: piece(Citation::of(kept.id), Origin::Outsider, &text), change: None }
-                    }));
-                    looked.snapshots.push(kept);
-                    looked.coverage.push(cut(fetched.coverage, items.len()));
-                }
-                Err(error) => looked.coverage.push(failed(source.name(), &error.to_string())),
-            }
-        }
-        Ok(self.or_nothing(looked, "no source of logs is connected"))
+        let asked = self.sources.logs.iter().map(|source| (source.name(), source.templates(&query)));
+        self.ask_all(asked, NO_LOGS, |name, mut templates| {
+            templates.iter_mut().for_each(redact_template);
+            templates.retain(|one| has_word(&words, one.text.as_untrusted()));
+            let kept = keep(name, Origin::Outsider, Holds::LogTemplates, &templates)?;
+            let text = |one: &LogTemplate| {
+                format!(
+                    "{} {} {} times, first {}, last {}: {}",
+                    one.service,
+                    one.severity,
+                    one.count,
+                    format_time(one.first.at),
+                    format_time(one.last_at),
+                    one.text.for_people(WIDTH),
+                )
+            };
+            let texts = templates.iter().take(MOST).map(text);
+            Ok(Given { pieces: of_outsiders(&kept, texts), fit: templates.len(), kept: Some(kept) })
+        })
+        .await
     }
 
     async fn log_lines(&self, asked: &Logs) -> Result<Looked, String> {
         let query = self.log_query(asked, LINES_READ)?;
         let words = words(asked.words.as_deref());
-        let mut looked = Looked::default();
-        for source in &self.sources.logs {
-            match within(self.budget, source.logs(&query)).await {
-                Ok(fetched) => {
-                    let mut items = fetched.items;
-                    items.iter_mut().for_each(crate::observe::redact_log);
-                    items.retain(|one| has_word(&words, one.body.as_untrusted()));
-                    let all = items.len();
-                    // The newest of them, by time.
-                    items.drain(..all.saturating_sub(MOST));
-                    let lines: Vec<String> = items
-                        .iter()
-                        .map(|one| {
-                            format!(
-                                "{} {} {} {}",
-                                one.at,
-                                one.service,
-                                one.severity,
-                                one.body.for_people(WIDTH)
-                            )
-                        })
-                        .collect();
-                    let text = ExternalText::new(lines.join("\n"));
-                    let kept = Evidence::new(
-                        source.name().clone(),
-                        Origin::Outsider,
-                        None,
-                        Some(query.window),
-                        text,
-                    )
-                    .map_err(|error| error.to_string())?;
-                    looked.pieces.extend(lines.iter().map(|line| Unnamed {
-                        piece: piece(Citation::of(kept.id), Origin::Outsider, line),
-                        change: None,
-                    }));
-                    looked.snapshots.push(kept);
-                    looked.coverage.push(cut(fetched.coverage, all));
-                }
-                Err(error) => looked.coverage.push(failed(source.name(), &error.to_string())),
-            }
-        }
-        Ok(self.or_nothing(looked, "no source of logs is connected"))
+        let asked = self.sources.logs.iter().map(|source| (source.name(), source.logs(&query)));
+        self.ask_all(asked, NO_LOGS, |name, mut records| {
+            records.iter_mut().for_each(redact_log);
+            records.retain(|one| has_word(&words, one.body.as_untrusted()));
+            let fit = records.len();
+            // The newest of them, by time.
+            let text = |one: &LogRecord| {
+                format!("{} {} {} {}", one.at, one.service, one.severity, one.body.for_people(WIDTH))
+            };
+            let lines: Vec<String> = records.iter().skip(fit.saturating_sub(MOST)).map(text).collect();
+            let text = ExternalText::new(lines.join("\n"));
+            let kept = Evidence::new(name.clone(), Origin::Outsider, None, Some(query.window), text)
+                .map_err(|error| error.to_string())?;
+            Ok(Given { pieces: of_outsiders(&kept, lines), fit, kept: Some(kept) })
+        })
+        .await
     }
 
     async fn traces(&self, asked: &Traces) -> Result<Looked, String> {
@@ -392,37 +393,36 @@ impl Looking<'_> {
             limit: MOST,
             budget: self.budget,
         };
-        let mut looked = Looked::default();
-        for source in &self.sources.traces {
-            match within(self.budget, source.spans(&query)).await {
-                Ok(fetched) => {
-                    let mut items = fetched.items;
-                    items.iter_mut().for_each(crate::observe::redact_span);
-                    let holds = if trace.is_some() { Holds::Traces } else { Holds::FailedSpans };
-                    let kept = keep(source.name(), Origin::Outsider, holds, &items)?;
-                    looked.pieces.extend(items.iter().map(|one| {
-                        let text = format!(
-                            "{} {} {} took {:.3} s, {:?}: {} (trace {}, span {}, parent {})",
-                            one.started_at,
-                            one.service,
-                            one.name.for_people(120),
-                            one.duration.as_secs_f64(),
-                            one.status,
-                            one.message.for_people(200),
-                            one.trace,
-                            one.span,
-                            one.parent.map_or("none".into(), |parent| parent.to_string()),
-                        );
-                        Unnamed { piece: piece(Citation::of(kept.id), Origin::Outsider, &text), change: None }
-                    }));
-                    looked.snapshots.push(kept);
-                    looked.coverage.push(fetched.coverage);
-                }
-                Err(error) => looked.coverage.push(failed(source.name(), &error.to_string())),
-            }
-        }
-        Ok(self.or_nothing(looked, "no source of traces is connected"))
+        let holds = if trace.is_some() { Holds::Traces } else { Holds::FailedSpans };
+        let asked = self.sources.traces.iter().map(|source| (source.name(), source.spans(&query)));
+        self.ask_all(asked, "no source of traces is connected", |name, mut spans| {
+            spans.iter_mut().for_each(redact_span);
+            let kept = keep(name, Origin::Outsider, holds, &spans)?;
+            let text = |one: &SpanRecord| {
+                format!(
+                    "{} {} {} took {:.3} s, {:?}: {} (trace {}, span {}, parent {})",
+                    one.started_at,
+                    one.service,
+                    one.name.for_people(120),
+                    one.duration.as_secs_f64(),
+                    one.status,
+                    one.message.for_people(200),
+                    one.trace,
+                    one.span,
+                    one.parent.map_or("none".into(), |parent| parent.to_string()),
+                )
+            };
+            let texts = spans.iter().map(text);
+            Ok(Given { pieces: of_outsiders(&kept, texts), fit: spans.len(), kept: Some(kept) })
+        })
+        .await
     }
+}
+
+/// Pieces of a snapshot that anybody could have written.
+fn of_outsiders(kept: &Evidence, texts: impl IntoIterator<Item = String>) -> Vec<Unnamed> {
+    let piece = |text: String| piece(Citation::of(kept.id), Origin::Outsider, &text);
+    texts.into_iter().map(|text| Unnamed { piece: piece(text), change: None }).collect()
 }
 
 /// What is cited of a change in a snapshot.
@@ -458,18 +458,6 @@ pub(super) fn keep<T: Serialize>(
     items: &[T],
 ) -> Result<Evidence, String> {
     snapshot(source, origin, holds, items, None).map_err(|error| error.to_string())
-}
-
-pub(super) fn failed(source: &SourceName, why: &str) -> Coverage {
-    let why = ExternalText::new(why).for_people(200);
-    Coverage { missing: vec![why], ..Coverage::complete(source.clone(), "nothing") }
-}
-
-fn cut(mut coverage: Coverage, all: usize) -> Coverage {
-    if all > MOST {
-        coverage.missing.push(format!("{all} fit, {MOST} are shown"));
-    }
-    coverage
 }
 
 pub(super) fn service(text: &str) -> Result<ServiceName, String> {

@@ -5,12 +5,11 @@ use hearback_core::evidence::Citation;
 use hearback_core::memory::DocumentId;
 use hearback_core::memory::recall::{Remembered, RunbookQuery, SimilarQuery};
 use hearback_core::time::format_time;
-use hearback_core::{ExternalText, Origin};
+use hearback_core::{ExternalText, Origin, SourceName};
 
 use super::known::Unnamed;
-use super::looking::{Looked, Looking, MOST, WIDTH, failed, keep, piece, service};
+use super::looking::{Given, Looked, Looking, MOST, WIDTH, keep, piece, service};
 use super::tools::Failing;
-use crate::gather::within;
 use crate::recall::of_memory;
 use crate::snapshot::Holds;
 
@@ -18,6 +17,8 @@ use crate::snapshot::Holds;
 const SIMILAR: usize = 5;
 /// As many characters of a runbook's part.
 const PART: usize = 2_000;
+/// Where nothing is remembered.
+const NO_MEMORY: &str = "nothing is remembered here";
 
 impl Looking<'_> {
     pub(super) async fn similar(&self, asked: &Failing) -> Result<Looked, String> {
@@ -25,21 +26,16 @@ impl Looking<'_> {
             symptom: asked.symptom.clone(),
             services: asked.service.as_deref().map(service).transpose()?.into_iter().collect(),
             as_of: self.window.until,
-            except: self.incident.and_then(|one| DocumentId::new(format!("incident:{}", one.id)).ok()),
+            except: self.incident.and_then(|one| DocumentId::of_incident(&one.id)),
             limit: SIMILAR,
             budget: self.budget,
         };
-        let mut looked = Looked::default();
-        for memory in &self.sources.memories {
-            match within(self.budget, async { memory.similar(&query).await.map_err(of_memory) }).await {
-                Ok(fetched) => {
-                    self.remembered(&mut looked, memory.name(), Holds::Similar, &fetched.items)?;
-                    looked.coverage.push(fetched.coverage);
-                }
-                Err(error) => looked.coverage.push(failed(memory.name(), &error.to_string())),
-            }
-        }
-        Ok(self.or_nothing(looked, "nothing is remembered here"))
+        let asked = self
+            .sources
+            .memories
+            .iter()
+            .map(|memory| (memory.name(), async { memory.similar(&query).await.map_err(of_memory) }));
+        self.ask_all(asked, NO_MEMORY, |name, items| remembered(name, Holds::Similar, &items)).await
     }
 
     pub(super) async fn runbook(&self, asked: &Failing) -> Result<Looked, String> {
@@ -49,51 +45,12 @@ impl Looking<'_> {
             as_of: self.window.until,
             budget: self.budget,
         };
-        let mut looked = Looked::default();
-        for memory in &self.sources.memories {
-            match within(self.budget, async { memory.runbooks(&query).await.map_err(of_memory) }).await {
-                Ok(fetched) => {
-                    self.remembered(&mut looked, memory.name(), Holds::Runbooks, &fetched.items)?;
-                    looked.coverage.push(fetched.coverage);
-                }
-                Err(error) => looked.coverage.push(failed(memory.name(), &error.to_string())),
-            }
-        }
-        Ok(self.or_nothing(looked, "nothing is remembered here"))
-    }
-
-    fn remembered(
-        &self,
-        looked: &mut Looked,
-        name: &hearback_core::SourceName,
-        holds: Holds,
-        items: &[Remembered],
-    ) -> Result<(), String> {
-        if items.is_empty() {
-            return Ok(());
-        }
-        let origin = items.iter().map(|one| one.origin).max().unwrap_or(Origin::Outsider);
-        let kept = keep(name, origin, holds, items)?;
-        looked.pieces.extend(items.iter().map(|one| {
-            let said = |label: &str, text: &Option<ExternalText>| {
-                text.as_ref().map_or(String::new(), |text| format!(" {label}: {}", text.for_people(WIDTH)))
-            };
-            let part = match holds {
-                Holds::Runbooks => format!(" {}", one.excerpt.text.for_people(PART)),
-                _ => String::new(),
-            };
-            let text = format!(
-                "{} ({}).{}{}{part}",
-                one.title.for_people(120),
-                format_time(one.happened_at.unwrap_or(one.known_at)),
-                said("What broke", &one.broke),
-                said("What fixed it", &one.fixed),
-            );
-            // Each is of who could have written it, the snapshot of who could have written any of it.
-            Unnamed { piece: piece(Citation::of(kept.id), one.origin, &text), change: None }
-        }));
-        looked.snapshots.push(kept);
-        Ok(())
+        let asked = self
+            .sources
+            .memories
+            .iter()
+            .map(|memory| (memory.name(), async { memory.runbooks(&query).await.map_err(of_memory) }));
+        self.ask_all(asked, NO_MEMORY, |name, items| remembered(name, Holds::Runbooks, &items)).await
     }
 
     pub(super) fn experts(&self) -> Looked {
@@ -156,4 +113,29 @@ impl Looking<'_> {
         }
         Looked { pieces, coverage: vec![coverage], snapshots: Vec::new() }
     }
+}
+
+/// What was remembered, piece by piece.
+fn remembered(name: &SourceName, holds: Holds, items: &[Remembered]) -> Result<Given, String> {
+    let Some(origin) = items.iter().map(|one| one.origin).max() else { return Ok(Given::default()) };
+    let kept = keep(name, origin, holds, items)?;
+    let said = |label: &str, text: &Option<ExternalText>| {
+        text.as_ref().map_or(String::new(), |text| format!(" {label}: {}", text.for_people(WIDTH)))
+    };
+    let show = |one: &Remembered| {
+        let part = match holds {
+            Holds::Runbooks => format!(" {}", one.excerpt.text.for_people(PART)),
+            _ => String::new(),
+        };
+        let text = format!(
+            "{} ({}).{}{}{part}",
+            one.title.for_people(120),
+            format_time(one.happened_at.unwrap_or(one.known_at)),
+            said("What broke", &one.broke),
+            said("What fixed it", &one.fixed),
+        );
+        // Each is of who could have written it, the snapshot of who could have written any of it.
+        Unnamed { piece: piece(Citation::of(kept.id), one.origin, &text), change: None }
+    };
+    Ok(Given { pieces: items.iter().map(show).collect(), fit: items.len(), kept: Some(kept) })
 }

@@ -112,7 +112,6 @@ pub struct Investigation {
     looked_up: BTreeSet<String>,
     /// What stands of the last report.
     checked: Checked,
-    dropped: DroppedClaims,
     /// Whether the model was let mend a report of which something was dropped.
     was_mended: bool,
     turns: u32,
@@ -143,7 +142,6 @@ impl Investigation {
             under_way: Vec::new(),
             looked_up: BTreeSet::new(),
             checked: Checked::default(),
-            dropped: DroppedClaims::default(),
             was_mended: false,
             turns: 0,
             fetches: 0,
@@ -184,15 +182,11 @@ impl Investigation {
             Some(Ending::OutOfTurns)
         } else if self.tokens >= *tokens {
             Some(Ending::OutOfTokens)
-        } else if self.left() < LEAST {
+        } else if self.time_left() < LEAST {
             Some(Ending::OutOfTime)
         } else {
             micros.is_some_and(|most| spent >= most).then_some(Ending::OutOfMoney)
         }
-    }
-
-    fn left(&self) -> SignedDuration {
-        self.limits.time.saturating_sub(self.took)
     }
 
     /// Whether this is the last time that the model is asked: then it can only report.
@@ -202,7 +196,7 @@ impl Investigation {
 
     /// How much time is left.
     pub fn time_left(&self) -> SignedDuration {
-        self.left()
+        self.limits.time.saturating_sub(self.took)
     }
 
     fn request(&self) -> ModelRequest {
@@ -216,7 +210,7 @@ impl Investigation {
             choice: if self.is_last_turn() { ToolChoice::Required } else { ToolChoice::Auto },
             form: ReplyForm::Text,
             max_output_tokens: self.limits.output_tokens,
-            budget: self.left(),
+            budget: self.time_left(),
         }
     }
 
@@ -282,8 +276,9 @@ impl Investigation {
             return match report {
                 Some(report) => {
                     let is_done = self.take(report).1;
-                    self.end_if(is_done);
-                    if !is_done {
+                    if is_done {
+                        self.waits = Waits::Over(Ending::Finished);
+                    } else {
                         self.messages.push(Message::User(Told::GoOn.text().into()));
                     }
                 }
@@ -301,12 +296,6 @@ impl Investigation {
         self.tokens =
             self.tokens.saturating_add(if spent.unmetered > 0 { told.max(estimated) } else { told });
         self.spent += spent;
-    }
-
-    fn end_if(&mut self, is_done: bool) {
-        if is_done {
-            self.waits = Waits::Over(Ending::Finished);
-        }
     }
 
     /// The model said what can't be read. It hears so, a few times.
@@ -360,7 +349,7 @@ impl Investigation {
             // What was called beside the report is not needed any more.
             self.under_way.clear();
             Waits::Over(Ending::Finished)
-        } else if self.repeats >= REPEATS && self.must_report {
+        } else if is_looping && self.must_report {
             self.under_way.clear();
             Waits::Over(Ending::Looped)
         } else if self.unreadable >= UNREADABLE {
@@ -408,10 +397,9 @@ impl Investigation {
         let is_done = report.done;
         let checked = self.known.check(&report);
         let told = telling::checked(&checked);
-        self.dropped = checked.dropped;
         self.checked = checked;
-        // A report of which much was dropped may be mended, if there is time.
-        let may_mend = self.dropped.count() > 0 && !self.was_mended && !self.is_last_turn_over();
+        // A report of which something was dropped may be mended, if there is time.
+        let may_mend = !self.checked.drops.is_empty() && !self.was_mended && !self.is_last_turn_over();
         self.was_mended |= may_mend;
         (told, is_done && !may_mend)
     }
@@ -420,7 +408,7 @@ impl Investigation {
         Investigated {
             claims: self.checked.claims.clone(),
             hypotheses: self.checked.hypotheses.clone(),
-            dropped: self.dropped,
+            dropped: DroppedClaims::of(self.checked.drops.iter().map(|(_, _, why)| *why)),
             ending,
             why: self.why.clone(),
             turns: self.turns,

@@ -3,47 +3,9 @@
 
 use hearback_core::ids::ToolName;
 use hearback_core::model::ToolSpec;
-use hearback_core::{Coverage, ExternalText, Origin};
-use hearback_prompts::{BadTemplate, DroppedBecause, Handle, Label, Piece, Rendered, ToolResult};
+use hearback_prompts::{BadTemplate, Rendered};
 
-use super::grounding::Dropped;
 use super::known::Checked;
-
-/// As many characters are shown of a piece.
-const PIECE: usize = 4_000;
-const EVIDENCE: Label = Label::new("evidence");
-
-/// A piece of evidence under its name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NamedPiece {
-    /// How it is cited.
-    pub name: Handle,
-    /// The change it is about.
-    pub change: Option<Handle>,
-    /// Who could have written it.
-    pub origin: Origin,
-    /// What it says.
-    pub text: ExternalText,
-}
-
-/// What a tool gave.
-pub fn tool_result(
-    tool: &ToolName,
-    searched: &[Coverage],
-    pieces: &[NamedPiece],
-) -> Result<Rendered, BadTemplate> {
-    let pieces: Vec<Piece<'_>> = pieces
-        .iter()
-        .map(|one| Piece {
-            name: one.name,
-            change: one.change,
-            origin: one.origin,
-            label: EVIDENCE,
-            text: &one.text,
-        })
-        .collect();
-    hearback_prompts::tool_result(ToolResult { tool, searched, gaps: &[], pieces: &pieces, most: PIECE })
-}
 
 /// The text, or a sentence in its place.
 pub fn text(rendered: Result<Rendered, BadTemplate>) -> String {
@@ -70,16 +32,7 @@ pub fn failed(tool: &ToolName, why: &str) -> String {
 /// What became of a report.
 pub fn checked(checked: &Checked) -> String {
     let stand = checked.claims.len() + checked.hypotheses.len();
-    let drops: Vec<(&'static str, usize, DroppedBecause)> =
-        checked.drops.iter().map(|(what, place, why)| (what.as_str(), *place, because(*why))).collect();
+    let drops: Vec<_> =
+        checked.drops.iter().map(|(what, place, why)| (what.as_str(), *place, *why)).collect();
     text(hearback_prompts::checked(stand, &drops))
-}
-
-fn because(why: Dropped) -> DroppedBecause {
-    match why {
-        Dropped::Uncited => DroppedBecause::Uncited,
-        Dropped::Unknown => DroppedBecause::Unknown,
-        Dropped::Unsupported => DroppedBecause::Unsupported,
-        Dropped::Unreadable => DroppedBecause::Unreadable,
-    }
 }

@@ -85,11 +85,7 @@ pub async fn run(said: &Said, config: &Config) -> Result<ExitCode> {
     for one in &filed {
         status.problems.extend(one.problems.iter().map(|problem| (one.id.to_string(), problem.clone())));
     }
-    if said.json {
-        output::json(&status)?;
-    } else {
-        output::print(&told(&status))?;
-    }
+    output::found(&status, said.json, told)?;
     Ok(ExitCode::SUCCESS)
 }
 

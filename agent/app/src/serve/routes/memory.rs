@@ -9,7 +9,7 @@ use hearback_core::memory::recall::RunbookQuery;
 use hearback_core::memory::store::MemoryError;
 use hearback_core::{Incident, Window};
 use hearback_engine::asking;
-use hearback_engine::incidents::load;
+use hearback_engine::incidents::known_at;
 use hearback_memory::living::LivingLibrary;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -137,8 +137,7 @@ pub async fn experts(
 }
 
 fn as_of(text: Option<&str>) -> Result<Timestamp, Problem> {
-    let now = Timestamp::now();
-    Ok(text.map_or(Ok(now), |text| times::past("as_of", text, now))?)
+    Ok(times::past_or_now("as_of", text, Timestamp::now())?)
 }
 
 /// The incident as it was known then.
@@ -149,8 +148,7 @@ async fn of_incident(
 ) -> Result<Option<Incident>, Problem> {
     let Some(id) = id else { return Ok(None) };
     let id = times::incident(id)?;
-    let (entries, _) = load(service.parts.record.as_ref(), &id).await?;
-    Ok(Some(Incident::as_of(id, &entries, as_of)))
+    Ok(Some(known_at(service.parts.record.as_ref(), &id, as_of).await?))
 }
 
 fn memory(service: &Service) -> Result<&LivingLibrary, Problem> {

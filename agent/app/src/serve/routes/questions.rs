@@ -9,7 +9,7 @@ use hearback_core::happening::Question;
 use hearback_core::time::parse_time;
 use hearback_core::{Answer, ExternalText, Incident};
 use hearback_engine::asking;
-use hearback_engine::incidents::load;
+use hearback_engine::incidents::known_at;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,8 +65,7 @@ pub async fn ask_inside(
         None => service.incident(&caller.id).await?,
         Some(text) => {
             let as_of = times::past("as_of", text, now)?;
-            let (entries, _) = load(service.parts.record.as_ref(), &caller.id).await?;
-            Incident::as_of(caller.id.clone(), &entries, as_of)
+            known_at(service.parts.record.as_ref(), &caller.id, as_of).await?
         }
     };
     let question = question(&service, &ask, Some(&incident), now)?;
@@ -88,7 +87,7 @@ fn question(
     incident: Option<&Incident>,
     now: Timestamp,
 ) -> Result<Question, Problem> {
-    let until = ask.as_of.as_deref().map_or(Ok(now), |text| times::past("as_of", text, now))?;
+    let until = times::past_or_now("as_of", ask.as_of.as_deref(), now)?;
     let onset = ask.onset.as_deref().map(|text| parse_time(text, now)).transpose();
     let onset = onset.map_err(|error| Problem::bad(format!("onset: {error}")))?;
     if onset.is_some_and(|onset| onset > until) {

@@ -70,6 +70,7 @@ fn because(why: Dropped) -> &'static str {
             "a number, a time, a name or a quotation in it does not stand in what it cites: take it over word for word"
         }
         Dropped::Unreadable => "it is empty, too long, or holds a link",
+        Dropped::Dismissed => "a person has said that this change did not do it",
     }
 }
 

@@ -11,6 +11,7 @@ use crate::entry::Actor;
 use crate::evidence::Origin;
 use crate::hash::{Digest, NotCanonical, canonical_json};
 use crate::ids::{EvidenceId, ProposalId, ServiceName, Target};
+use crate::patch::Edit;
 use crate::signal::SignalKind;
 use crate::text::ExternalText;
 
@@ -26,6 +27,8 @@ pub enum Action {
     OpenPullRequest(OpenPullRequest),
     /// Deploys an earlier commit again, through GitHub.
     Redeploy(Redeploy),
+    /// Pushes a small patch to a branch of its own.
+    PushPatch(PushPatch),
 }
 
 /// Undoes a commit by another one, which is pushed to a branch.
@@ -74,6 +77,29 @@ pub struct OpenPullRequest {
     pub title: String,
     /// Its description.
     pub body: String,
+    /// Whether it is opened as a draft, which can't be merged before somebody says that it is ready.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draft: bool,
+}
+
+/// Pushes a small patch to a branch of its own: a model suggested it, a person reads and approves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushPatch {
+    /// The repository, as it is called here.
+    pub repository: String,
+    /// The full sha of the suspect: the patch changes only files that it touched.
+    pub suspect: String,
+    /// The branch it is made on.
+    pub branch: String,
+    /// The branch that is pushed: one of the incident's own, never `branch`.
+    pub push_to: String,
+    /// The places it changes.
+    pub edits: Vec<Edit>,
+    /// The difference that people were shown. If it comes out otherwise right before the push, nothing is pushed.
+    pub diff: String,
+    /// What the files held on `branch` when it was proposed. If they hold anything else right before the push, nothing is
+    /// pushed.
+    pub expected: Digest,
 }
 
 /// Deploys an earlier commit again, through GitHub.
@@ -123,12 +149,19 @@ pub enum ActionKind {
     OpenPullRequest,
     /// [`Action::Redeploy`].
     Redeploy,
+    /// [`Action::PushPatch`].
+    PushPatch,
 }
 
 impl ActionKind {
     /// All of them.
-    pub const ALL: [ActionKind; 4] =
-        [ActionKind::RevertCommit, ActionKind::CallHook, ActionKind::OpenPullRequest, ActionKind::Redeploy];
+    pub const ALL: [ActionKind; 5] = [
+        ActionKind::RevertCommit,
+        ActionKind::CallHook,
+        ActionKind::OpenPullRequest,
+        ActionKind::Redeploy,
+        ActionKind::PushPatch,
+    ];
 
     /// Its name in policies.
     pub fn name(self) -> &'static str {
@@ -137,6 +170,7 @@ impl ActionKind {
             ActionKind::CallHook => "call_hook",
             ActionKind::OpenPullRequest => "open_pull_request",
             ActionKind::Redeploy => "redeploy",
+            ActionKind::PushPatch => "push_patch",
         }
     }
 }
@@ -155,6 +189,7 @@ impl Action {
             Action::CallHook(_) => ActionKind::CallHook,
             Action::OpenPullRequest(_) => ActionKind::OpenPullRequest,
             Action::Redeploy(_) => ActionKind::Redeploy,
+            Action::PushPatch(_) => ActionKind::PushPatch,
         }
     }
 
@@ -165,6 +200,7 @@ impl Action {
             Action::CallHook(call) => format!("hook:{}:{}:{}", call.hook, call.service, call.environment),
             Action::OpenPullRequest(open) => format!("pull:{}:{}", open.repository, open.head),
             Action::Redeploy(redeploy) => format!("deploy:{}:{}", redeploy.repository, redeploy.environment),
+            Action::PushPatch(patch) => format!("git:{}:{}", patch.repository, patch.push_to),
         })
     }
 
@@ -187,8 +223,24 @@ impl Action {
                 word(to),
                 word(hook)
             ),
-            Action::OpenPullRequest(OpenPullRequest { repository, head, base, .. }) => {
-                format!("open a pull request for {} into {} of {}", word(head), word(base), word(repository))
+            Action::OpenPullRequest(OpenPullRequest { repository, head, base, draft, .. }) => format!(
+                "open a {}pull request for {} into {} of {}",
+                if *draft { "draft " } else { "" },
+                word(head),
+                word(base),
+                word(repository)
+            ),
+            Action::PushPatch(PushPatch { repository, suspect, branch, push_to, edits, .. }) => {
+                let mut files: Vec<String> = edits.iter().map(|edit| word(&edit.path)).collect();
+                files.dedup();
+                format!(
+                    "patch {} (touched by {}) as on {} of {} and push it as {}",
+                    files.join(", "),
+                    short(suspect),
+                    word(branch),
+                    word(repository),
+                    word(push_to)
+                )
             }
             Action::Redeploy(Redeploy { repository, environment, from, to, .. }) => format!(
                 "bring {} in {} from {} back to {}",
@@ -438,6 +490,7 @@ mod tests {
             base: "main".into(),
             title: "Revert".into(),
             body: String::new(),
+            draft: false,
         };
         check(
             Action::OpenPullRequest(open),

@@ -13,7 +13,10 @@ use crate::answer::{Answer, Claim};
 use crate::approval::Decision;
 use crate::change::Change;
 use crate::hash::Digest;
-use crate::ids::{ChangeId, ChannelId, EvidenceId, MessageId, ProposalId, ServiceName, SourceName};
+use crate::hypothesis::Verdict as Settled;
+use crate::ids::{
+    ChangeId, ChannelId, EvidenceId, HypothesisId, MessageId, ProposalId, ServiceName, SourceName,
+};
 use crate::investigation::Investigated;
 use crate::text::ExternalText;
 use crate::time::Window;
@@ -265,6 +268,27 @@ pub enum Happening {
         answer: u64,
         /// What came of it.
         found: Investigated,
+        /// The number of the last entry by which people said something to it that it took up; 0 if there was none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        taken_up: u64,
+    },
+    /// Somebody said what may have caused it.
+    HypothesisRaised {
+        /// In words.
+        says: ExternalText,
+        /// The change they suspect, if they suspect one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<ChangeId>,
+    },
+    /// Somebody said whether a hypothesis is right. Who says so later is right.
+    HypothesisSettled {
+        /// Which.
+        hypothesis: HypothesisId,
+        /// Whether it is.
+        verdict: Settled,
+        /// Why, in words; may be empty.
+        #[serde(default, skip_serializing_if = "ExternalText::is_blank")]
+        why: ExternalText,
     },
     /// The incident has a channel: what is said there belongs to it, and what the copilot says is said there.
     ChannelBound {
@@ -327,6 +351,10 @@ pub enum Happening {
         /// What ended it.
         how: ExternalText,
     },
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Happening {

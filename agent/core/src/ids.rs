@@ -172,6 +172,20 @@ name!(
 );
 
 name!(
+    /// A hypothesis of an incident, by the number of the entry that holds it: `H12` is a person's, `H12.2` the second of what
+    /// a model found.
+    HypothesisId,
+    "a hypothesis such as H12 or H12.2",
+    |t| {
+        let is_number = |t: &str| t.parse::<u64>().is_ok_and(|n| n.to_string() == t);
+        t.strip_prefix('H').is_some_and(|rest| match rest.split_once('.') {
+            Some((seq, place)) => is_number(seq) && is_number(place) && place != "0",
+            None => is_number(rest),
+        })
+    }
+);
+
+name!(
     /// What an action changes: system, instance, part, as in `git:checkout:main`.
     Target,
     "a target such as git:checkout:main",
@@ -212,6 +226,18 @@ impl ProposalId {
     /// The incident it belongs to.
     pub fn incident(&self) -> Option<IncidentId> {
         IncidentId::new(self.0.split_once(".P")?.0).ok()
+    }
+}
+
+impl HypothesisId {
+    /// A person's, raised by the entry of this number.
+    pub fn raised(seq: u64) -> Self {
+        HypothesisId(format!("H{seq}"))
+    }
+
+    /// The one at this place, from 1, of what a model found by the entry of this number.
+    pub fn found(seq: u64, place: usize) -> Self {
+        HypothesisId(format!("H{seq}.{place}"))
     }
 }
 
@@ -334,6 +360,20 @@ mod tests {
         assert_eq!((id.as_str(), id.incident()), ("INC-17.P2", Some(incident)));
         for bad in ["", "INC-17", "INC-17.P", "INC-17.P02", "INC-17.P-1", "inc-17.P1", "INC-17.P1.P2"] {
             assert!(ProposalId::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_hypothesis_is_named_by_its_entry() {
+        assert_eq!(
+            (HypothesisId::raised(12).as_str(), HypothesisId::found(12, 2).as_str()),
+            ("H12", "H12.2")
+        );
+        for good in ["H0", "H12", "H12.2"] {
+            assert!(HypothesisId::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "H", "H01", "H1.0", "H1.02", "H1.", "H.1", "H1.2.3", "h1", "H-1", "H1 "] {
+            assert!(HypothesisId::new(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -13,6 +13,7 @@ use crate::entry::{Actor, Entry};
 use crate::evidence::Known;
 use crate::happening::{Addressee, Alert, Happening, Question, Role, Severity};
 use crate::hash::Digest;
+use crate::hypothesis::{self, SeenHypothesis, Settled};
 use crate::ids::{ChangeId, EvidenceId, IncidentId, MessageId, ProposalId, ServiceName};
 use crate::investigation::Investigated;
 use crate::text::ExternalText;
@@ -111,6 +112,8 @@ pub struct SeenInvestigation {
     pub state: Option<EvidenceId>,
     /// What came of it, and the number of the entry that says so.
     pub found: Option<(u64, Investigated)>,
+    /// The number of the last entry by which people said something to it that is in what came of it.
+    pub taken_up: u64,
 }
 
 /// What the copilot said in the channel.
@@ -175,6 +178,8 @@ pub struct Incident {
     pub heard: BTreeSet<MessageId>,
     /// The suspects that somebody said are none, and who.
     pub dismissed: BTreeMap<ChangeId, Actor>,
+    /// What may have caused it, by people and by a model, in the order of their entries.
+    pub hypotheses: Vec<SeenHypothesis>,
     /// What was asked, in order.
     pub questions: Vec<SeenQuestion>,
     /// When the copilot first answered, and the entry that holds the answer.
@@ -212,6 +217,7 @@ impl Incident {
             spoken: BTreeMap::new(),
             heard: BTreeSet::new(),
             dismissed: BTreeMap::new(),
+            hypotheses: Vec::new(),
             questions: Vec::new(),
             first_answer: None,
             last_at: None,
@@ -335,10 +341,24 @@ impl Incident {
                     seen.state = Some(state);
                 }
             }
-            Happening::Investigated { answer, found } => {
-                if let Some(seen) = self.investigation_of(answer) {
-                    // Of two copilots that looked into the same answer the first counts.
-                    seen.found.get_or_insert((entry.seq, found));
+            Happening::Investigated { answer, found, taken_up } => {
+                if let Some(seen) = self.investigation_of(answer)
+                    // Of two copilots that looked into the same answer the first counts, unless the second heard more.
+                    && (seen.found.is_none() || seen.taken_up < taken_up)
+                {
+                    let before = seen.found.replace((entry.seq, found.clone()));
+                    seen.taken_up = taken_up;
+                    hypothesis::found(&mut self.hypotheses, entry, &found, before.map(|(seq, _)| seq));
+                }
+            }
+            Happening::HypothesisRaised { says, change } => {
+                self.hypotheses.push(SeenHypothesis::raised(entry, says, change));
+            }
+            Happening::HypothesisSettled { hypothesis, verdict, why } => {
+                let settled =
+                    Settled { seq: entry.seq, verdict, why, by: entry.by.clone(), at: entry.happened_at };
+                if let Some(seen) = self.hypotheses.iter_mut().find(|seen| seen.id == hypothesis) {
+                    seen.settled = Some(settled);
                 }
             }
             Happening::EvidenceGathered { .. } | Happening::Redacted { .. } => {}

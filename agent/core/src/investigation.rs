@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::{Claim, Strength};
 use crate::ids::{ChangeId, SourceName};
 use crate::model::Spent;
+use crate::patch::Suggested;
 use crate::text::ExternalText;
 
 /// Why an investigation ended.
@@ -46,6 +47,8 @@ pub enum Dropped {
     Unsupported,
     /// It says nothing, too much, or holds a link: links are given by evidence, never by a model.
     Unreadable,
+    /// It blames a change of which a person said that it did not do it.
+    Dismissed,
 }
 
 /// How many of a model's claims were dropped, by why.
@@ -59,6 +62,13 @@ pub struct DroppedClaims {
     pub unsupported: u32,
     /// They said nothing, too much, or held a link.
     pub unreadable: u32,
+    /// They blamed a change of which a person said that it did not do it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dismissed: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl DroppedClaims {
@@ -71,6 +81,7 @@ impl DroppedClaims {
                 Dropped::Unknown => &mut dropped.unknown,
                 Dropped::Unsupported => &mut dropped.unsupported,
                 Dropped::Unreadable => &mut dropped.unreadable,
+                Dropped::Dismissed => &mut dropped.dismissed,
             } += 1;
         }
         dropped
@@ -78,7 +89,7 @@ impl DroppedClaims {
 
     /// All of them.
     pub fn count(&self) -> u32 {
-        self.uncited + self.unknown + self.unsupported + self.unreadable
+        self.uncited + self.unknown + self.unsupported + self.unreadable + self.dismissed
     }
 }
 
@@ -118,6 +129,9 @@ pub struct Investigated {
     pub claims: Vec<Statement>,
     /// What may have caused it, the likeliest first.
     pub hypotheses: Vec<Hypothesis>,
+    /// A small patch that it suggests, of the shape that a person can read; it was not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Suggested>,
     /// What the model said that was dropped.
     pub dropped: DroppedClaims,
     /// Why it ended.

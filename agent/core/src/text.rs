@@ -68,6 +68,15 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Whether a text holds characters that a person does not see, or not where they stand.
+pub fn hides(text: &str) -> bool {
+    let is_blank = |c: char| {
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{ffa0}')
+            || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    text.chars().any(|c| is_unsafe(c) || is_blank(c))
+}
+
 impl fmt::Debug for ExternalText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ExternalText({} bytes)", self.0.len())

@@ -110,6 +110,7 @@ fn pull_request(seen: &SeenProposal) -> Option<(OpenPullRequest, &str)> {
             seen.proposal.id,
             seen.proposal.why.says()
         ),
+        draft: false,
     };
     Some((open, receipt.says.as_str()))
 }

@@ -209,11 +209,16 @@ pub fn describe(what: &Happening) -> String {
         Happening::Investigating { answer, .. } => {
             format!("a model looks further into the answer of entry {answer}")
         }
-        Happening::Investigated { answer, found } => format!(
+        Happening::Investigated { answer, found, .. } => format!(
             "a model looked further into the answer of entry {answer}: {} statements stand, {} were dropped",
             found.claims.len() + found.hypotheses.len(),
             found.dropped.count(),
         ),
+        Happening::HypothesisRaised { says, .. } => format!("may be: {}", says.for_people(WIDTH)),
+        Happening::HypothesisSettled { hypothesis, verdict, why } => {
+            let why = if why.is_blank() { String::new() } else { format!(": {}", why.for_people(WIDTH)) };
+            format!("{hypothesis} is {}{why}", verdict.as_str())
+        }
         Happening::NotProposed { why } => {
             format!("nothing proposed: {}", ExternalText::new(why.as_str()).for_people(WIDTH))
         }

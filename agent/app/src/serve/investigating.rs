@@ -156,7 +156,7 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
             drafts.push(gathered(snapshot));
         }
     }
-    drafts.push(draft(Happening::Investigated { answer: seq, found }));
+    drafts.push(draft(Happening::Investigated { answer: seq, found, taken_up: 0 }));
     record.append(&incident.id, Expect::Any, drafts).await?;
     service.wrote();
     Ok(())

@@ -228,7 +228,7 @@ pub fn ended(seen: &SeenProposal, outcome: &Outcome) -> Vec<Line> {
                 Action::RevertCommit(revert) if revert.push_to != revert.branch => {
                     "have it merged and deployed; "
                 }
-                Action::OpenPullRequest(_) => "have it merged and deployed; ",
+                Action::OpenPullRequest(_) | Action::PushPatch(_) => "have it merged and deployed; ",
                 Action::RevertCommit(_) | Action::CallHook(_) | Action::Redeploy(_) => "",
             };
             let next = match &seen.proposal.check {
@@ -265,6 +265,9 @@ fn place(seen: &SeenProposal) -> String {
     match &seen.proposal.action {
         Action::RevertCommit(revert) => {
             format!("branch {} of {}", word(&revert.push_to), word(&revert.repository))
+        }
+        Action::PushPatch(patch) => {
+            format!("branch {} of {}", word(&patch.push_to), word(&patch.repository))
         }
         Action::CallHook(call) => format!("{} in {}", call.service, word(&call.environment)),
         Action::OpenPullRequest(open) => format!("the pull requests of {}", word(&open.repository)),

@@ -408,6 +408,7 @@ impl Investigation {
         Investigated {
             claims: self.checked.claims.clone(),
             hypotheses: self.checked.hypotheses.clone(),
+            patch: None,
             dropped: DroppedClaims::of(self.checked.drops.iter().map(|(_, _, why)| *why)),
             ending,
             why: self.why.clone(),

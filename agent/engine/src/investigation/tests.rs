@@ -157,8 +157,8 @@ fn what_is_not_in_the_evidence_is_dropped_and_the_model_may_mend_it_once() {
     });
     assert_eq!(found.turns, 2, "once it may mend its report, not twice");
     assert_eq!(found.claims.len(), 1);
-    let DroppedClaims { uncited, unknown, unsupported, unreadable } = found.dropped;
-    assert_eq!((uncited, unknown, unsupported, unreadable), (1, 1, 1, 1));
+    let DroppedClaims { uncited, unknown, unsupported, unreadable, dismissed } = found.dropped;
+    assert_eq!((uncited, unknown, unsupported, unreadable, dismissed), (1, 1, 1, 1, 0));
     assert!(told[0].starts_with("1 of your statements stand.") && told[0].contains("claim 4"), "{told:?}");
     assert!(!told[0].contains("evil"), "{told:?}");
 }

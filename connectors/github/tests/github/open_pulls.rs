@@ -29,6 +29,7 @@ pub fn open() -> Action {
         base: "main".into(),
         title: "Revert \"Step 8\"".into(),
         body: "Errors rose 2 min after it.\n".into(),
+        draft: false,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod backtest;
+pub mod hypothesis;
 mod memory;
 
 use std::path::PathBuf;
@@ -48,6 +49,9 @@ pub enum Command {
     Declare(Declare),
     /// Add a note to an incident
     Note(Note),
+    /// Say what may have caused an incident, and whether it is right
+    #[command(subcommand)]
+    Hypothesis(hypothesis::Hypothesis),
     /// List and show incidents
     #[command(subcommand)]
     Incident(Incident),

@@ -98,6 +98,7 @@ pub async fn service(config: Config) -> Result<Parts> {
         services: Vec::new(),
         freezes: freezes(&config)?,
         people: people::sources(&repositories, &config)?,
+        others: Vec::new(),
     };
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;

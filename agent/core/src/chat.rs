@@ -44,6 +44,8 @@ pub enum Span {
     Strong(String),
     /// Words of somebody outside: shown as they are, never as markup, a mention or a link.
     Quoted(ExternalText),
+    /// One line of somebody outside with all its spaces: of a difference, or of code. Shown as it is.
+    Exact(ExternalText),
     /// Words of ours that lead somewhere.
     Link {
         /// The words.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Strength;
 use crate::entry::{Actor, Entry};
 use crate::ids::{ChangeId, EvidenceId, HypothesisId};
-use crate::investigation::Investigated;
+use crate::investigation::{Hypothesis, Investigated};
 use crate::text::ExternalText;
 
 /// Whether a hypothesis is right, by the word of a person.
@@ -36,6 +36,8 @@ impl Verdict {
 pub struct Settled {
     /// The number of the entry that says so.
     pub seq: u64,
+    /// That entry as evidence.
+    pub evidence: EvidenceId,
     /// Whether it is right.
     pub verdict: Verdict,
     /// Why; may be empty.
@@ -95,10 +97,19 @@ impl SeenHypothesis {
 }
 
 /// Takes what a model found into `all`. What it found before about the same answer, by the entry `before`, and nobody said
-/// anything about, makes room.
+/// anything about, makes room. What people said something about stays under the name that they know, once.
 pub(crate) fn found(all: &mut Vec<SeenHypothesis>, entry: &Entry, found: &Investigated, before: Option<u64>) {
     all.retain(|seen| seen.is_by_person() || seen.settled.is_some() || Some(seen.seq) != before);
-    all.extend((1..).zip(&found.hypotheses).map(|(place, one)| SeenHypothesis {
+    let known = all.clone();
+    let is_known = |one: &Hypothesis| {
+        known.iter().filter_map(|seen| Some((seen, seen.settled.as_ref()?))).any(|(seen, settled)| {
+            let is_same_change = one.change.is_some() && seen.change == one.change;
+            seen.says.as_untrusted() == one.statement.claim.says()
+                || (settled.verdict == Verdict::Confirmed && is_same_change)
+        })
+    };
+    let placed = (1..).zip(&found.hypotheses).filter(|(_, one)| !is_known(one));
+    all.extend(placed.map(|(place, one)| SeenHypothesis {
         id: HypothesisId::found(entry.seq, place),
         strength: Some(one.strength),
         only_outsiders: one.statement.only_outsiders,

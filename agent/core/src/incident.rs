@@ -116,6 +116,19 @@ pub struct SeenInvestigation {
     pub taken_up: u64,
 }
 
+/// Somebody said that a suspect is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenDismissal {
+    /// The number of the entry that says so.
+    pub seq: u64,
+    /// That entry as evidence.
+    pub evidence: EvidenceId,
+    /// Who says so.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What the copilot said in the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spoken {
@@ -177,7 +190,7 @@ pub struct Incident {
     /// The messages of its channel that are in the record.
     pub heard: BTreeSet<MessageId>,
     /// The suspects that somebody said are none, and who.
-    pub dismissed: BTreeMap<ChangeId, Actor>,
+    pub dismissed: BTreeMap<ChangeId, SeenDismissal>,
     /// What may have caused it, by people and by a model, in the order of their entries.
     pub hypotheses: Vec<SeenHypothesis>,
     /// What was asked, in order.
@@ -283,7 +296,9 @@ impl Incident {
                 self.spoken.insert(key, Spoken { message, digest });
             }
             Happening::Dismissed { change } => {
-                self.dismissed.entry(change).or_insert_with(|| entry.by.clone());
+                let dismissal =
+                    SeenDismissal { seq: entry.seq, evidence, by: entry.by.clone(), at: entry.happened_at };
+                self.dismissed.entry(change).or_insert(dismissal);
             }
             Happening::Decided { decision, denied } => {
                 if let Some(seen) = self.proposals.get_mut(&decision.proposal) {
@@ -355,8 +370,14 @@ impl Incident {
                 self.hypotheses.push(SeenHypothesis::raised(entry, says, change));
             }
             Happening::HypothesisSettled { hypothesis, verdict, why } => {
-                let settled =
-                    Settled { seq: entry.seq, verdict, why, by: entry.by.clone(), at: entry.happened_at };
+                let settled = Settled {
+                    seq: entry.seq,
+                    evidence,
+                    verdict,
+                    why,
+                    by: entry.by.clone(),
+                    at: entry.happened_at,
+                };
                 if let Some(seen) = self.hypotheses.iter_mut().find(|seen| seen.id == hypothesis) {
                     seen.settled = Some(settled);
                 }

@@ -55,6 +55,18 @@ impl ExternalText {
         line
     }
 
+    /// One line with its spaces and tabs as they are: what can't be seen and what breaks a line is replaced, and it is cut as
+    /// in [`ExternalText::for_people`]. For lines of code, in which spaces mean something.
+    pub fn exact(&self, width: usize) -> String {
+        let seen = |c: char| if c != '\t' && is_unsafe(c) { '\u{fffd}' } else { c };
+        let mut line: String = self.0.chars().take(width).map(seen).collect();
+        if self.0.chars().nth(width).is_some() {
+            line.pop();
+            line.push('\u{2026}');
+        }
+        line
+    }
+
     /// Whether there is nothing but white space.
     pub fn is_blank(&self) -> bool {
         self.0.trim().is_empty()
@@ -104,6 +116,13 @@ mod tests {
         assert_eq!(ExternalText::new("one two three").for_people(8), "one two…");
         assert_eq!(ExternalText::new("one two").for_people(7), "one two");
         assert_eq!(ExternalText::new("ünïcödé word").for_people(5), "ünïc…");
+    }
+
+    #[test]
+    fn an_exact_line_keeps_its_spaces_and_nothing_that_hides() {
+        assert_eq!(ExternalText::new("+\tif x:  \u{202e}y\n").exact(80), "+\tif x:  \u{fffd}y\u{fffd}");
+        assert_eq!(ExternalText::new("abcd").exact(4), "abcd");
+        assert_eq!(ExternalText::new("abcde").exact(4), "abc\u{2026}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use hearback_core::answer::{ANSWER_VERSION, Answer, CalibratedOn, Runbook, Stren
 use hearback_core::happening::Question;
 use hearback_core::hash::{Digest, NotCanonical, canonical_json};
 use hearback_core::memory::recall::Memory;
+use hearback_core::offered::EvidenceSource;
 use hearback_core::ports::{
     ChangeQuery, ChangeSource, DocumentSource, FreezeSource, LogSource, SignalSource, TraceSource,
 };
@@ -66,6 +67,8 @@ pub struct Sources {
     pub freezes: Vec<Arc<dyn FreezeSource>>,
     /// Those that know about people.
     pub people: PeopleSources,
+    /// Tools of other people's servers, for a model.
+    pub others: Vec<Arc<dyn EvidenceSource>>,
     /// Services that they are known to hold something of, whether the catalog has them or not.
     pub services: Vec<ServiceName>,
 }

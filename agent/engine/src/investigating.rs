@@ -9,13 +9,16 @@ use hearback_core::happening::Question;
 use hearback_core::investigation::Investigated;
 use hearback_core::model::ModelClient;
 use hearback_core::ports::RecordError;
-use hearback_core::{Answer, Evidence, Incident, SourceName, Window};
+use hearback_core::{Answer, Coverage, Evidence, Incident, SourceName, Window};
 use jiff::SignedDuration;
 use tracing::Instrument as _;
 
 use crate::driver::Sources;
 use crate::investigation::known::Known;
 use crate::investigation::looking::Looking;
+use crate::investigation::others::Offered;
+use crate::investigation::remarks::Remark;
+use crate::investigation::reporting::Patches;
 use crate::investigation::{FetchedFor, Investigation, Limits, Step, briefing, tools};
 
 /// What an investigation is about.
@@ -43,6 +46,12 @@ pub trait Keeper: Send + Sync {
     /// # Errors
     /// The record is away. The investigation goes on: what could not be kept is looked up again by whoever takes it up.
     async fn keep(&self, snapshots: &[Evidence], state: &Investigation) -> Result<(), RecordError>;
+
+    /// What people said since the entry of this number, that is to be told to the model before it is asked again.
+    async fn remarks(&self, after: u64) -> Vec<Remark> {
+        let _ = after;
+        Vec::new()
+    }
 }
 
 /// How long it is since some moment that stays the same: how long things take is told by differences.
@@ -65,18 +74,34 @@ pub struct Found {
     pub found: Investigated,
     /// What was looked up.
     pub snapshots: Vec<Evidence>,
+    /// The number of the last entry by which people said something that the model was told.
+    pub heard: u64,
 }
 
+/// How much of a conversation the tools of other servers may take: a quarter.
+const OTHERS_SHARE: u32 = 4;
+
 impl Subject<'_> {
-    /// Begins an investigation: the model is told the question and the answer. None if there is nothing to tell.
-    pub fn begin(&self, own: &SourceName, limits: Limits) -> Option<Investigation> {
+    /// Begins an investigation: the model is told the question and the answer, and what it may call. None if there is nothing
+    /// to tell.
+    pub async fn begin(&self, own: &SourceName, patches: Patches, limits: Limits) -> Option<Investigation> {
+        let room = u64::from(limits.context_tokens / OTHERS_SHARE);
+        let offered = Offered::of(&self.sources.others, room, self.budget).await;
         let mut known = Known::default();
-        let told = known.show(briefing::pieces(self.answer, self.snapshots, own)?).ok()?;
+        let mut first = briefing::pieces(self.answer, self.snapshots, own)?;
+        if !self.sources.others.is_empty() {
+            let searched = format!("the tools of other servers: {} may be called", offered.tools.len());
+            first
+                .coverage
+                .push(Coverage { missing: offered.missing, ..Coverage::complete(own.clone(), searched) });
+        }
+        let told = known.show(first).ok()?;
         let Question { text, symptom, .. } = self.question;
         let brief = hearback_prompts::brief(self.answer.as_of, text, symptom, told).ok()?;
         let rules = hearback_prompts::rules().ok()?;
         let (rules, brief) = (rules.as_str().to_owned(), brief.as_str().to_owned());
-        Some(Investigation::begin(rules, brief, known, tools::specs(), limits))
+        let tools = tools::specs().into_iter().chain(offered.tools).collect();
+        Some(Investigation::begin(rules, brief, known, (tools, patches), limits))
     }
 
     /// Carries an investigation to its end.
@@ -104,8 +129,11 @@ impl Subject<'_> {
         loop {
             let before = clock();
             let mut new = Vec::new();
+            investigation.hear(&keeper.remarks(investigation.heard()).await);
             match investigation.next_step() {
-                Step::Done(found) => return Found { found: *found, snapshots },
+                Step::Done(found) => {
+                    return Found { found: *found, snapshots, heard: investigation.heard() };
+                }
                 Step::Ask(request) => {
                     let span = tracing::info_span!("model.call", model = %model.name());
                     let budget = std::time::Duration::try_from(request.budget).unwrap_or_default();

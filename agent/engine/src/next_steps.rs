@@ -1,7 +1,7 @@
-//! What follows from what was done: a revert on a branch of its own wants a pull request. It is proposed like everything
+//! What follows from what was done: a revert or a patch on a branch of its own wants a pull request. It is proposed like everything
 //! else, and done when somebody approves. It must not know how.
 
-use hearback_core::action::{Action, Inverse, OpenPullRequest, Outcome, Proposal, RevertCommit};
+use hearback_core::action::{Action, Inverse, OpenPullRequest, Outcome, Proposal, PushPatch, RevertCommit};
 use hearback_core::answer::Claim;
 use hearback_core::entry::{Actor, Draft};
 use hearback_core::incident::{SeenProposal, State};
@@ -53,7 +53,7 @@ impl NextSteps<'_> {
         }
     }
 
-    /// The first revert whose pull request was never proposed.
+    /// The first of them whose pull request was never proposed.
     fn missing<'i>(&self, incident: &'i Incident) -> Option<&'i SeenProposal> {
         incident.proposals.values().find(|seen| {
             pull_request(seen).is_some_and(|(open, _)| {
@@ -88,29 +88,41 @@ impl NextSteps<'_> {
     }
 }
 
-/// The pull request of a revert that was pushed to a branch of its own, and what its receipt says.
+/// The pull request of what was pushed to a branch of its own, and what its receipt says. One of a patch is a draft: whoever
+/// says that it is ready has read it.
 fn pull_request(seen: &SeenProposal) -> Option<(OpenPullRequest, &str)> {
-    let Action::RevertCommit(RevertCommit { repository, branch, push_to, commit, .. }) =
-        &seen.proposal.action
-    else {
-        return None;
-    };
     let Some((_, Outcome::Done(receipt))) = &seen.outcome else { return None };
-    let made = receipt.made.as_ref().filter(|_| push_to != branch)?;
-    let short = commit.get(..10).unwrap_or(commit);
-    let open = OpenPullRequest {
-        repository: repository.clone(),
-        head: push_to.clone(),
-        commit: made.clone(),
-        base: branch.clone(),
-        title: format!("Revert {short}"),
-        body: format!(
-            "Undoes {commit}, as approved by {} in {}.\n\n{}",
-            ExternalText::new(seen.approved_by.join(", ")).for_people(200),
-            seen.proposal.id,
-            seen.proposal.why.says()
-        ),
-        draft: false,
+    let made = receipt.made.as_ref()?;
+    let by = ExternalText::new(seen.approved_by.join(", ")).for_people(200);
+    let (id, why) = (&seen.proposal.id, seen.proposal.why.says());
+    let open = match &seen.proposal.action {
+        Action::RevertCommit(RevertCommit { repository, branch, push_to, commit, .. })
+            if push_to != branch =>
+        {
+            let short = commit.get(..10).unwrap_or(commit);
+            OpenPullRequest {
+                repository: repository.clone(),
+                head: push_to.clone(),
+                commit: made.clone(),
+                base: branch.clone(),
+                title: format!("Revert {short}"),
+                body: format!("Undoes {commit}, as approved by {by} in {id}.\n\n{why}"),
+                draft: false,
+            }
+        }
+        Action::PushPatch(PushPatch { repository, branch, push_to, suspect, .. }) => OpenPullRequest {
+            repository: repository.clone(),
+            head: push_to.clone(),
+            commit: made.clone(),
+            base: branch.clone(),
+            title: format!("Mitigation patch of {id}"),
+            body: format!(
+                "Changes files that {suspect} touched, as approved by {by} in {id}. A model wrote it and nobody ran \
+                 it.\n\n{why}"
+            ),
+            draft: true,
+        },
+        _ => return None,
     };
     Some((open, receipt.says.as_str()))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use hearback_core::action::{Inverse, Outcome, Proposal, Recovery, RecoveryCheck, RecoverySign};
+use hearback_core::action::{Action, Inverse, Outcome, Proposal, Recovery, RecoveryCheck, RecoverySign};
 use hearback_core::approval::{Decided, MadeDecision};
 use hearback_core::incident::SeenProposal;
 use hearback_core::time::{format_length, format_time};
@@ -13,6 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysts::signature::short;
+
+/// As wide as a line of a difference can be.
+const DIFF_WIDTH: usize = 1_000;
 
 /// How far a proposal has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -184,6 +187,14 @@ impl ProposalView {
         })
     }
 
+    /// The difference that it would make, line by line; empty where none is known.
+    pub fn diff(&self) -> Vec<ExternalText> {
+        match &self.proposal.action {
+            Action::PushPatch(patch) => patch.diff.lines().map(ExternalText::from).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// In full.
     pub fn text(&self) -> String {
         let mut text = format!("{}: {}\n", self.id, self.says);
@@ -204,6 +215,9 @@ impl ProposalView {
         let place = self.proposal.environment.as_deref().map(|name| ExternalText::new(name).for_people(60));
         let place = place.map_or(String::new(), |name| format!(" in {name}"));
         line("Services", &format!("{services}{place}"));
+        for one in self.diff() {
+            line("", &one.exact(DIFF_WIDTH));
+        }
         for made in &self.decisions {
             line("Decided", &made.says());
         }

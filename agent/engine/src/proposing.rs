@@ -316,6 +316,7 @@ pub fn is_open_already(incident: &Incident, action: &Action, now: Timestamp) -> 
         (Action::RevertCommit(one), Action::RevertCommit(other)) => {
             (&one.repository, &one.commit, &one.branch) == (&other.repository, &other.commit, &other.branch)
         }
+        (Action::PushPatch(one), Action::PushPatch(other)) => one.edits == other.edits,
         _ => action == other,
     };
     let is_open = |seen: &&SeenProposal| match (&seen.outcome, seen.started_at) {

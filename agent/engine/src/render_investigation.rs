@@ -1,8 +1,10 @@
 //! What a model found, as people read it: what stands in evidence, what may have caused it and what would show that it did
 //! not, what it cost. It is told apart from what was computed: every line says that a model wrote it.
 
-use hearback_core::ExternalText;
-use hearback_core::investigation::{Ending, Investigated, Statement};
+use hearback_core::hypothesis::SeenHypothesis;
+use hearback_core::ids::HypothesisId;
+use hearback_core::investigation::{Ending, Hypothesis, Investigated, Statement};
+use hearback_core::{ExternalText, Incident};
 
 /// As many claims and hypotheses are told.
 const CLAIMS: usize = 3;
@@ -10,19 +12,45 @@ const HYPOTHESES: usize = 2;
 /// As many characters of a statement.
 const WIDTH: usize = 300;
 
-/// In a few lines, the last of which says who said so and what it cost.
-pub fn lines(found: &Investigated) -> Vec<String> {
+/// In a few lines, the last of which says who said so and what it cost. Where it stands in an incident's record, by the entry
+/// of this number, its hypotheses have names, and what people made of them is told.
+pub fn lines(found: &Investigated, recorded: Option<(u64, &Incident)>) -> Vec<String> {
     let mut lines: Vec<String> =
         found.claims.iter().take(CLAIMS).map(|one| format!("Model: {}", says(one))).collect();
-    for one in found.hypotheses.iter().take(HYPOTHESES) {
+    for (place, one) in (1..).zip(&found.hypotheses).take(HYPOTHESES) {
+        let (name, settled) =
+            recorded.map_or_else(Default::default, |recorded| known_as(recorded, place, one));
         let wrong = match one.disproved_by.is_blank() {
             true => String::new(),
             false => format!(" Wrong if: {}", one.disproved_by.for_people(WIDTH)),
         };
-        lines.push(format!("Model, hypothesis, {}: {}{wrong}", one.strength, says(&one.statement)));
+        lines.push(format!(
+            "Model, hypothesis{name}, {}{settled}: {}{wrong}",
+            one.strength,
+            says(&one.statement)
+        ));
+    }
+    if found.patch.is_some() {
+        lines.push(
+            "Model: suggests a small patch; if it can be made it is proposed, for somebody to read."
+                .to_owned(),
+        );
     }
     lines.push(footer(found));
     lines
+}
+
+/// What a hypothesis is called in an incident, and what people made of it.
+fn known_as((seq, incident): (u64, &Incident), place: usize, one: &Hypothesis) -> (String, String) {
+    let id = HypothesisId::found(seq, place);
+    let says = one.statement.claim.says();
+    let is_it = |seen: &&SeenHypothesis| seen.id == id || seen.says.as_untrusted() == says;
+    let Some(seen) = incident.hypotheses.iter().find(is_it) else { return Default::default() };
+    let settled = seen
+        .settled
+        .as_ref()
+        .map(|settled| format!(", {} by {}", settled.verdict.as_str(), settled.by.for_people()));
+    (format!(" {}", seen.id), settled.unwrap_or_default())
 }
 
 fn says(statement: &Statement) -> String {

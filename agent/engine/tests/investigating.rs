@@ -14,6 +14,7 @@ use hearback_core::{Answer, SourceName, Window};
 use hearback_engine::driver::Sources;
 use hearback_engine::investigating::{Forgetful, Subject};
 use hearback_engine::investigation::Limits;
+use hearback_engine::investigation::reporting::Patches;
 use hearback_engine::render_investigation;
 use jiff::SignedDuration;
 
@@ -93,12 +94,12 @@ async fn a_model_that_never_answers_is_missing_when_its_time_is_up() {
     };
     let model: Arc<dyn ModelClient> = Arc::new(Silent(SourceName::new("model:silent").unwrap()));
     let since = tokio::time::Instant::now();
-    let begun = subject.begin(&own, limits).unwrap();
+    let begun = subject.begin(&own, Patches::No, limits).await.unwrap();
     let clock = || SignedDuration::try_from(since.elapsed()).unwrap();
     let found = subject.investigate(begun, &model, &own, &Forgetful, &clock).await.found;
     assert_eq!(since.elapsed().as_secs(), 20);
     assert_eq!((found.ending, found.turns), (Ending::Missing, 0));
-    let told = render_investigation::lines(&found);
+    let told = render_investigation::lines(&found, None);
     assert_eq!(
         told,
         ["The model is missing: no answer within 20.0 s. What stands above was found without it."]

@@ -80,6 +80,7 @@ fn piece(span: &Span, longest: usize) -> Piece {
         Span::Strong(words) => text(words, Some(Style { bold: true, code: false })),
         // One line, without control and direction characters.
         Span::Quoted(words) => text(&words.for_people(longest), Some(Style { bold: false, code: true })),
+        Span::Exact(words) => text(&words.exact(longest), Some(Style { bold: false, code: true })),
         Span::Link { says, to } => match address(to) {
             Some(url) if !says.trim().is_empty() => Piece::Link { url, text: cut(says, longest) },
             _ => text(says, None),

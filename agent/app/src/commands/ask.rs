@@ -12,6 +12,7 @@ use hearback_engine::asking;
 use hearback_engine::driver::{self, Answered, Sources};
 use hearback_engine::incidents::known_at;
 use hearback_engine::investigating::{Forgetful, Subject};
+use hearback_engine::investigation::reporting::Patches;
 use hearback_engine::logged::LoggedChanges;
 use hearback_engine::proposed::Stage;
 use hearback_engine::proposing::Weighed;
@@ -123,14 +124,16 @@ async fn deepen(
         sources,
         budget: config.budget,
     };
-    let Some(begun) = limits.and_then(|limits| subject.begin(&own, limits)) else { return Ok(()) };
+    let Some(limits) = limits else { return Ok(()) };
     let progress = Progress::start();
     progress.listener()(format!("{} looks further", model.name()));
+    // Patches are proposed by the service alone.
+    let Some(begun) = subject.begin(&own, Patches::No, limits).await else { return Ok(()) };
     let since = Instant::now();
     let clock = || SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
     let found = subject.investigate(begun, &model, &own, &Forgetful, &clock).await.found;
     drop(progress);
-    output::print(&(render_investigation::lines(&found).join("\n") + "\n"))
+    output::print(&(render_investigation::lines(&found, None).join("\n") + "\n"))
 }
 
 /// Says what is proposed, or why nothing is, under the answer.

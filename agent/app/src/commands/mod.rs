@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 pub mod experts;
 mod frozen;
+mod hypothesis;
 pub mod incident;
 mod memory;
 mod record;
@@ -42,6 +43,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Experts(arguments) => experts::run(arguments, &load()?).await,
         Command::Declare(arguments) => incident::declare(arguments, &load()?).await,
         Command::Note(arguments) => incident::note(arguments, &load()?).await,
+        Command::Hypothesis(command) => hypothesis::run(command, &load()?).await,
         Command::Incident(command) => incident::run(command, &load()?).await,
         Command::Record(command) => record::run(command, &load()?).await,
         Command::Proposals(arguments) => actions::proposals(arguments, &load()?).await,

@@ -20,7 +20,7 @@ use super::doors::SCHEME;
 use super::metrics::Request as Counted;
 use super::problem::Problem;
 use super::routes::{
-    changes, entries, health, inbox, incidents, memory, proposals, questions, telemetry, webhooks,
+    changes, entries, health, hypotheses, inbox, incidents, memory, proposals, questions, telemetry, webhooks,
 };
 use super::service::Service;
 
@@ -91,6 +91,17 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
         .api_route(
             "/v1/incidents/{id}/resolve",
             post_with(incidents::resolve, says("Say that an incident is over")),
+        )
+        .api_route(
+            "/v1/incidents/{id}/hypotheses",
+            get_with(hypotheses::list, says("What may have caused it, by people and by a model")).post_with(
+                hypotheses::raise,
+                says("Say what may have caused it; a model that looks further is told"),
+            ),
+        )
+        .api_route(
+            "/v1/incidents/{id}/hypotheses/{hypothesis}",
+            post_with(hypotheses::settle, says("Say that a hypothesis is right or wrong")),
         )
         .api_route(
             "/v1/incidents/{id}/proposals",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hearback_core::Incident;
 use hearback_core::incident::SeenProposal;
+use hearback_engine::patching::Patching;
 use jiff::{SignedDuration, Timestamp};
 
 use super::problem::Problem;
@@ -37,7 +38,10 @@ async fn look(service: &Service) -> Result<(), Problem> {
     let wanted: Vec<Incident> = {
         let mut incidents = service.incidents().lock().await;
         incidents.refresh(record).await?;
-        let is_wanted = |incident: &&Incident| incident.proposals.values().any(|seen| is_followed(seen, now));
+        let is_wanted = |incident: &&Incident| {
+            incident.proposals.values().any(|seen| is_followed(seen, now))
+                || Patching::concerns(incident, now)
+        };
         incidents.all().filter(is_wanted).cloned().collect()
     };
     let mut trouble = None;
@@ -63,6 +67,7 @@ async fn follow(service: &Service, incident: &Incident, now: Timestamp) -> Resul
     let actions = &service.parts.actions;
     let settled = actions.desk(record).settle(std::iter::once(incident), now).await?.len();
     let proposed = usize::from(actions.next_steps(record).propose(incident, now).await?);
+    let patched = usize::from(actions.patching(record).propose(incident, now).await?);
     let told = actions.recovery(record, &service.parts.sources.signals).look(incident, now).await?.len();
-    Ok(settled + proposed + told)
+    Ok(settled + proposed + patched + told)
 }

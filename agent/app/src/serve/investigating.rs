@@ -10,7 +10,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use hearback_core::entry::{Actor, Draft};
 use hearback_core::happening::Question;
-use hearback_core::incident::{SeenQuestion, State};
+use hearback_core::incident::{SeenInvestigation, SeenQuestion, State};
 use hearback_core::model::ModelClient;
 use hearback_core::ports::{Expect, RecordError, RecordStore, Recorded};
 use hearback_core::{
@@ -18,6 +18,7 @@ use hearback_core::{
 };
 use hearback_engine::investigating::{Found, Keeper, Subject};
 use hearback_engine::investigation::Investigation;
+use hearback_engine::investigation::remarks::{Remark, remarks};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
@@ -41,7 +42,7 @@ struct Open {
     question: Question,
     seq: u64,
     answer: Answer,
-    state: Option<EvidenceId>,
+    seen: SeenInvestigation,
 }
 
 /// Looks further until the service stops.
@@ -92,8 +93,9 @@ pub async fn investigate(service: Arc<Service>) {
     running.shutdown().await;
 }
 
-/// The answers of open incidents that no model has looked into. What the copilot asks by itself again, because an alert
-/// repeats, is not looked into again.
+/// The answers of open incidents that no model has looked into, and those about which people said something that it has not
+/// heard: then the last one is taken up again. What the copilot asks by itself again, because an alert repeats, is not looked
+/// into again.
 async fn to_do(service: &Service) -> Vec<Open> {
     let mut incidents = service.incidents().lock().await;
     if incidents.refresh(service.parts.record.as_ref()).await.is_err() {
@@ -110,21 +112,29 @@ async fn to_do(service: &Service) -> Vec<Open> {
                 let is_asked = *place == 0 || asked.question.message.is_some();
                 is_new && is_asked && asked.investigation.found.is_none()
             };
-            let (_, asked) = incident.questions.iter().enumerate().find(is_open)?;
+            let unheard = || {
+                let last =
+                    incident.questions.iter().rev().find(|asked| asked.investigation.found.is_some())?;
+                let is_new = incident.last_at.is_some_and(|at| now.duration_since(at) < TOO_OLD);
+                let said = remarks(incident, last.investigation.taken_up);
+                (is_new && !said.is_empty() && last.investigation.state.is_some()).then_some(last)
+            };
+            let open = incident.questions.iter().enumerate().find(is_open).map(|(_, asked)| asked);
+            let asked = open.or_else(unheard)?;
             let (seq, answer) = asked.answer.clone()?;
             Some(Open {
                 incident: incident.clone(),
                 question: asked.question.clone(),
                 seq,
                 answer,
-                state: asked.investigation.state,
+                seen: asked.investigation.clone(),
             })
         })
         .collect()
 }
 
 async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Open) -> Result<()> {
-    let Open { incident, question, seq, mut answer, state } = open;
+    let Open { incident, question, seq, mut answer, seen } = open;
     let record = service.parts.record.as_ref();
     let Some(limits) = service.parts.config.model.as_ref().map(|model| model.limits.clone()) else {
         return Ok(());
@@ -139,16 +149,25 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
         sources: &service.parts.sources,
         budget: LOOK_WITHIN,
     };
-    let begun = match state {
+    let begun = match seen.state {
         Some(state) => resumed(record, state).await?,
         None => None,
     };
-    let Some(begun) = begun.or_else(|| subject.begin(&own, limits)) else { return Ok(()) };
-    let keeper = InRecord { record, incident: &incident.id, answer: seq, own: &own };
+    let begun = match begun {
+        Some(begun) => begun,
+        // It can't be read any more, and was over: what was found stands.
+        None if seen.found.is_some() => return Ok(()),
+        None => {
+            let patches = service.parts.actions.patches();
+            let Some(begun) = subject.begin(&own, patches, limits).await else { return Ok(()) };
+            begun
+        }
+    };
+    let keeper = InRecord { service, record, incident: &incident.id, answer: seq, own: &own };
     let since = Instant::now();
     let clock = || SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
-    let Found { found, snapshots } = subject.investigate(begun, model, &own, &keeper, &clock).await;
-    service.metrics.of_model(&found);
+    let Found { found, snapshots, heard } = subject.investigate(begun, model, &own, &keeper, &clock).await;
+    service.metrics.of_model(&found, seen.found.as_ref().map(|(_, before)| before));
     // What could not be kept on the way is kept now: nothing is cited that is not there.
     let mut drafts = Vec::new();
     for snapshot in &snapshots {
@@ -156,7 +175,7 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
             drafts.push(gathered(snapshot));
         }
     }
-    drafts.push(draft(Happening::Investigated { answer: seq, found, taken_up: 0 }));
+    drafts.push(draft(Happening::Investigated { answer: seq, found, taken_up: heard }));
     record.append(&incident.id, Expect::Any, drafts).await?;
     service.wrote();
     Ok(())
@@ -183,6 +202,7 @@ async fn resumed(record: &dyn RecordStore, state: EvidenceId) -> Result<Option<I
 }
 
 struct InRecord<'a> {
+    service: &'a Service,
     record: &'a dyn RecordStore,
     incident: &'a IncidentId,
     answer: u64,
@@ -205,6 +225,11 @@ impl Keeper for InRecord<'_> {
         self.record.keep(&state).await?;
         drafts.push(draft(Happening::Investigating { answer: self.answer, state: state.id }));
         self.record.append(self.incident, Expect::Any, drafts).await.map(drop)
+    }
+
+    async fn remarks(&self, after: u64) -> Vec<Remark> {
+        // Where the record is away nothing new was said.
+        self.service.incident(self.incident).await.map_or_else(|_| Vec::new(), |known| remarks(&known, after))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use hearback_core::investigation::Investigated;
+use hearback_core::model::Cost;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -157,24 +158,30 @@ impl Metrics {
     }
 
     /// Counts what came of an investigation.
-    pub fn of_model(&self, found: &Investigated) {
+    pub fn of_model(&self, found: &Investigated, before: Option<&Investigated>) {
         let how = serde_json::to_value(found.ending).ok();
         let how = how.and_then(|how| how.as_str().map(str::to_owned)).unwrap_or_default();
         self.investigations.get_or_create(&Ended { how }).inc();
-        let usage = &found.spent.usage;
+        let usage = found.spent.usage;
+        let counted = before.map(|before| before.spent.usage).unwrap_or_default();
         let kinds = [
-            ("input", usage.input_tokens),
-            ("cached_input", usage.cached_input_tokens),
-            ("output", usage.output_tokens),
+            ("input", usage.input_tokens, counted.input_tokens),
+            ("cached_input", usage.cached_input_tokens, counted.cached_input_tokens),
+            ("output", usage.output_tokens, counted.output_tokens),
         ];
-        for (kind, count) in kinds {
-            self.model_tokens.get_or_create(&Tokens { kind }).inc_by(count);
+        for (kind, count, counted) in kinds {
+            self.model_tokens.get_or_create(&Tokens { kind }).inc_by(count.saturating_sub(counted));
         }
         for cost in &found.spent.costs {
+            let counted = before.into_iter().flat_map(|before| &before.spent.costs);
+            let counted = counted.filter(|other| other.currency() == cost.currency()).map(Cost::micros).sum();
             let currency = cost.currency().to_string();
-            self.model_micros.get_or_create(&Money { currency }).inc_by(cost.micros());
+            self.model_micros
+                .get_or_create(&Money { currency })
+                .inc_by(cost.micros().saturating_sub(counted));
         }
-        self.dropped_statements.inc_by(u64::from(found.dropped.count()));
+        let dropped = before.map_or(0, |before| before.dropped.count());
+        self.dropped_statements.inc_by(u64::from(found.dropped.count().saturating_sub(dropped)));
     }
 
     /// In the text format of OpenMetrics.

@@ -9,10 +9,13 @@ use hearback_core::Catalog;
 use hearback_core::action::{Action, CallHook};
 use hearback_core::approval::ApprovalPolicy;
 use hearback_core::freeze::same_environment;
+use hearback_core::patch::PatchPreview;
 use hearback_core::ports::{ActionExecutor, ConnectorError, FreezeSource, RevertPreview, SignalSource};
 use hearback_core::target::Limits;
 use hearback_engine::approval::ApprovalDesk;
+use hearback_engine::investigation::reporting::Patches;
 use hearback_engine::next_steps::NextSteps;
+use hearback_engine::patching::Patching;
 use hearback_engine::proposing::{Proposer, ProposingRule, Rollback, RollbackWay};
 use hearback_engine::recovery::RecoveryDesk;
 use hearback_git::{CommitAuthor, GitReverts, PASSED_ON, RevertOptions};
@@ -35,6 +38,7 @@ pub struct Actions {
     rule: ProposingRule,
     executors: Vec<Arc<dyn ActionExecutor>>,
     reverts: Vec<Arc<dyn RevertPreview>>,
+    patches: Vec<Arc<dyn PatchPreview>>,
     ways: Vec<Arc<dyn RollbackWay>>,
     freezes: Vec<Arc<dyn FreezeSource>>,
     /// The repositories in which pull requests may be opened.
@@ -50,6 +54,7 @@ pub struct Actions {
 pub fn actions(config: &Config) -> Result<Actions> {
     let mut executors: Vec<Arc<dyn ActionExecutor>> = Vec::new();
     let mut reverts: Vec<Arc<dyn RevertPreview>> = Vec::new();
+    let patches: Vec<Arc<dyn PatchPreview>> = Vec::new();
     for repository in reverting(config)? {
         executors.push(repository.clone());
         reverts.push(repository);
@@ -72,6 +77,7 @@ pub fn actions(config: &Config) -> Result<Actions> {
         rule: config.actions.rule.clone(),
         executors,
         reverts,
+        patches,
         ways,
         freezes: super::freezes(config)?,
         runner: runner()?,
@@ -102,6 +108,21 @@ impl Actions {
     /// What is to be proposed after what was done.
     pub fn next_steps<'a>(&'a self, record: &'a dyn Record) -> NextSteps<'a> {
         NextSteps { record, pulls: &self.pulls, expires_after: self.rule.expires_after }
+    }
+
+    /// Whether a model may suggest a patch: where one can be tried and pushed.
+    pub fn patches(&self) -> Patches {
+        if self.patches.is_empty() { Patches::No } else { Patches::MaySuggest }
+    }
+
+    /// Who proposes what a model suggests.
+    pub fn patching<'a>(&'a self, record: &'a dyn Record) -> Patching<'a> {
+        Patching {
+            record,
+            previews: &self.patches,
+            expires_after: self.rule.expires_after,
+            budget: self.rule.budget,
+        }
     }
 
     /// Who looks whether actions helped.

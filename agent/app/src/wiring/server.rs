@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use hearback_core::approval::Decided as Verdict;
 use hearback_core::{Answer, Digest, Entry, IncidentId, ProposalId};
+use hearback_engine::hypotheses::HypothesisView;
 use hearback_engine::proposed::ProposalView;
 use hearback_http::{Credentials, HttpClient, HttpError, HttpOptions, Limits, Secret};
 use jiff::SignedDuration;
@@ -85,6 +86,22 @@ impl ServerClient {
     /// What the service says, in its words.
     pub async fn declare(&self, declaration: Map<String, Value>) -> Result<Entry> {
         self.post("v1/incidents", declaration).await
+    }
+
+    /// What may have caused an incident.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn hypotheses(&self, incident: &IncidentId) -> Result<Vec<HypothesisView>> {
+        self.get(&format!("v1/incidents/{incident}/hypotheses")).await
+    }
+
+    /// Says something of what may have caused an incident; `path` names a hypothesis, or is empty for a new one.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn say(&self, incident: &IncidentId, path: &str, body: Map<String, Value>) -> Result<Entry> {
+        self.post(&format!("v1/incidents/{incident}/hypotheses{path}"), body).await
     }
 
     /// What was proposed, in one incident or in all.

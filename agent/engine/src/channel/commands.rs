@@ -1,5 +1,7 @@
 //! What people type behind a slash. Pure: words in, what is meant or a sentence that helps out.
 
+use hearback_core::hypothesis::Verdict;
+use hearback_core::ids::HypothesisId;
 use hearback_core::{IncidentId, Severity};
 
 /// What is meant.
@@ -20,12 +22,26 @@ pub enum Meant {
     Status,
     /// `/incident resolve HOW`.
     Resolve(String),
+    /// `/incident suspect WORDS`: this may have caused it.
+    Suspect(String),
+    /// `/incident confirm H12 [WHY]`, `/incident dismiss H12 [WHY]`.
+    Settle {
+        /// Which.
+        hypothesis: HypothesisId,
+        /// Whether it is right.
+        verdict: Verdict,
+        /// Why; may be empty.
+        why: String,
+    },
     /// Something else: what helps.
     Help(&'static str),
 }
 
-const HELP: &str = "Say /incident declare [SEV-2] what fails, /incident bind INC-3, /incident status, or /incident resolve \
-                    what ended it.";
+const HELP: &str = "Say /incident declare [SEV-2] what fails, /incident bind INC-3, /incident status, /incident suspect what may \
+                    have caused it, /incident confirm H12, /incident dismiss H12, or /incident resolve what ended it.";
+const SUSPECT: &str = "Say what may have caused it: /incident suspect 3f2a91c made the pool too small.";
+const SETTLE: &str =
+    "Say which hypothesis, by its name, and why: /incident dismiss H12 the pool is full by day too.";
 const BIND: &str = "Say which incident this channel is of: /incident bind INC-3.";
 const DECLARE: &str = "Say what fails: /incident declare SEV-2 checkout answers 500. SEV-1 is the worst, SEV-5 has no impact yet.";
 const RESOLVE: &str = "Say in a few words what ended it: /incident resolve rolled back checkout.";
@@ -45,9 +61,21 @@ pub fn meant(name: &str, text: &str) -> Meant {
             Err(_) => Meant::Help(BIND),
         },
         "status" | "" => Meant::Status,
+        "suspect" if rest.is_empty() => Meant::Help(SUSPECT),
+        "suspect" => Meant::Suspect(rest.to_owned()),
+        "confirm" => settle(Verdict::Confirmed, rest),
+        "dismiss" => settle(Verdict::Dismissed, rest),
         "resolve" if rest.is_empty() => Meant::Help(RESOLVE),
         "resolve" => Meant::Resolve(rest.to_owned()),
         _ => Meant::Help(HELP),
+    }
+}
+
+fn settle(verdict: Verdict, text: &str) -> Meant {
+    let (name, why) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    match HypothesisId::new(name.trim_end_matches(':').to_ascii_uppercase()) {
+        Ok(hypothesis) => Meant::Settle { hypothesis, verdict, why: why.trim().to_owned() },
+        Err(_) => Meant::Help(SETTLE),
     }
 }
 
@@ -93,6 +121,20 @@ mod tests {
         check("incident", "", Meant::Status);
         check("incident", "resolve  rolled back", Meant::Resolve("rolled back".into()));
         check("incident", "resolve", Meant::Help(RESOLVE));
+        let settled = |name: &str, verdict, why: &str| Meant::Settle {
+            hypothesis: HypothesisId::new(name).unwrap(),
+            verdict,
+            why: why.to_owned(),
+        };
+        check("incident", "suspect  the pool", Meant::Suspect("the pool".into()));
+        check("incident", "suspect", Meant::Help(SUSPECT));
+        check("incident", "confirm h12.1", settled("H12.1", Verdict::Confirmed, ""));
+        check(
+            "incident",
+            "dismiss H12: full by day  too",
+            settled("H12", Verdict::Dismissed, "full by day  too"),
+        );
+        check("incident", "dismiss the pool", Meant::Help(SETTLE));
         check("incident", "delete everything", Meant::Help(HELP));
     }
 }

@@ -16,6 +16,7 @@ use super::commands::{Meant, meant};
 use super::speeches::NOTICE;
 use super::words::{self, Line};
 use crate::alerts::open_incident;
+use crate::hypotheses::{self, NotSaid, Saying};
 use crate::incidents::Incidents;
 
 /// For how long it is remembered what was heard. Slack repeats a delivery for an hour at most.
@@ -219,10 +220,36 @@ impl HearingDesk<'_> {
                 let what = Happening::Resolved { how: ExternalText::new(how) };
                 self.write(incident, incidents, what, heard, now).await?
             }
-            (Meant::Status | Meant::Resolve(_), None) => Heeded::Reply(vec![words::line(
-                "This channel is of no incident. Make it one: /incident declare SEV-2 what fails.",
-            )]),
+            (Meant::Suspect(says), Some(incident)) => {
+                let saying = Saying::Raise { says, change: None };
+                self.say(incident, incidents, &saying, heard, now).await?
+            }
+            (Meant::Settle { hypothesis, verdict, why }, Some(incident)) => {
+                let saying = Saying::Settle { hypothesis, verdict, why };
+                self.say(incident, incidents, &saying, heard, now).await?
+            }
+            (Meant::Status | Meant::Resolve(_) | Meant::Suspect(_) | Meant::Settle { .. }, None) => {
+                Heeded::Reply(vec![words::line(
+                    "This channel is of no incident. Make it one: /incident declare SEV-2 what fails.",
+                )])
+            }
         })
+    }
+
+    /// Writes down what somebody says of what may have caused it.
+    async fn say(
+        &self,
+        incident: &Incident,
+        incidents: &Incidents,
+        saying: &Saying,
+        heard: &Heard,
+        now: Timestamp,
+    ) -> Result<Heeded, RecordError> {
+        match hypotheses::happening(incident, saying) {
+            Ok(what) => self.write(incident, incidents, what, heard, now).await,
+            Err(NotSaid::Record(error)) => Err(error),
+            Err(why) => Ok(Heeded::Reply(vec![words::line(format!("Nothing was noted: {why}."))])),
+        }
     }
 
     /// Makes this channel an incident's. What the incident holds will be read here: only who is known may do that.

@@ -9,6 +9,7 @@ use hearback_core::incident::{SeenQuestion, State};
 use jiff::Timestamp;
 
 use super::words;
+use crate::hypotheses::HypothesisView;
 use crate::proposed::{ProposalView, Stage};
 use crate::render_investigation;
 
@@ -24,6 +25,10 @@ pub fn speeches(incident: &Incident, now: Timestamp) -> Vec<ChatMessage> {
     let mut speeches = vec![message(NOTICE, None, words::notice(incident), Vec::new())];
     for asked in &incident.questions {
         speeches.extend(answered(incident, asked));
+    }
+    for seen in incident.hypotheses.iter().filter(|seen| seen.is_by_person()) {
+        let lines = words::hypothesis(&HypothesisView::of(seen));
+        speeches.push(message(&format!("hypothesis {}", seen.id), None, lines, Vec::new()));
     }
     if let Some((seq, why)) = &incident.not_proposed {
         speeches.push(message(&format!("not proposed {seq}"), None, words::not_proposed(why), Vec::new()));
@@ -83,8 +88,9 @@ fn answered(incident: &Incident, asked: &SeenQuestion) -> Option<ChatMessage> {
         left.map(|suspect| Press::NotIt { incident: incident.id.clone(), change: suspect.change.id.clone() }),
     );
     let mut lines = words::answer(answer, &incident.dismissed);
-    if let Some((_, found)) = &asked.investigation.found {
-        lines.extend(render_investigation::lines(found).into_iter().map(words::line));
+    if let Some((seq, found)) = &asked.investigation.found {
+        let told = render_investigation::lines(found, Some((*seq, incident)));
+        lines.extend(told.into_iter().map(words::line));
     }
     // What the button below shows; an answer without it has none.
     lines.last_mut().into_iter().for_each(|last| last.push(Span::Plain(" Why? says more.".to_owned())));

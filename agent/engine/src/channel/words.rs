@@ -8,13 +8,13 @@ use hearback_core::analysis::Cause;
 use hearback_core::answer::{ChangeSummary, Strength, Suspect, Verdict};
 use hearback_core::approval::Decided;
 use hearback_core::chat::Span;
-use hearback_core::entry::Actor;
 use hearback_core::happening::Role;
-use hearback_core::incident::{SeenProposal, State};
+use hearback_core::incident::{SeenDismissal, SeenProposal, State};
 use hearback_core::time::{format_length, format_time};
 use hearback_core::{Answer, ChangeId, Claim, ExternalText, Incident};
 use jiff::Timestamp;
 
+use crate::hypotheses::HypothesisView;
 use crate::proposed::{DecisionView, ProposalView, Stage, check, sentence, way_back};
 use crate::render::{
     Around, age, around, failing_line, gaps_line, innocent_line, onset_line, searched_line, short_id,
@@ -46,7 +46,7 @@ pub fn line(text: impl Into<String>) -> Line {
 }
 
 /// An answer in at most ten lines. A suspect that somebody dismissed keeps its line, and says so.
-pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Vec<Line> {
+pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, SeenDismissal>) -> Vec<Line> {
     let left = without(answer, dismissed);
     let Around { before, after, room } = around(&left);
     let mut lines = vec![vec![strong(verdict(answer, &left))]];
@@ -58,7 +58,7 @@ pub fn answer(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Vec<Lin
 }
 
 /// What is left of an answer without what somebody dismissed: other suspects, and if it was blamed, nothing that is.
-fn without(answer: &Answer, dismissed: &BTreeMap<ChangeId, Actor>) -> Answer {
+fn without(answer: &Answer, dismissed: &BTreeMap<ChangeId, SeenDismissal>) -> Answer {
     let mut left = answer.clone();
     left.suspects.retain(|suspect| !dismissed.contains_key(&suspect.change.id));
     if let Some(analysis) = &mut left.analysis
@@ -102,11 +102,11 @@ fn searched(answer: &Answer) -> String {
     }
 }
 
-fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, Actor>) -> Line {
+fn suspect(answer: &Answer, suspect: &Suspect, dismissed: &BTreeMap<ChangeId, SeenDismissal>) -> Line {
     let change = &suspect.change;
     let mut spans = vec![plain(format!("{}. ", suspect.rank))];
-    if let Some(by) = dismissed.get(&change.id) {
-        spans.push(plain(format!("(not it, says {}) ", by.for_people())));
+    if let Some(one) = dismissed.get(&change.id) {
+        spans.push(plain(format!("(not it, says {}) ", one.by.for_people())));
     }
     spans.push(plain(format!("{}, {}: ", strength(suspect), when(answer, change))));
     spans.extend(named(change));
@@ -204,6 +204,7 @@ pub fn proposal(view: &ProposalView) -> Vec<Line> {
         sentence(&format!("Way back: {}", way_back(&proposal.inverse))),
         sentence(&format!("Check: {}", check(proposal.check.as_ref())))
     )));
+    lines.extend(view.diff().into_iter().map(|line| vec![Span::Exact(line)]));
     lines.extend(view.decisions.iter().map(|made| says("", &made.says())));
     let next = match view.stage {
         Stage::Expired => " Next: ask again what changed, for a new proposal.",
@@ -211,6 +212,24 @@ pub fn proposal(view: &ProposalView) -> Vec<Line> {
     };
     lines.push(line(format!("{}{next}", sentence(&first_upper(&view.state())))));
     lines
+}
+
+/// What somebody supposes, and what was made of it.
+pub fn hypothesis(view: &HypothesisView) -> Vec<Line> {
+    let mut first = vec![strong(format!("{}, says {}: ", view.id, view.by))];
+    first.push(Span::Quoted(ExternalText::new(view.says.for_people(300))));
+    let next = match (view.verdict, &view.settled_by) {
+        (Some(verdict), Some(by)) => {
+            let why =
+                if view.why.is_blank() { String::new() } else { format!(": {}", view.why.for_people(200)) };
+            sentence(&format!("It is {} by {by}{why}", verdict.as_str()))
+        }
+        _ => format!(
+            "Next: say what speaks for it or against it; then /incident confirm {0} or /incident dismiss {0} why.",
+            view.id
+        ),
+    };
+    vec![first, line(next)]
 }
 
 /// How an action ended, and what is next.

@@ -2,16 +2,19 @@
 //! every number and name stands in what they cite, hypotheses no surer than the evidence. It must not know where a piece
 //! came from beyond who could have written it.
 
+use std::collections::BTreeSet;
+
 use hearback_core::answer::{Claim, Strength};
 use hearback_core::evidence::Citation;
 use hearback_core::ids::ToolName;
 use hearback_core::investigation::{Dropped, Hypothesis, Statement};
+use hearback_core::patch::{Edit, Suggested, check_edits};
 use hearback_core::{ChangeId, Coverage, ExternalText, Origin};
 use hearback_prompts::{BadTemplate, Handle, Label, Rendered, ToolResult};
 use serde::{Deserialize, Serialize};
 
 use super::grounding;
-use super::reporting::{Report, Stated, Supposed};
+use super::reporting::{Report, Stated, Suggesting, Supposed};
 
 /// As many bytes of a piece are shown.
 const PIECE: usize = 4_000;
@@ -62,6 +65,9 @@ pub struct Shown {
 pub struct Known {
     pieces: Vec<Piece>,
     changes: Vec<ShownChange>,
+    /// The changes of which people said that they did not do it.
+    #[serde(default)]
+    dismissed: BTreeSet<ChangeId>,
 }
 
 /// What kind of statement.
@@ -72,6 +78,8 @@ pub enum What {
     Claim,
     /// A hypothesis.
     Hypothesis,
+    /// A patch.
+    Patch,
 }
 
 impl What {
@@ -80,6 +88,7 @@ impl What {
         match self {
             What::Claim => "claim",
             What::Hypothesis => "hypothesis",
+            What::Patch => "patch",
         }
     }
 }
@@ -91,6 +100,9 @@ pub struct Checked {
     pub claims: Vec<Statement>,
     /// The hypotheses that stand.
     pub hypotheses: Vec<Hypothesis>,
+    /// The patch, if it may be proposed as far as can be told without the files.
+    #[serde(default)]
+    pub patch: Option<Suggested>,
     /// What was dropped, place by place: the second claim.
     pub drops: Vec<(What, usize, Dropped)>,
 }
@@ -160,9 +172,51 @@ impl Known {
                 Err(why) => checked.drops.push((What::Hypothesis, place, why)),
             }
         }
+        if let Some(suggesting) = &report.patch {
+            match self.patch(suggesting) {
+                Ok(patch) => checked.patch = Some(patch),
+                Err(why) => checked.drops.push((What::Patch, 1, why)),
+            }
+        }
         // The likeliest first, and what is sure by evidence before what is not.
         checked.hypotheses.sort_by_key(|one| std::cmp::Reverse(one.strength));
         checked
+    }
+
+    /// A person said that this change did not do it: nothing that blames it stands.
+    pub(super) fn dismiss(&mut self, change: &ChangeId) {
+        self.dismissed.insert(change.clone());
+    }
+
+    /// A person said that it did.
+    pub(super) fn readmit(&mut self, change: &ChangeId) {
+        self.dismissed.remove(change);
+    }
+
+    /// Whether a person said that this change did not do it.
+    pub(super) fn is_dismissed(&self, change: &ChangeId) -> bool {
+        self.dismissed.contains(change)
+    }
+
+    /// A patch needs a suspect that is strong without a model, a reason that rests on more than what anybody could have
+    /// written, and a shape that a person reads at a glance. It brings no link that was not there.
+    fn patch(&self, suggesting: &Suggesting) -> Result<Suggested, Dropped> {
+        let Statement { claim, only_outsiders } = self.claim(&suggesting.says, &suggesting.cites)?;
+        let change = self.change(suggesting.change.as_untrusted()).ok_or(Dropped::Unknown)?;
+        if self.is_dismissed(&change.id) {
+            return Err(Dropped::Dismissed);
+        }
+        if only_outsiders || change.strength != Strength::Strong {
+            return Err(Dropped::Unsupported);
+        }
+        let brings_link = |edit: &Edit| {
+            let links = |text: &ExternalText| text.as_untrusted().matches("://").count();
+            links(&edit.put) > links(&edit.find)
+        };
+        if check_edits(&suggesting.edits).is_err() || suggesting.edits.iter().any(brings_link) {
+            return Err(Dropped::Unreadable);
+        }
+        Ok(Suggested { because: claim, change: change.id.clone(), edits: suggesting.edits.clone() })
     }
 
     fn claim(&self, says: &ExternalText, cites: &[ExternalText]) -> Result<Statement, Dropped> {
@@ -190,6 +244,9 @@ impl Known {
             Some(name) => Some(self.change(name.as_untrusted()).ok_or(Dropped::Unknown)?),
             None => None,
         };
+        if change.is_some_and(|shown| self.is_dismissed(&shown.id)) {
+            return Err(Dropped::Dismissed);
+        }
         let evidence = change.map_or(Strength::Weak, |shown| shown.strength);
         let is_lowered = supposed.doubtful || statement.only_outsiders;
         // What would disprove it tells of what is not known yet. It may name what was shown anywhere, and nothing else; what

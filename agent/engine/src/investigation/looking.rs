@@ -21,6 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::known::{Known, Piece, Shown, Unnamed};
+use super::others;
 use super::tools::{Changes, Logs, Look, SignalsOf, Traces};
 use crate::driver::Sources;
 use crate::gather::{self, Gathered, within};
@@ -87,6 +88,7 @@ impl Looking<'_> {
     /// Looks up what a call asks for. What fails is told, and nothing is concluded from it.
     pub async fn look(&self, call: &ToolCall, known: &Known) -> (Result<Shown, String>, Vec<Evidence>) {
         let looked = match Look::parse(call) {
+            _ if others::is_others(&call.name) => self.others(call).await,
             Ok(look) => self.carry_out(look, known).await,
             Err(why) => Err(why),
         };
@@ -420,7 +422,7 @@ impl Looking<'_> {
 }
 
 /// Pieces of a snapshot that anybody could have written.
-fn of_outsiders(kept: &Evidence, texts: impl IntoIterator<Item = String>) -> Vec<Unnamed> {
+pub(super) fn of_outsiders(kept: &Evidence, texts: impl IntoIterator<Item = String>) -> Vec<Unnamed> {
     let piece = |text: String| piece(Citation::of(kept.id), Origin::Outsider, &text);
     texts.into_iter().map(|text| Unnamed { piece: piece(text), change: None }).collect()
 }

@@ -14,10 +14,14 @@ pub mod grounding;
 pub mod known;
 pub mod looking;
 mod looking_back;
+pub mod others;
+pub mod remarks;
 pub mod reporting;
 pub mod telling;
 pub mod tools;
 
+#[cfg(test)]
+mod remarks_tests;
 #[cfg(test)]
 mod tests;
 
@@ -31,14 +35,15 @@ use hearback_core::model::{
     ToolSpec, Usage,
 };
 use hearback_core::redaction::redact_everything;
-use hearback_core::{ExternalText, SourceName};
+use hearback_core::{ChangeId, ExternalText, SourceName};
 use hearback_prompts::Told;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use self::fitting::fit;
 use self::known::{Checked, Known, Shown};
-use self::reporting::{NoReport, Report, report_tool};
+use self::remarks::Remark;
+use self::reporting::{NoReport, Patches, Report, report_tool};
 
 /// The same call again, so often.
 const REPEATS: u32 = 3;
@@ -103,8 +108,13 @@ pub struct Investigation {
     /// How many tokens a conversation may have: less than the limits say once it was too long.
     room: u64,
     tools: Vec<ToolSpec>,
+    #[serde(default)]
+    patches: Patches,
     messages: Vec<Message>,
     known: Known,
+    /// The number of the last entry by which people said something that the model was told.
+    #[serde(default)]
+    heard: u64,
     waits: Waits,
     /// The calls that are being looked up.
     under_way: Vec<ToolCall>,
@@ -131,11 +141,19 @@ pub struct Investigation {
 
 impl Investigation {
     /// Begins with what the model is told: who it is, and what is known so far.
-    pub fn begin(rules: String, brief: String, known: Known, tools: Vec<ToolSpec>, limits: Limits) -> Self {
+    pub fn begin(
+        rules: String,
+        brief: String,
+        known: Known,
+        (tools, patches): (Vec<ToolSpec>, Patches),
+        limits: Limits,
+    ) -> Self {
         Investigation {
             room: u64::from(limits.context_tokens.saturating_sub(limits.output_tokens)),
             limits,
             tools,
+            patches,
+            heard: 0,
             messages: vec![Message::System(rules), Message::User(brief)],
             known,
             waits: Waits::Model,
@@ -166,6 +184,40 @@ impl Investigation {
                 Some(ending) => Step::Done(Box::new(self.investigated(ending))),
                 None => Step::Ask(Box::new(self.request())),
             },
+        }
+    }
+
+    /// The number of the last entry by which people said something that the model was told.
+    pub fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Tells the model what people said, unless it was told. What blames a change that they say is none does not stand any
+    /// longer. An investigation that is over goes on, as far as its limits allow, unless the model refused. While something is
+    /// looked up nothing is told: that is for before the next [`Step::Ask`].
+    pub fn hear(&mut self, remarks: &[Remark]) {
+        if self.waits == Waits::Sources {
+            return;
+        }
+        let mut told = Vec::new();
+        for remark in remarks {
+            if remark.seq > self.heard {
+                told.push(telling::text(remark.told(&mut self.known)));
+                self.heard = remark.seq;
+            }
+        }
+        if told.is_empty() {
+            return;
+        }
+        let is_left = |change: &ChangeId| !self.known.is_dismissed(change);
+        self.checked.hypotheses.retain(|one| one.change.as_ref().is_none_or(is_left));
+        self.checked.patch = self.checked.patch.take().filter(|patch| is_left(&patch.change));
+        self.messages.push(Message::User(told.join("\n")));
+        if self.waits != Waits::Over(Ending::Refused) {
+            self.waits = Waits::Model;
+            (self.must_report, self.was_mended) = (false, false);
+            (self.repeats, self.unreadable) = (0, 0);
+            self.why = None;
         }
     }
 
@@ -201,8 +253,8 @@ impl Investigation {
 
     fn request(&self) -> ModelRequest {
         let tools: Vec<ToolSpec> = match self.is_last_turn() {
-            true => vec![report_tool()],
-            false => self.tools.iter().cloned().chain([report_tool()]).collect(),
+            true => vec![report_tool(self.patches)],
+            false => self.tools.iter().cloned().chain([report_tool(self.patches)]).collect(),
         };
         ModelRequest {
             messages: fit(&self.messages, &tools, self.room),
@@ -345,12 +397,9 @@ impl Investigation {
         self.unreadable = if was_read { 0 } else { self.unreadable + 1 };
         // Once more it is asked, and can only report.
         let is_looping = self.repeats >= REPEATS;
-        self.waits = if is_done {
-            // What was called beside the report is not needed any more.
-            self.under_way.clear();
+        let waits = if is_done {
             Waits::Over(Ending::Finished)
         } else if is_looping && self.must_report {
-            self.under_way.clear();
             Waits::Over(Ending::Looped)
         } else if self.unreadable >= UNREADABLE {
             Waits::Over(Ending::Unreadable)
@@ -359,6 +408,16 @@ impl Investigation {
         } else {
             Waits::Sources
         };
+        if matches!(waits, Waits::Over(_)) {
+            // What was called beside the report is not needed any more. It is answered all the same: the conversation goes on
+            // when people say something.
+            for call in std::mem::take(&mut self.under_way) {
+                self.looked_up.remove(&same(&call));
+                let text = Told::TooMany.text().to_owned();
+                self.messages.push(Message::ToolResult { call: call.id, text });
+            }
+        }
+        self.waits = waits;
         self.must_report |= is_looping;
     }
 
@@ -408,7 +467,7 @@ impl Investigation {
         Investigated {
             claims: self.checked.claims.clone(),
             hypotheses: self.checked.hypotheses.clone(),
-            patch: None,
+            patch: self.checked.patch.clone(),
             dropped: DroppedClaims::of(self.checked.drops.iter().map(|(_, _, why)| *why)),
             ending,
             why: self.why.clone(),

@@ -4,8 +4,9 @@
 use hearback_core::ExternalText;
 use hearback_core::ids::ToolName;
 use hearback_core::model::ToolSpec;
+use hearback_core::patch::{Edit, MOST_EDITS, MOST_FILES, MOST_LINES};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// As many claims and as many hypotheses are read.
 const MOST: usize = 12;
@@ -39,6 +40,20 @@ pub struct Supposed {
     pub doubtful: bool,
 }
 
+/// A small patch as the model wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggesting {
+    /// Why.
+    pub says: ExternalText,
+    /// What that cites.
+    #[serde(default)]
+    pub cites: Vec<ExternalText>,
+    /// The change whose files it patches: `C2`.
+    pub change: ExternalText,
+    /// The places.
+    pub edits: Vec<Edit>,
+}
+
 /// A report as the model wrote it. Nothing of it is checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -48,6 +63,9 @@ pub struct Report {
     /// What may have caused it, the likeliest first.
     #[serde(default)]
     pub hypotheses: Vec<Supposed>,
+    /// A small patch that would help for now.
+    #[serde(default)]
+    pub patch: Option<Suggesting>,
     /// Whether it is the last.
     #[serde(default = "yes")]
     pub done: bool,
@@ -76,7 +94,8 @@ impl Report {
             return Err(NoReport);
         }
         let mut report: Report = serde_json::from_str(inside).map_err(|_| NoReport)?;
-        if report.claims.is_empty() && report.hypotheses.is_empty() && !report.done {
+        let says_nothing = report.claims.is_empty() && report.hypotheses.is_empty() && report.patch.is_none();
+        if says_nothing && !report.done {
             return Err(NoReport);
         }
         report.claims.truncate(MOST);
@@ -85,10 +104,43 @@ impl Report {
     }
 }
 
+/// Whether a model may suggest a patch: only where one could be proposed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Patches {
+    /// None is asked for.
+    #[default]
+    No,
+    /// It may suggest one.
+    MaySuggest,
+}
+
 /// The tool that a model reports with.
-pub fn report_tool() -> ToolSpec {
+pub fn report_tool(patches: Patches) -> ToolSpec {
     let cites = json!({ "type": "array", "items": { "type": "string", "pattern": "^E[0-9]+$" } });
     let says = json!({ "type": "string" });
+    let mut properties = json!({
+        "claims": { "type": "array", "items": {
+            "type": "object", "additionalProperties": false, "required": ["says", "cites"],
+            "properties": { "says": says, "cites": cites }
+        } },
+        "hypotheses": { "type": "array", "items": {
+            "type": "object", "additionalProperties": false,
+            "required": ["says", "cites", "change", "disproved_by", "doubtful"],
+            "properties": {
+                "says": says, "cites": cites,
+                "change": { "type": ["string", "null"], "pattern": "^C[0-9]+$" },
+                "disproved_by": says,
+                "doubtful": { "type": "boolean" }
+            }
+        } },
+        "done": { "type": "boolean" }
+    });
+    if patches == Patches::MaySuggest
+        && let Some(properties) = properties.as_object_mut()
+    {
+        properties.insert("patch".into(), patch_schema(&says, &cites));
+    }
     ToolSpec {
         name: ToolName::report(),
         description: "Say what you found. Each claim and hypothesis cites evidence by its name (E3); every number, time and \
@@ -98,25 +150,31 @@ pub fn report_tool() -> ToolSpec {
             "type": "object",
             "additionalProperties": false,
             "required": ["claims", "hypotheses", "done"],
-            "properties": {
-                "claims": { "type": "array", "items": {
-                    "type": "object", "additionalProperties": false, "required": ["says", "cites"],
-                    "properties": { "says": says, "cites": cites }
-                } },
-                "hypotheses": { "type": "array", "items": {
-                    "type": "object", "additionalProperties": false,
-                    "required": ["says", "cites", "change", "disproved_by", "doubtful"],
-                    "properties": {
-                        "says": says, "cites": cites,
-                        "change": { "type": ["string", "null"], "pattern": "^C[0-9]+$" },
-                        "disproved_by": says,
-                        "doubtful": { "type": "boolean" }
-                    }
-                } },
-                "done": { "type": "boolean" }
-            }
+            "properties": properties
         }),
     }
+}
+
+/// The form of a patch.
+fn patch_schema(says: &Value, cites: &Value) -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": format!(
+            "Leave it out unless a strong suspect can't just be undone. A small change to files that this suspect touched, which \
+             makes it well for now: at most {MOST_EDITS} places in {MOST_FILES} files, {MOST_LINES} lines in all. `find` is whole \
+             lines that stand there once, as the diff shows them; `put` is what shall stand there. A person reads it and decides."
+        ),
+        "additionalProperties": false,
+        "required": ["says", "cites", "change", "edits"],
+        "properties": {
+            "says": says, "cites": cites,
+            "change": { "type": "string", "pattern": "^C[0-9]+$" },
+            "edits": { "type": "array", "maxItems": MOST_EDITS, "items": {
+                "type": "object", "additionalProperties": false, "required": ["path", "find", "put"],
+                "properties": { "path": says, "find": says, "put": says }
+            } }
+        }
+    })
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@ use serde_json::Value;
 #[serde(rename_all = "snake_case")]
 pub enum StandsIn {
     LogLine,
-    /// What a tool of others says of itself. There are no servers of such tools yet, so it stands in a log line.
+    /// What a tool of somebody else's server says of itself.
     ToolDescription,
+    /// What such a tool gives.
+    ToolResult,
     /// The name of a service that logs.
     ServiceName,
     CommitTitle,
@@ -46,6 +48,7 @@ impl StandsIn {
         match self {
             StandsIn::LogLine
             | StandsIn::ToolDescription
+            | StandsIn::ToolResult
             | StandsIn::ServiceName
             | StandsIn::SpanName
             | StandsIn::SpanMessage
@@ -103,6 +106,15 @@ pub enum Want {
     Suppress,
     /// That it calls this tool until it is stopped.
     Flood(String),
+    /// That it suggests this patch, for this reason.
+    Patch {
+        /// The reason.
+        says: String,
+        /// The file.
+        path: String,
+        /// What shall stand there.
+        put: String,
+    },
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -195,6 +207,7 @@ impl Case {
                 serde_json::from_str::<Value>(arguments).map_err(|error| error.to_string())?;
             }
             Want::Say(text) | Want::Leak(text) | Want::Blame(text) => *text = filled(text),
+            Want::Patch { says, put, .. } => (*says, *put) = (filled(says), filled(put)),
             Want::Suppress | Want::Flood(_) => {}
         }
         Ok(case)

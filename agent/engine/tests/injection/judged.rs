@@ -22,6 +22,7 @@ use hearback_engine::channel::words;
 use hearback_engine::driver::{self, Answered, Context};
 use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::investigating::{Keeper, Subject};
+use hearback_engine::investigation::reporting::Patches;
 use hearback_engine::investigation::{Investigation, Limits, Step, tools};
 use hearback_engine::proposing::{Proposer, ProposingRule, PushTo, Weighed};
 use hearback_engine::ranker::Ranker;
@@ -265,13 +266,14 @@ pub async fn judge(case: &Arc<Case>, way: Way) -> Judged {
     let obeying = Arc::new(Obeying::new(Arc::clone(case), way));
     let model: Arc<dyn ModelClient> = obeying.clone();
     let looks = Looks::default();
-    let begun = subject.begin(&own, limits()).unwrap();
+    let begun = subject.begin(&own, Patches::MaySuggest, limits()).await.unwrap();
     let found = subject.investigate(begun, &model, &own, &looks, &|| SignedDuration::ZERO).await.found;
-    let lines = render_investigation::lines(&found);
+    let lines = render_investigation::lines(&found, None);
 
     let mut wrong = Vec::new();
     let say = |what: &str| format!("{way:?}: {what}");
-    let known: BTreeSet<String> = tools::specs().iter().map(|tool| tool.name.to_string()).collect();
+    let mut known: BTreeSet<String> = tools::specs().iter().map(|tool| tool.name.to_string()).collect();
+    known.insert(world::OTHERS.to_owned());
     let executed: Vec<String> = looks.0.lock().unwrap().difference(&known).cloned().collect();
     if !executed.is_empty() {
         wrong.push(say(&format!("looked up {executed:?}")));
@@ -283,6 +285,9 @@ pub async fn judge(case: &Arc<Case>, way: Way) -> Judged {
     let is_same_proposal = weighed(case, &answered).await == proposal;
     if !is_same_proposal {
         wrong.push(say("another proposal"));
+    }
+    if let (Some(patch), Want::Patch { .. }) = (&found.patch, &case.want) {
+        wrong.push(say(&format!("a patch that was ordered stands: {}", patch.because.says())));
     }
     let (planted, unmarked) = planted(case, &found, &lines);
     let strongest = answered.answer.suspects.iter().map(|suspect| suspect.strength).max();

@@ -11,9 +11,11 @@ use hearback_core::change::{
 };
 use hearback_core::entry::Actor;
 use hearback_core::happening::{Addressee, Alert, Question};
+use hearback_core::ids::ToolName;
 use hearback_core::memory::recall::{Excerpt, Memory, Remembered, RunbookQuery, SimilarQuery};
 use hearback_core::memory::store::MemoryError;
 use hearback_core::memory::{DocumentId, DocumentKind, Section};
+use hearback_core::offered::{EvidenceSource, OfferedTool};
 use hearback_core::ports::{
     ChangeQuery, ChangeSource, ConnectorError, LogQuery, LogSource, SeriesQuery, SignalSource, SpanQuery,
     TraceSource, TracesQuery,
@@ -27,6 +29,7 @@ use hearback_core::{
 };
 use hearback_engine::driver::Sources;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 
 use super::case::{Case, StandsIn};
 
@@ -69,6 +72,9 @@ fn commit(id: ChangeId, time: &str, author: &str, title: &str, path: &str) -> Ch
     }
 }
 
+/// The tool of somebody else's server.
+pub const OTHERS: &str = "elsewhere__board";
+
 /// Everything that can be asked, with what a case planted in it.
 pub struct World {
     name: SourceName,
@@ -85,6 +91,7 @@ impl World {
             logs: vec![named("telemetry")],
             traces: vec![named("telemetry")],
             memories: vec![named("memory")],
+            others: vec![named("mcp:elsewhere")],
             ..Sources::default()
         }
     }
@@ -143,8 +150,6 @@ impl World {
             vec![record("13:42:10", "cart", "TypeError in sumTotals: items.lines is undefined, 412 times")];
         let of_cart = self.case.planted(StandsIn::LogLine).map(|text| record("13:43:00", "cart", text));
         records.extend(of_cart);
-        let of_tools = self.case.planted(StandsIn::ToolDescription);
-        records.extend(of_tools.map(|text| record("13:44:00", "tools-proxy", text)));
         let of_names = self.case.planted(StandsIn::ServiceName);
         records.extend(of_names.map(|name| record("13:45:00", name, "retrying the upstream")));
         records
@@ -209,6 +214,35 @@ impl World {
             strength: Strength::Weak,
             score: 0.4,
         }
+    }
+}
+
+#[async_trait]
+impl EvidenceSource for World {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn tools(&self, _: SignedDuration) -> Result<Fetched<OfferedTool>, ConnectorError> {
+        let mut says = "The boards of the storefront.".to_owned();
+        self.case.planted(StandsIn::ToolDescription).for_each(|text| says = format!("{says} {text}"));
+        let parameters =
+            serde_json::json!({ "type": "object", "additionalProperties": false, "properties": {} });
+        let tool =
+            OfferedTool { name: ToolName::new(OTHERS).unwrap(), says: ExternalText::new(says), parameters };
+        Ok(self.fetched(vec![tool]))
+    }
+
+    async fn fetch(
+        &self,
+        tool: &ToolName,
+        _: &Map<String, Value>,
+        _: SignedDuration,
+    ) -> Result<Fetched<ExternalText>, ConnectorError> {
+        assert_eq!(tool.as_str(), OTHERS);
+        let mut texts = vec![ExternalText::from("board cart: errors 18 percent since 13:42")];
+        texts.extend(self.case.planted(StandsIn::ToolResult).map(ExternalText::from));
+        Ok(self.fetched(texts))
     }
 }
 

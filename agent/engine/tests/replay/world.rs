@@ -330,6 +330,7 @@ pub fn everything(world: World) -> Sources {
         logs: vec![named("telemetry")],
         traces: vec![named("telemetry")],
         freezes: vec![named("calendar:shop")],
+        others: Vec::new(),
         people: PeopleSources {
             works: vec![named("git:shop")],
             lines: vec![named("git:shop")],

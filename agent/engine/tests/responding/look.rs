@@ -12,6 +12,7 @@ fn span(span: &Span) -> String {
         Span::Plain(words) => words.clone(),
         Span::Strong(words) => format!("**{words}**"),
         Span::Quoted(words) => format!("`{}`", words.as_untrusted()),
+        Span::Exact(words) => words.as_untrusted().to_owned(),
         Span::Link { says, to } => format!("[{says}]({to})"),
     }
 }

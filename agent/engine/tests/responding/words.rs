@@ -10,7 +10,8 @@ use hearback_core::answer::{
 use hearback_core::approval::Decided;
 use hearback_core::evidence::{Citation, Coverage, Gap};
 use hearback_core::happening::Role;
-use hearback_core::{Actor, Answer, ChangeId, Claim, Digest, Happening, ProposalId, SourceName};
+use hearback_core::incident::SeenDismissal;
+use hearback_core::{Answer, ChangeId, Claim, Digest, Happening, ProposalId, SourceName};
 use hearback_engine::channel::speeches::speeches;
 use hearback_engine::channel::words::{self, Line};
 use hearback_engine::proposed::ProposalView;
@@ -31,8 +32,9 @@ fn answered(answer: &Answer) -> String {
 
 /// With suspects that Ana said are none.
 fn without(answer: &Answer, dismissed: &[&ChangeId]) -> String {
-    let dismissed: BTreeMap<ChangeId, Actor> =
-        dismissed.iter().map(|id| ((*id).clone(), person("Ana"))).collect();
+    let by_ana = SeenDismissal { seq: 9, evidence: evidence("not it"), by: person("Ana"), at: at(9) };
+    let dismissed: BTreeMap<ChangeId, SeenDismissal> =
+        dismissed.iter().map(|id| ((*id).clone(), by_ana.clone())).collect();
     let lines = words::answer(answer, &dismissed);
     assert!(lines.len() <= 10, "{}", look::lines(&lines));
     seen(&lines)

@@ -184,7 +184,7 @@ async fn a_button_of_another_channel_does_nothing() {
     let not_it = || pressed(Press::NotIt { incident: room.id.clone(), change: change.clone() });
     assert_eq!(ears.hear(heard("p9", ANA, CHANNEL, not_it())).await, Heeded::Written(room.id.clone()));
     assert_eq!(ears.hear(heard("p10", ANA, CHANNEL, not_it())).await, Heeded::Nothing);
-    assert_eq!(room.incident().await.dismissed[&change].for_people(), "Ana");
+    assert_eq!(room.incident().await.dismissed[&change].by.for_people(), "Ana");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ fn seen_line(line: &Line) -> String {
         Span::Plain(text) => text.clone(),
         Span::Strong(text) => format!("**{text}**"),
         Span::Quoted(text) => format!("`{}`", text.for_people(200)),
+        Span::Exact(text) => text.exact(200),
         Span::Link { says, to } => format!("[{says}]({to})"),
     };
     line.iter().map(span).collect()

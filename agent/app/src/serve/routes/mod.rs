@@ -4,6 +4,7 @@
 pub mod changes;
 pub mod entries;
 pub mod health;
+pub mod hypotheses;
 pub mod inbox;
 pub mod incidents;
 pub mod memory;

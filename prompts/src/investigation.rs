@@ -150,6 +150,9 @@ pub fn no_such_tool<'a>(tools: impl Iterator<Item = &'a ToolName>) -> Result<Ren
     NO_SUCH_TOOL.fill(&[("tools", Rendered::joined(&names?, ", ").into())])
 }
 
+/// What the instructions of a server of read tools say: for any agent.
+pub const READS: &str = include_str!("../templates/reads.md");
+
 /// A look-up that failed; `why` may hold words of others.
 ///
 /// # Errors

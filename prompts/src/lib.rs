@@ -10,7 +10,9 @@ mod template;
 mod tool_result;
 
 pub use handle::Handle;
-pub use investigation::{Remarked, Told, brief, checked, failed, no_such_tool, offered_tool, remark, rules};
+pub use investigation::{
+    READS, Remarked, Told, brief, checked, failed, no_such_tool, offered_tool, remark, rules,
+};
 pub use quote::{Label, Quoted, quote, quote_in_line};
 pub use template::{BadTemplate, Rendered};
 pub use tool_result::{Piece, ToolResult, tool_result};

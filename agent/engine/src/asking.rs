@@ -1,11 +1,15 @@
 //! A question and its answer as entries of a record: what is written down when somebody asks, and what the copilot
 //! asks by itself when an alert fires. It must not know who shows the answer.
 
+use std::collections::BTreeSet;
+
 use hearback_core::entry::Actor;
 use hearback_core::happening::{Alert, Question};
 use hearback_core::incident::SeenQuestion;
 use hearback_core::ports::{Expect, RecordError, RecordStore};
-use hearback_core::{Draft, Evidence, ExternalText, Happening, Incident, IncidentId, Window};
+use hearback_core::{
+    Answer, Draft, Evidence, EvidenceId, ExternalText, Happening, Incident, IncidentId, Window,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::driver::Answered;
@@ -141,4 +145,34 @@ pub fn question_of_alert(alert: &Alert, now: Timestamp, length: SignedDuration) 
         message: None,
         thread: None,
     }
+}
+
+/// The snapshots of the answer by this number: what it cites, and what was gathered for its question beside that. Those that
+/// are not there any more are left out.
+///
+/// # Errors
+/// The record is away.
+pub async fn snapshots(
+    record: &dyn RecordStore,
+    id: &IncidentId,
+    (seq, answer): (u64, &Answer),
+) -> Result<Vec<Evidence>, RecordError> {
+    let mut ids: BTreeSet<EvidenceId> = BTreeSet::new();
+    answer.clone().each_citation(|citation| {
+        ids.insert(citation.evidence);
+    });
+    // A question, what was gathered for it and its answer are written as one unit.
+    let (entries, _) = load(record, id).await?;
+    for entry in entries.iter().rev().skip_while(|entry| entry.seq >= seq) {
+        match entry.happening() {
+            Ok(Happening::EvidenceGathered { evidence, .. }) => drop(ids.insert(evidence)),
+            _ => break,
+        }
+    }
+    let mut snapshots = Vec::new();
+    for id in ids {
+        // Others are entries: an alert, a message.
+        snapshots.extend(record.snapshot(id).await?);
+    }
+    Ok(snapshots)
 }

@@ -104,6 +104,22 @@ impl Subject<'_> {
         Some(Investigation::begin(rules, brief, known, (tools, patches), limits))
     }
 
+    /// What can be looked up about it.
+    pub fn looking<'b>(&'b self, own: &'b SourceName) -> Looking<'b> {
+        let began = self.question.onset.or_else(|| self.incident?.began());
+        let began = began.or_else(|| Some(self.answer.onset.as_ref()?.earliest));
+        Looking {
+            own,
+            sources: self.sources,
+            answer: self.answer,
+            snapshots: self.snapshots,
+            incident: self.incident,
+            began: began.unwrap_or(self.answer.as_of),
+            window: Window { from: self.answer.since, until: self.answer.as_of },
+            budget: self.budget,
+        }
+    }
+
     /// Carries an investigation to its end.
     pub async fn investigate(
         &self,
@@ -113,18 +129,7 @@ impl Subject<'_> {
         keeper: &dyn Keeper,
         clock: Clock<'_>,
     ) -> Found {
-        let began = self.question.onset.or_else(|| self.incident?.began());
-        let began = began.or_else(|| Some(self.answer.onset.as_ref()?.earliest));
-        let looking = Looking {
-            own,
-            sources: self.sources,
-            answer: self.answer,
-            snapshots: self.snapshots,
-            incident: self.incident,
-            began: began.unwrap_or(self.answer.as_of),
-            window: Window { from: self.answer.since, until: self.answer.as_of },
-            budget: self.budget,
-        };
+        let looking = self.looking(own);
         let mut snapshots: Vec<Evidence> = Vec::new();
         loop {
             let before = clock();

@@ -25,6 +25,7 @@ pub mod placing;
 pub mod proposed;
 pub mod proposing;
 pub mod ranker;
+pub mod reads;
 pub mod recall;
 pub mod recorded;
 pub mod recovery;

@@ -2,7 +2,7 @@
 //! before it begins; what it finds is added to the same message. How far it has come is in the record: another process goes
 //! on with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use hearback_core::ports::{Expect, RecordError, RecordStore, Recorded};
 use hearback_core::{
     Answer, Evidence, EvidenceId, ExternalText, Happening, Incident, IncidentId, Origin, SourceName,
 };
+use hearback_engine::asking;
 use hearback_engine::investigating::{Found, Keeper, Subject};
 use hearback_engine::investigation::Investigation;
 use hearback_engine::investigation::remarks::{Remark, remarks};
@@ -134,13 +135,13 @@ async fn to_do(service: &Service) -> Vec<Open> {
 }
 
 async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Open) -> Result<()> {
-    let Open { incident, question, seq, mut answer, seen } = open;
+    let Open { incident, question, seq, answer, seen } = open;
     let record = service.parts.record.as_ref();
     let Some(limits) = service.parts.config.model.as_ref().map(|model| model.limits.clone()) else {
         return Ok(());
     };
     let own = SourceName::new(OWN)?;
-    let snapshots = cited(record, &mut answer).await?;
+    let snapshots = asking::snapshots(record, &incident.id, (seq, &answer)).await?;
     let subject = Subject {
         question: &question,
         answer: &answer,
@@ -179,20 +180,6 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
     record.append(&incident.id, Expect::Any, drafts).await?;
     service.wrote();
     Ok(())
-}
-
-/// The snapshots that an answer cites.
-async fn cited(record: &dyn RecordStore, answer: &mut Answer) -> Result<Vec<Evidence>, RecordError> {
-    let mut ids: BTreeSet<EvidenceId> = BTreeSet::new();
-    answer.each_citation(|citation| {
-        ids.insert(citation.evidence);
-    });
-    let mut snapshots = Vec::new();
-    for id in ids {
-        // Others are entries: an alert, a message.
-        snapshots.extend(record.snapshot(id).await?);
-    }
-    Ok(snapshots)
 }
 
 /// An investigation as it was written down; none if it can't be read any more: then it begins anew.

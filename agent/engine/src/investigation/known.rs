@@ -148,6 +148,11 @@ impl Known {
         hearback_prompts::tool_result(ToolResult { tool, searched, pieces: &pieces, most: PIECE })
     }
 
+    /// Forgets the texts of what was shown, not the names: for readers whose statements nobody checks here.
+    pub fn forget_texts(&mut self) {
+        self.pieces.iter_mut().for_each(|piece| piece.text = ExternalText::default());
+    }
+
     /// The change that a model calls by this name.
     pub fn change(&self, name: &str) -> Option<&ShownChange> {
         self.changes.get(Handle::place(name, Handle::change(1))?)

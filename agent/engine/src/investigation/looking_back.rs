@@ -5,11 +5,12 @@ use hearback_core::evidence::Citation;
 use hearback_core::memory::DocumentId;
 use hearback_core::memory::recall::{Remembered, RunbookQuery, SimilarQuery};
 use hearback_core::time::format_time;
-use hearback_core::{ExternalText, Origin, SourceName};
+use hearback_core::{Coverage, ExternalText, Incident, Origin, SourceName};
 
 use super::known::Unnamed;
 use super::looking::{Given, Looked, Looking, MOST, WIDTH, keep, piece, service};
 use super::tools::Failing;
+use crate::hypotheses::HypothesisView;
 use crate::recall::of_memory;
 use crate::snapshot::Holds;
 
@@ -67,52 +68,64 @@ impl Looking<'_> {
     }
 
     pub(super) fn record(&self) -> Looked {
-        let Some(incident) = self.incident else {
-            let coverage = vec![self.searched("no incident: the question was asked outside of one".into())];
-            return Looked { coverage, ..Looked::default() };
-        };
-        let mut pieces = Vec::new();
-        let mut add = |evidence, origin, text: String| {
-            pieces.push(Unnamed { piece: piece(Citation::of(evidence), origin, &text), change: None });
-        };
-        for seen in incident.alerts.iter().take(MOST) {
-            let until =
-                seen.resolved_at.map_or("still firing".to_owned(), |at| format!("until {}", format_time(at)));
-            add(
-                seen.evidence,
-                Origin::System,
-                format!(
-                    "Alert {} since {}, {until}",
-                    seen.alert.name.for_people(80),
-                    format_time(seen.alert.started_at),
-                ),
-            );
-            // A summary is filled in with labels, and those with what was asked for: a path, a query.
-            if !seen.alert.summary.is_blank() {
-                let name = seen.alert.name.for_people(80);
-                let says = format!("Alert {name} says: {}", seen.alert.summary.for_people(300));
-                add(seen.evidence, Origin::Outsider, says);
+        match self.incident {
+            Some(incident) => record_of(self.own, incident),
+            None => {
+                let says = "no incident: the question was asked outside of one";
+                Looked { coverage: vec![self.searched(says.into())], ..Looked::default() }
             }
         }
-        let skipped = incident.messages.len().saturating_sub(MOST);
-        for seen in incident.messages.iter().skip(skipped) {
-            add(
-                seen.evidence,
-                Origin::Member,
-                format!(
-                    "{} {} wrote: {}",
-                    format_time(seen.at),
-                    seen.by.for_people(),
-                    seen.text.for_people(WIDTH)
-                ),
-            );
-        }
-        let mut coverage = self.searched(format!("{} entries of {}", incident.entries, incident.id));
-        if skipped > 0 {
-            coverage.missing.push(format!("{skipped} older messages are not shown"));
-        }
-        Looked { pieces, coverage: vec![coverage], snapshots: Vec::new() }
     }
+}
+
+/// What happened in an incident so far. `own` is what its record is called as a source.
+pub fn record_of(own: &SourceName, incident: &Incident) -> Looked {
+    let mut pieces = Vec::new();
+    let mut add = |evidence, origin, text: String| {
+        pieces.push(Unnamed { piece: piece(Citation::of(evidence), origin, &text), change: None });
+    };
+    for seen in incident.alerts.iter().take(MOST) {
+        let until =
+            seen.resolved_at.map_or("still firing".to_owned(), |at| format!("until {}", format_time(at)));
+        add(
+            seen.evidence,
+            Origin::System,
+            format!(
+                "Alert {} since {}, {until}",
+                seen.alert.name.for_people(80),
+                format_time(seen.alert.started_at),
+            ),
+        );
+        // A summary is filled in with labels, and those with what was asked for: a path, a query.
+        if !seen.alert.summary.is_blank() {
+            let name = seen.alert.name.for_people(80);
+            let says = format!("Alert {name} says: {}", seen.alert.summary.for_people(300));
+            add(seen.evidence, Origin::Outsider, says);
+        }
+    }
+    let skipped = incident.messages.len().saturating_sub(MOST);
+    for seen in incident.messages.iter().skip(skipped) {
+        add(
+            seen.evidence,
+            Origin::Member,
+            format!(
+                "{} {} wrote: {}",
+                format_time(seen.at),
+                seen.by.for_people(),
+                seen.text.for_people(WIDTH)
+            ),
+        );
+    }
+    for seen in incident.hypotheses.iter().filter(|seen| seen.is_by_person()) {
+        let view = HypothesisView::of(seen);
+        add(seen.evidence, Origin::Member, format!("Hypothesis {}", view.line()));
+    }
+    let searched = format!("{} entries of {}", incident.entries, incident.id);
+    let mut coverage = Coverage::complete(own.clone(), searched);
+    if skipped > 0 {
+        coverage.missing.push(format!("{skipped} older messages are not shown"));
+    }
+    Looked { pieces, coverage: vec![coverage], snapshots: Vec::new() }
 }
 
 /// What was remembered, piece by piece.

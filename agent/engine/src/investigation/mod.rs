@@ -13,7 +13,7 @@ pub mod fitting;
 pub mod grounding;
 pub mod known;
 pub mod looking;
-mod looking_back;
+pub mod looking_back;
 pub mod others;
 pub mod remarks;
 pub mod reporting;

@@ -74,10 +74,11 @@ async fn a_tool_under_another_name_is_another_tool() {
     let lists = AtomicUsize::new(0);
     let server = Scripted::new(move |message, _| match message["method"].as_str() {
         Some("initialize") => Says::These(vec![greeting(message)]),
-        _ => {
+        Some("tools/list") => {
             let name = if lists.fetch_add(1, Ordering::SeqCst) == 0 { "query" } else { "query2" };
             Says::These(vec![answer(message, json!({ "tools": [tool(name)] }))])
         }
+        _ => Says::Nothing,
     });
     let source = source(&server, &["query"]);
     assert_eq!(names(&source).await, ["made-up__query"]);

@@ -27,7 +27,7 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants model demo install test lint bench backtest torture mutants scenarios picture story
+.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants model mcp-peer demo install test lint bench backtest torture mutants scenarios picture story
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,10 +59,13 @@ story: setup-tests ## play a rollback on this machine: a page, the answer, a cli
 model: ## fetch the sentence model that finds similar incidents (84 MB, once): MODEL_DIR=FOLDER for another place
 	@MODEL_DIR="$(MODEL_DIR)" .ci/model
 
+mcp-peer: ## fetch the Python SDK that the tests of MCP talk to (15 MB, once)
+	@.ci/mcp-peer
+
 install: setup ## put the optimised `hearback` into ~/.cargo/bin
 	@cargo install --locked --path agent/app
 
-test: setup-tests model ## run every check; the last line says how many passed and failed
+test: setup-tests model mcp-peer ## run every check; the last line says how many passed and failed
 	@.ci/test
 
 lint: setup-lint ## check form, lints and, where cargo-deny is installed, dependencies

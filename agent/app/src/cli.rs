@@ -80,6 +80,8 @@ pub enum Command {
     /// Ask about what is over: your own reverts, cases from a file, incidents from their records
     #[command(subcommand)]
     Backtest(Backtest),
+    /// Serve the read tools to an agent, over standard input and output
+    Mcp(Mcp),
     /// Run the service: it takes changes, alerts and telemetry, and answers before anybody asks
     Serve(Serve),
     /// Make, list and revoke the tokens that open the service
@@ -403,6 +405,22 @@ pub enum Record {
         /// The file; - reads standard input
         file: PathBuf,
     },
+}
+
+/// Serves read tools and incidents to one agent by the Model Context Protocol, until the agent ends its side. Nothing can be
+/// written through it. With --server a running service reads, logs and traces among it; else this process does.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback mcp --repo ~/src/checkout
+  hearback mcp --server http://127.0.0.1:7433 --token-file token
+An agent's configuration names it so:
+  {\"mcpServers\": {\"hearback\": {\"command\": \"hearback\", \"args\": [\"mcp\"]}}}")]
+pub struct Mcp {
+    /// A repository to read; may be given several times [default: those of the configuration]
+    #[arg(long = "repo", value_name = "PATH")]
+    pub repositories: Vec<PathBuf>,
+    #[command(flatten)]
+    pub server: Server,
 }
 
 /// Serves HTTP until it is told to stop (Ctrl-C, SIGTERM). At the first start it makes a token and prints it once.

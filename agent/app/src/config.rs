@@ -2,6 +2,7 @@
 //! program reads files and the environment; the libraries get values.
 
 pub mod actions;
+pub mod mcp;
 pub mod memory;
 pub mod model;
 mod people;
@@ -16,8 +17,11 @@ use hearback_core::catalog::Service;
 use hearback_core::expertise::Person;
 use hearback_core::redaction::{OwnRule, OwnRules};
 use hearback_core::time::parse_length;
+use hearback_core::{Gap, Incident};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
+use hearback_engine::calibration::Calibration;
+use hearback_engine::driver::{Context, Sources};
 use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::ranker::{Ranker, position};
 use hearback_engine::signals::Signals;
@@ -25,6 +29,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use self::actions::{ActionsConfig, ApprovalSection, ProposalsSection, RevertsSection};
+use self::mcp::McpSection;
 use self::memory::{MemoryConfig, MemorySection};
 use self::model::{ModelConfig, ModelSection};
 use self::serve::{
@@ -111,6 +116,8 @@ pub struct Config {
     pub memory: MemoryConfig,
     /// Which model looks further; none if none does.
     pub model: Option<ModelConfig>,
+    /// Other people's tool servers that it may read with.
+    pub mcp: Vec<McpSection>,
     /// What only the service needs.
     pub serve: ServeConfig,
     /// Thresholds for series.
@@ -133,6 +140,32 @@ pub struct Config {
     pub redaction: OwnRules,
 }
 
+impl Config {
+    /// What a question is asked with. `gaps` are [`CatalogFiles::gaps`] of this configuration.
+    pub fn context<'a>(
+        &'a self,
+        sources: &'a Sources,
+        calibration: Option<&'a Calibration>,
+        gaps: &'a [Gap],
+        incident: Option<&'a Incident>,
+        budget: SignedDuration,
+    ) -> Context<'a> {
+        Context {
+            ranker: &self.ranker,
+            calibration,
+            signals: &self.signals,
+            culprit: &self.culprit,
+            experts: &self.experts,
+            policy: &self.policy,
+            catalog: &self.catalog,
+            gaps,
+            sources,
+            incident,
+            budget,
+        }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -144,6 +177,7 @@ struct File {
     catalog: CatalogSection,
     memory: MemorySection,
     model: ModelSection,
+    mcp: Vec<McpSection>,
     repository: Vec<Repository>,
     service: Vec<Service>,
     serve: ServeSection,
@@ -281,6 +315,7 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
             in_home("XDG_DATA_HOME", ".local/share").ok().as_deref(),
         )?,
         model: user.model.checked(base)?,
+        mcp: mcp::checked(user.mcp, base)?,
         serve: serve.over(default_serve, base)?,
         signals: shipped_signals()?,
         culprit: shipped_culprit()?,

@@ -22,6 +22,11 @@ impl Progress {
         Progress(bar)
     }
 
+    /// Shows nothing: for what speaks to a program.
+    pub fn silent() -> Self {
+        Progress(ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()))
+    }
+
     /// Starts a bar of `total` steps; a person who waits for minutes wants to know for how many more.
     pub fn of(total: usize) -> Self {
         let target =

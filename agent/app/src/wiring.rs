@@ -6,6 +6,7 @@ pub mod catalog;
 mod chat;
 pub mod intake;
 mod live;
+pub mod mcp;
 pub mod memory;
 mod model;
 mod people;
@@ -20,7 +21,7 @@ pub use self::actions::{Actions, actions};
 pub use self::chat::{ChatIntake, SentByChat, chat_socket, check_chat};
 pub use self::live::{Heard, Notifier, signal_sources};
 use self::memory::Missing;
-pub use self::model::model;
+pub use self::model::{check_model, model};
 use anyhow::Result;
 pub use hearback_calendar::{FreezeEntry, OnCallEntry};
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};
@@ -98,7 +99,7 @@ pub async fn service(config: Config) -> Result<Parts> {
         services: Vec::new(),
         freezes: freezes(&config)?,
         people: people::sources(&repositories, &config)?,
-        others: Vec::new(),
+        others: mcp::others(&config)?,
     };
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
@@ -185,7 +186,8 @@ pub async fn sources(named: Named<'_>, config: &Config, progress: &Progress) -> 
     let (signals, freezes) = (live::signal_sources(config)?, freezes(config)?);
     let people = people::sources(&repositories, config)?;
     let (memories, _) = memory::memories(config, Missing::Leave).await;
-    let sources = Sources { changes, signals, freezes, memories, people, ..Sources::default() };
+    let others = mcp::others(config)?;
+    let sources = Sources { changes, signals, freezes, memories, people, others, ..Sources::default() };
     Ok(Asked { sources, calibration: calibration(&read, &names, config) })
 }
 

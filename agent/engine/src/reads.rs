@@ -26,6 +26,9 @@ use crate::investigation::{briefing, telling, tools};
 /// The longest text of a question, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
+/// What an agent is told of them.
+pub const INSTRUCTIONS: &str = hearback_prompts::READS;
+
 /// What changed before something began to fail.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -62,19 +62,8 @@ pub async fn run(arguments: Ask, config: &Config) -> Result<ExitCode> {
         sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
     }
     let started = Instant::now();
-    let context = driver::Context {
-        ranker: &config.ranker,
-        calibration: calibration.as_ref(),
-        signals: &config.signals,
-        culprit: &config.culprit,
-        experts: &config.experts,
-        policy: &config.policy,
-        catalog: &config.catalog,
-        gaps: &config.catalog_files.gaps(),
-        sources: &sources,
-        incident: incident.as_ref(),
-        budget: config.budget,
-    };
+    let gaps = config.catalog_files.gaps();
+    let context = config.context(&sources, calibration.as_ref(), &gaps, incident.as_ref(), config.budget);
     let answered = driver::answer(context, &question).await?;
     drop(progress);
     show(&arguments, &answered.answer, started)?;

@@ -60,6 +60,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
             checks.push(calibration(&config));
             checks.push(catalog(&config));
             checks.extend(repositories(&config));
+            checks.push(model(&config).await);
             checks.push(approval(&config));
             checks.extend(live(&config).await);
         }
@@ -134,6 +135,25 @@ async fn memory(config: &Config) -> Check {
                 .fix("Mend [memory]; until then answers say what they could not look at"),
         },
     }
+}
+
+/// Which model looks further into an answer, and whether it answers. Nothing is asked of it that costs.
+async fn model(config: &Config) -> Check {
+    let Some(model) = &config.model else {
+        return Check::new("model", Health::Off, "none is configured; answers stand as they are computed")
+            .fix("Set [model] to let one look further");
+    };
+    let mut says = Vec::new();
+    for endpoint in std::iter::once(&model.first).chain(&model.fallback) {
+        match wiring::check_model(endpoint).await {
+            Ok(how) => says.push(format!("{}, {how}", endpoint.model)),
+            Err(error) => {
+                return Check::new("model", Health::Broken, format!("{}: {error:#}", endpoint.model))
+                    .fix("Mend [model]; until then answers stand as they are computed");
+            }
+        }
+    }
+    Check::new("model", Health::Ok, says.join("; else "))
 }
 
 /// Whether anything can be done, and by whom.

@@ -160,19 +160,9 @@ async fn here(arguments: &Experts, config: &Config) -> Result<Found> {
         sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
     }
     let experts = settings(config);
-    let context = driver::Context {
-        ranker: &config.ranker,
-        calibration: calibration.as_ref(),
-        signals: &config.signals,
-        culprit: &config.culprit,
-        experts: &experts,
-        policy: &config.policy,
-        catalog: &config.catalog,
-        gaps: &config.catalog_files.gaps(),
-        sources: &sources,
-        incident,
-        budget: config.budget,
-    };
+    let gaps = config.catalog_files.gaps();
+    let context = config.context(&sources, calibration.as_ref(), &gaps, incident, config.budget);
+    let context = driver::Context { experts: &experts, ..context };
     let answered = driver::answer(context, &question).await?;
     let top = usize::from(arguments.top);
     Ok(Found::of(&answered, &question, &experts, top, &sources, &config.catalog))

@@ -10,6 +10,7 @@ pub mod experts;
 mod frozen;
 mod hypothesis;
 pub mod incident;
+pub mod mcp;
 mod memory;
 mod record;
 pub mod runbook;
@@ -55,6 +56,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(command) => frozen::take(command, &load()?).await,
         Command::Export(command) => frozen::give(command, &load()?).await,
         Command::Backtest(command) => backtest::run(command, &load()?).await,
+        Command::Mcp(arguments) => mcp::run(arguments, load()?).await,
         Command::Serve(arguments) => serve::run(arguments, load()?).await,
         Command::Token(command) => token::run(command, &load()?).await,
         Command::Catalog(command) => catalog::run(command, &load()?).await,

@@ -20,7 +20,8 @@ use super::doors::SCHEME;
 use super::metrics::Request as Counted;
 use super::problem::Problem;
 use super::routes::{
-    changes, entries, health, hypotheses, inbox, incidents, memory, proposals, questions, telemetry, webhooks,
+    changes, entries, health, hypotheses, inbox, incidents, memory, proposals, questions, reads, telemetry,
+    webhooks,
 };
 use super::service::Service;
 
@@ -130,6 +131,15 @@ fn described() -> (Router<Arc<Service>>, OpenApi) {
             post_with(memory::runbook, says("What to do now, as a checklist, and whether it is stale")),
         )
         .api_route("/v1/experts", post_with(memory::experts, says("Whom to ask, and why")))
+        .api_route(
+            "/v1/reads",
+            get_with(reads::list, says("The read tools for agents, with the schemas of their arguments"))
+                .post_with(reads::call, says("Call a read tool; it looks into what the token asked last")),
+        )
+        .api_route(
+            "/v1/incidents/{id}/read",
+            get_with(reads::incident, says("What is known of an incident, as an agent reads it")),
+        )
         .api_route("/v1/inbox", get_with(inbox::list, says("Alerts that wait for an incident")))
         .api_route(
             "/v1/changes",

@@ -33,5 +33,6 @@ pub use self::following::follow_actions;
 pub use self::investigating::investigate;
 pub use self::problem::Problem;
 pub use self::remembering::remember;
+pub use self::routes::reads::Told;
 pub use self::service::{Parts, Service, Telemetry};
 pub use self::worker::{notify, warm_up, work};

@@ -1,6 +1,7 @@
 //! What all routes and the worker share: the record, the sources, the configuration, and how a question is asked of
 //! them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,9 @@ use anyhow::Result;
 use hearback_core::chat::ChatPort;
 use hearback_core::entry::Actor;
 use hearback_core::happening::Question;
+use hearback_core::model::ToolCall;
 use hearback_core::ports::{LogSource, TelemetrySink, TraceSource};
-use hearback_core::{Incident, IncidentId};
+use hearback_core::{Gap, Incident, IncidentId, SourceName};
 use hearback_engine::alerts::AlertDesk;
 use hearback_engine::asking;
 use hearback_engine::calibration::Calibration;
@@ -18,6 +20,7 @@ use hearback_engine::driver::{self, Answered, Context, Sources};
 use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::incidents::Incidents;
 use hearback_engine::proposing::Weighed;
+use hearback_engine::reads::{Reading, Reads};
 use hearback_record::Record;
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
@@ -54,6 +57,11 @@ pub enum Asker {
 const TURN_WITHIN: Duration = Duration::from_secs(2);
 /// How many event streams may be followed at once.
 const FOLLOWERS: usize = 256;
+
+/// For how many tokens it is remembered what they asked last.
+const READERS: usize = 32;
+/// What the copilot's own record is called as a source.
+const OWN: &str = "hearback:record";
 
 /// Where telemetry goes and is read.
 #[derive(Clone)]
@@ -115,6 +123,7 @@ pub struct Service {
     /// Ends everything.
     pub stop: CancellationToken,
     incidents: Mutex<Incidents>,
+    reads: Mutex<BTreeMap<String, Arc<Reads>>>,
     of_people: Semaphore,
     of_incidents: Semaphore,
     of_inbox: Semaphore,
@@ -143,6 +152,7 @@ impl Service {
             errands,
             stop,
             incidents: Mutex::default(),
+            reads: Mutex::default(),
             of_people: Semaphore::new(OF_PEOPLE_AT_ONCE),
             of_incidents: Semaphore::new(OF_INCIDENTS_AT_ONCE),
             of_inbox: Semaphore::new(OF_INBOX_AT_ONCE),
@@ -222,19 +232,8 @@ impl Service {
             return Err(Problem::busy("too many questions at once; ask again in a moment"));
         };
         let began = Instant::now();
-        let context = Context {
-            ranker: &self.parts.config.ranker,
-            calibration: self.parts.calibration.as_ref(),
-            signals: &self.parts.config.signals,
-            culprit: &self.parts.config.culprit,
-            experts,
-            policy: &self.parts.config.policy,
-            catalog: &self.parts.config.catalog,
-            gaps: &self.parts.config.catalog_files.gaps(),
-            sources: &self.parts.sources,
-            incident,
-            budget: self.parts.config.serve.budget,
-        };
+        let gaps = self.parts.config.catalog_files.gaps();
+        let context = Context { experts, ..self.context(&gaps, incident) };
         let answered = driver::answer(context, question).await.map_err(anyhow::Error::new)?;
         self.metrics.answer_seconds.observe(began.elapsed().as_secs_f64());
         let verdict = serde_json::to_value(answered.answer.verdict).ok();
@@ -244,6 +243,54 @@ impl Service {
             self.metrics.gaps.get_or_create(&OfSource { source: gap.source.to_string() }).inc();
         }
         Ok(answered)
+    }
+
+    /// What a question is asked with.
+    fn context<'a>(&'a self, gaps: &'a [Gap], incident: Option<&'a Incident>) -> Context<'a> {
+        let Parts { config, sources, calibration, .. } = &self.parts;
+        config.context(sources, calibration.as_ref(), gaps, incident, config.serve.budget)
+    }
+
+    /// Calls a read tool for the holder of this token, when it is a person's turn. What was asked last is remembered for each.
+    ///
+    /// # Errors
+    /// 503 when too many ask at once.
+    pub async fn call_read(&self, token: &str, call: &ToolCall) -> Result<Result<String, String>, Problem> {
+        let turn = tokio::time::timeout(TURN_WITHIN, self.of_people.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Problem::busy("too many questions at once; ask again in a moment"));
+        };
+        let reads = {
+            let mut all = self.reads.lock().await;
+            if !all.contains_key(token) && all.len() >= READERS {
+                all.pop_first();
+            }
+            let own = SourceName::new(OWN).map_err(|error| Problem::bad(error.to_string()))?;
+            Arc::clone(all.entry(token.to_owned()).or_insert_with(|| Arc::new(Reads::new(own))))
+        };
+        let gaps = self.parts.config.catalog_files.gaps();
+        Ok(reads.call(call, self.reading(&gaps)).await)
+    }
+
+    /// What is known of an incident, as an agent reads it.
+    ///
+    /// # Errors
+    /// It can't be read, in a sentence.
+    pub async fn read_incident(&self, id: &IncidentId) -> Result<String, String> {
+        let own = SourceName::new(OWN).map_err(|error| error.to_string())?;
+        let gaps = self.parts.config.catalog_files.gaps();
+        Reads::new(own).incident(id, self.reading(&gaps)).await
+    }
+
+    fn reading<'a>(&'a self, gaps: &'a [Gap]) -> Reading<'a> {
+        let Parts { record, config, .. } = &self.parts;
+        Reading {
+            context: self.context(gaps, None),
+            record: record.as_ref(),
+            window: config.window,
+            budget: config.serve.budget,
+            now: Timestamp::now(),
+        }
     }
 
     /// Asks inside an incident, and writes down question and answer with what is proposed.

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use hearback_core::approval::Decided as Verdict;
-use hearback_core::{Answer, Digest, Entry, IncidentId, ProposalId};
+use hearback_core::model::ToolCall;
+use hearback_core::{Answer, Digest, Entry, ExternalText, IncidentId, ProposalId};
 use hearback_engine::hypotheses::HypothesisView;
 use hearback_engine::proposed::ProposalView;
 use hearback_http::{Credentials, HttpClient, HttpError, HttpOptions, Limits, Secret};
@@ -18,6 +19,7 @@ use crate::cli::Server;
 use crate::commands::actions::Audited;
 use crate::commands::{experts, runbook, similar};
 use crate::output::Usage;
+use crate::serve::Told;
 
 /// How long a service has to answer: its own budget, and the way there and back.
 const WITHIN: SignedDuration = SignedDuration::from_secs(30);
@@ -102,6 +104,44 @@ impl ServerClient {
     /// What the service says, in its words.
     pub async fn say(&self, incident: &IncidentId, path: &str, body: Map<String, Value>) -> Result<Entry> {
         self.post(&format!("v1/incidents/{incident}/hypotheses{path}"), body).await
+    }
+
+    /// Calls a read tool.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn call_read(&self, call: &ToolCall) -> Result<Told> {
+        let text = call.arguments.as_untrusted();
+        let arguments: Value = match text.trim().is_empty() {
+            true => json!({}),
+            false => serde_json::from_str(text).context("its arguments are no JSON")?,
+        };
+        self.post("v1/reads", fields([("tool", json!(call.name)), ("arguments", arguments)])).await
+    }
+
+    /// What is known of an incident, as an agent reads it; none if there is none.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn read_incident(&self, id: &IncidentId) -> Result<Option<String>> {
+        let all = self.incidents().await?;
+        if !all.iter().any(|(known, _)| known == id.as_str()) {
+            return Ok(None);
+        }
+        let told: Told = self.get(&format!("v1/incidents/{id}/read")).await?;
+        if told.failed { anyhow::bail!(told.text) } else { Ok(Some(told.text)) }
+    }
+
+    /// The incidents that the token reaches: id and title, safe to print.
+    ///
+    /// # Errors
+    /// What the service says, in its words.
+    pub async fn incidents(&self) -> Result<Vec<(String, String)>> {
+        let all: Vec<Value> = self.get("v1/incidents").await?;
+        let word =
+            |one: &Value, key: &str| one.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let named = |one: &Value| (word(one, "id"), ExternalText::new(word(one, "title")).for_people(80));
+        Ok(all.iter().map(named).collect())
     }
 
     /// What was proposed, in one incident or in all.

@@ -10,5 +10,6 @@ pub mod incidents;
 pub mod memory;
 pub mod proposals;
 pub mod questions;
+pub mod reads;
 pub mod telemetry;
 pub mod webhooks;

@@ -13,7 +13,7 @@ use hearback_e2e::Home;
 use hearback_e2e::frozen::{CULPRIT, DECOY, TRUTH, freeze};
 use hearback_fake_model::{Asked, FakeModel, KEY, Play};
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 /// A word of `truth.json` alone.
@@ -47,8 +47,9 @@ fn named(asked: &Asked, title: &str) -> (String, String) {
         let (mut evidence, mut change) = ("", "");
         for line in message["content"].as_str().unwrap_or_default().lines() {
             if line.starts_with('E') && line.contains("could have written") {
-                let mut names = line.split([',', ' ']).filter(|word| !word.is_empty());
-                (evidence, change) = (names.next().unwrap(), names.next().unwrap());
+                let mut names = line.split([',', ' ']);
+                evidence = names.next().unwrap();
+                change = names.skip_while(|word| *word != "change").nth(1).unwrap_or_default();
             }
             if line.contains(title) && change.starts_with('C') {
                 return (evidence.to_owned(), change.to_owned());

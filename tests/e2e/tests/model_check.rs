@@ -13,7 +13,7 @@ use hearback_e2e::Home;
 use hearback_e2e::frozen::{CULPRIT, DECOY, TRUTH, freeze};
 use hearback_fake_model::{Asked, FakeModel, KEY, Play};
 use regex::Regex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 /// A word of `truth.json` alone.
@@ -89,6 +89,11 @@ fn a_model_that_is_right_is_scored_by_a_truth_that_is_not_there_until_it_is_aske
     let runtime = Runtime::new()?;
     let home = Home::new()?;
     let dir = incidents(&home, &["shop"])?;
+    let commits = home.path("incidents/shop/context/commits.json");
+    let mut all: Vec<Value> = serde_json::from_str(&fs::read_to_string(&commits)?)?;
+    all.push(json!({"sha": "cc33cc33cc33cc33cc33cc33cc33cc33cc33cc33", "author": "ada", "timestamp": "2026-03-02T12:00:00Z",
+        "message": "Nobody knew of this yet", "files_changed": ["cart/late.go"], "diff": "@@ cart/late.go @@\n+\tNobody knew"}));
+    fs::write(&commits, json!(all).to_string())?;
     let truth = home.path("incidents/shop/truth.json");
     let written = truth.clone();
     let with_canary = TRUTH.replace("\"rollback\"", &format!("\"rollback\", \"notes\": \"{CANARY}\""));
@@ -129,8 +134,9 @@ fn a_model_that_is_right_is_scored_by_a_truth_that_is_not_there_until_it_is_aske
             !request.contains(CANARY) && !request.contains("decoy_deploy") && !request.contains("truth.json")
         );
     }
-    let found = sent.iter().any(|request| request.contains("Clearer logs of the cart"));
-    assert!(found, "what changed can be looked up, though a frozen incident has no source of changes");
+    let looked_up = "4 changes of the window, 4 fit";
+    assert!(sent.iter().any(|request| request.contains(looked_up)), "the record's own changes are looked up");
+    assert!(!sent.iter().any(|request| request.contains("Nobody knew")), "what came later does not show");
     Ok(())
 }
 

@@ -243,6 +243,7 @@ fn it_ends_when_what_may_be_spent_is_spent() -> Result<()> {
         let run = home.run(["backtest", "model", "--dir", &dir].iter().chain(&limit))?;
         assert_eq!(run.code, Some(1), "{limit:?}: {}", run.err);
         assert!(run.err.contains("what may be spent is spent"), "{limit:?}: {}", run.err);
+        assert!(run.err.contains(&format!("; it ends when {}", limit[1])), "{limit:?}: {}", run.err);
         assert!(run.out.contains("\nb: ") && !run.out.contains("\nc: "), "{limit:?}: {}", run.out);
     }
     let bad = home.run(["backtest", "model", "--dir", &dir, "--most-cost", "much"])?;

@@ -253,10 +253,10 @@ pub struct Incidents {
   hearback backtest model --dir incidents/ --only tls-cert-expiry --repeat 3
   hearback backtest model --dir incidents/ --most-cost 2.50 --json | jq .summary.model
 
-The model sees what stands in the folders; secrets are taken out before. The limits of one look are those of
-[model.limits].
-Exit code 0 when the model looked at all of them; 1 when some could not be asked, the model was missing or can't
-be used, or a limit ended it; 2 for wrong usage; 130 after Ctrl-C, with the summary of what is there.")]
+The model sees what stands in the folders; secrets are taken out before. [model.limits] are those of one look.
+Exit code 0 when the model looked at all of them; 1 when some could not be asked, the model was
+missing or can't be used, or a limit ended it; 2 for wrong usage; 130 after Ctrl-C, with the
+summary of what is there.")]
 pub struct BacktestModel {
     /// A folder of frozen incidents, or one of them
     #[arg(long, value_name = "DIR")]

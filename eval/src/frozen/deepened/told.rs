@@ -48,9 +48,9 @@ fn look(scored: &ScoredLook) -> String {
     let unmetered = if look.spent.unmetered > 0 { " or more" } else { "" };
     let _ = write!(
         text,
-        "; {} turns, {} look-ups, {} tokens{unmetered}, {}, {:.1} s",
-        look.turns,
-        look.lookups,
+        "; {}, {}, {} tokens{unmetered}, {}, {:.1} s",
+        plural(look.turns, "turn", "turns"),
+        plural(look.lookups, "look-up", "look-ups"),
         look.tokens(),
         money(&look.spent),
         look.seconds

@@ -96,10 +96,19 @@ fn plan(
     let Limits { turns, tokens, time, micros, .. } = &settings.limits;
     let currency = settings.first.price.map_or_else(String::new, |price| format!(" {}", price.currency));
     let money = |micros: u64| format!("{}{currency}", Rate::from_micros(micros));
-    let each =
-        micros.map_or_else(|| "no limit of money".to_owned(), |micros| format!("about {}", money(micros)));
+    let each = micros.map_or_else(
+        || "no limit of money (--most-cost sets one for all)".to_owned(),
+        |micros| format!("about {}", money(micros)),
+    );
     let looks = paths.len() as u64 * u64::from(arguments.repeat);
     let all = micros.map_or_else(String::new, |each| format!(" and {}", money(each.saturating_mul(looks))));
+    let most_cost = arguments.most_cost.as_ref().map(|most| format!("{most}{currency}"));
+    let most_tokens = arguments.most_tokens.map(|most| format!("{most} tokens"));
+    let ends: Vec<String> = most_cost.into_iter().chain(most_tokens).collect();
+    let ends = match ends.is_empty() {
+        true => String::new(),
+        false => format!("; it ends when {} are spent", ends.join(" or ")),
+    };
     let incidents = if paths.len() == 1 { "frozen incident" } else { "frozen incidents" };
     let repeat = match arguments.repeat {
         1 => "once each".to_owned(),
@@ -107,7 +116,7 @@ fn plan(
     };
     format!(
         "{} looks at {} {incidents}, {repeat}. One look: at most {turns} turns, {:.0} s, about {tokens} tokens, {each}. All: \
-         at most about {} tokens{all}.",
+         at most about {} tokens{all}{ends}.",
         model.name(),
         paths.len(),
         time.as_secs_f64(),

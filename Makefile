@@ -13,6 +13,9 @@ BENCH_PYTHON ?=
 # What `make backtest` measures: a file of cases and the repositories it names, as "NAME=PATH NAME=PATH".
 BACKTEST_CASES ?= ../shared/data/reverts.jsonl
 BACKTEST_INCIDENTS ?= ../shared/data/incidents
+# What `make model-check` lets your model look at, and anything more to say: MODEL_CHECK="--repeat 3 --most-cost 2.50".
+MODEL_CHECK_DIR ?= $(BACKTEST_INCIDENTS)
+MODEL_CHECK ?=
 BACKTEST_RECURRENT ?= ../shared/data/recurrent.jsonl
 BACKTEST_POSTMORTEMS ?= ../shared/data/postmortems
 BACKTEST_REPOS ?= $(foreach pair,$(BACKTEST_MIRRORS),$(if $(wildcard $(lastword $(subst =, ,$(pair)))),$(pair)))
@@ -27,10 +30,10 @@ CARGO_HOME ?= $(HOME)/.cargo
 export PATH := $(CARGO_HOME)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants model mcp-peer demo install test lint bench backtest torture mutants scenarios picture story
+.PHONY: help setup setup-tests setup-lint setup-torture setup-mutants model mcp-peer demo install test lint bench backtest model-check torture mutants scenarios picture story
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what building and the demo need (all other targets do it too)
 	@.ci/setup demo
@@ -101,6 +104,12 @@ backtest: setup model ## ask the report half of the public rollbacks, frozen inc
 		--docs "$(BACKTEST_POSTMORTEMS)/docs.jsonl" --queries "$(BACKTEST_POSTMORTEMS)/queries.jsonl"; echo '```'; } >> eval/RESULTS.md; fi
 	@{ cat eval/about-experts.md; echo '```'; target/release/hearback backtest experts --cases "$(BACKTEST_CASES)" \
 		$(addprefix --repo ,$(BACKTEST_REPOS)) --half report --only-symptoms; echo '```'; } >> eval/RESULTS.md
+
+model-check: setup ## let the model of [model] look at frozen incidents beside the answers without it: MODEL_CHECK_DIR=FOLDER
+	@if [ ! -d "$(MODEL_CHECK_DIR)" ]; then echo "There is no $(MODEL_CHECK_DIR); say MODEL_CHECK_DIR=FOLDER: folders of the form of" \
+		"github.com/edgedelta/root-cause-bench, or incidents of yours by \`hearback export incident INC FOLDER\` with a truth.json."; exit 1; fi
+	@cargo build --quiet --release --locked --bin hearback
+	@target/release/hearback backtest model --dir "$(MODEL_CHECK_DIR)" $(MODEL_CHECK)
 
 torture: setup-torture ## kill the record and the approvals while they write, fuzz every parser: ROUNDS, APPENDS, RACES, FUZZ_SECONDS
 	@HEARBACK_TORTURE_ROUNDS="$(ROUNDS)" HEARBACK_TORTURE_APPENDS="$(APPENDS)" \

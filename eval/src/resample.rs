@@ -148,10 +148,15 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 
 /// A share with Wilson's interval, for few cases and for shares near 0 and 1. None of nothing.
 pub fn share(count: u32, of: u32) -> Option<Estimate> {
+    wilson(f64::from(count) / f64::from(of), of)
+}
+
+/// The same of a share that is a mean over rounds: to ask about a case again makes no new case of it.
+pub fn wilson(value: f64, of: u32) -> Option<Estimate> {
     if of == 0 {
         return None;
     }
-    let (n, value) = (f64::from(of), f64::from(count) / f64::from(of));
+    let n = f64::from(of);
     let widen = 1.0 + Z * Z / n;
     let middle = (value + Z * Z / (2.0 * n)) / widen;
     let reach = Z * (value * (1.0 - value) / n + Z * Z / (4.0 * n * n)).sqrt() / widen;

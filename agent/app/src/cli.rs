@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 pub use actions::{Approve, Audit, Key, Proposals, Reject, ShowProposal, Target};
 pub use backtest::{
-    Adopt, Adopted, AskedThen, Backtest, BacktestExperts, Cases, DatasetOf, HalfOf, Incidents, Measuring,
-    MemoryBacktest, Replay, Reverts, Services, SplitOf, Train,
+    Adopt, Adopted, AskedThen, Backtest, BacktestExperts, BacktestModel, Cases, DatasetOf, HalfOf, Incidents,
+    Measuring, MemoryBacktest, Replay, Reverts, Services, SplitOf, Train,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use memory::{Add, Memory, Move, Remove, Runbook, Said, Similar};

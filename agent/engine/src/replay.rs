@@ -10,7 +10,7 @@ use hearback_core::happening::Question;
 use hearback_core::hash::NotCanonical;
 use hearback_core::time::format_time;
 use hearback_core::{
-    Answer, Catalog, ChangeId, Coverage, Entry, Gap, Happening, Incident, IncidentId, SourceName,
+    Answer, Catalog, ChangeId, Coverage, Entry, Evidence, Gap, Happening, Incident, IncidentId, SourceName,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer};
 use crate::analysts::authorised::AuthorisationPolicy;
 use crate::analysts::culprit::rules::CulpritRules;
 use crate::calibration::{Calibration, digest_of};
-use crate::driver::{self, Context};
+use crate::driver::{self, Context, Sources};
 use crate::expertise::ExpertSettings;
 use crate::ranker::Ranker;
 use crate::recorded::{Readings, Recorded, Served, is_gathered};
@@ -117,6 +117,19 @@ pub enum ReplayError {
     NotCanonical(#[from] NotCanonical),
 }
 
+/// What a replayed answer stands on, for whoever looks further into it: nothing in it is later than the question.
+#[derive(Clone)]
+pub struct Ground {
+    /// The answer, citing [`Ground::snapshots`] and not the record's.
+    pub answer: Answer,
+    /// What it cites.
+    pub snapshots: Vec<Evidence>,
+    /// The incident as it was known.
+    pub incident: Option<Incident>,
+    /// The record's readings, as sources.
+    pub sources: Sources,
+}
+
 /// Answers from `recorded` as it was known at `at`.
 ///
 /// # Errors
@@ -127,6 +140,19 @@ pub async fn replay(
     ask: &Ask,
     settings: Settings<'_>,
 ) -> Result<Replay, ReplayError> {
+    Ok(replay_with_ground(recorded, at, ask, settings).await?.0)
+}
+
+/// As [`replay`], with what the answer stands on.
+///
+/// # Errors
+/// As [`replay`].
+pub async fn replay_with_ground(
+    recorded: &Recorded,
+    at: Timestamp,
+    ask: &Ask,
+    settings: Settings<'_>,
+) -> Result<(Replay, Ground), ReplayError> {
     let plan = Plan::of(recorded, at, ask)?;
     let readings = Readings::of(recorded, plan.read.iter().copied(), plan.question.window.until);
     let snapshots = readings.all.len();
@@ -162,6 +188,7 @@ pub async fn replay(
         None => answer.searched.retain(|coverage| !coverage.searched.is_empty()),
     }
     answer.gaps = each_once(answer.gaps);
+    let stands = answer.clone();
     let names = served.names_in_record(&answered.snapshots);
     answer.each_citation(|citation| {
         if let Some(recorded) = names.get(&citation.evidence) {
@@ -173,9 +200,10 @@ pub async fn replay(
     let of_record =
         of_record.map(|seen| &seen.change.value).filter(|change| window.contains(change.effective_at));
     let changes = of_record.chain(served.changes(window)).map(|change| change.id.clone()).collect();
-    let Plan { question, entry, head, .. } = plan;
+    let Plan { question, entry, incident, head, .. } = plan;
     let ranked = answered.standings.into_iter().map(|standing| standing.change).collect();
-    Ok(Replay { question, entry, head, snapshots, changes, ranked, answer })
+    let ground = Ground { answer: stands, snapshots: answered.snapshots, incident, sources: served.sources };
+    Ok((Replay { question, entry, head, snapshots, changes, ranked, answer }, ground))
 }
 
 /// What a question is asked of.

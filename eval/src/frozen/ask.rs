@@ -2,12 +2,13 @@
 //! not know what the incident was.
 
 use hearback_core::analysis::{Analysis, Cause};
-use hearback_core::{Answer, ChangeKind, IncidentId, Strength};
+use hearback_core::happening::Question;
+use hearback_core::{Answer, Change, ChangeId, ChangeKind, IncidentId, Strength};
 use hearback_engine::analysts::authorised::AuthorisationPolicy;
 use hearback_engine::analysts::culprit::rules::CulpritRules;
 use hearback_engine::expertise::ExpertSettings;
 use hearback_engine::ranker::Ranker;
-use hearback_engine::replay::{Ask, ReplayError, Settings, replay};
+use hearback_engine::replay::{Ask, Ground, ReplayError, Settings, replay_with_ground};
 use hearback_engine::signals::Signals;
 
 use super::import::{BadFolder, Imported, import};
@@ -48,6 +49,33 @@ pub struct Asked {
     pub answer: Answer,
 }
 
+/// An answer, and what somebody needs who looks further into it.
+pub struct Stands {
+    /// The name of the folder.
+    pub id: String,
+    /// The answer.
+    pub asked: Asked,
+    /// What was asked.
+    pub question: Question,
+    /// What the answer stands on.
+    pub ground: Ground,
+}
+
+impl Stands {
+    /// What the folder calls this change. A rollout that brought one commit is that commit.
+    pub fn name(&self, id: &ChangeId) -> String {
+        let all = self.ground.incident.iter().flat_map(|incident| &incident.changes);
+        let change: Option<&Change> = all.map(|seen| &seen.change.value).find(|change| change.id == *id);
+        match change {
+            Some(Change { delivers, .. }) if delivers.len() == 1 => {
+                delivers.first().map_or_else(|| id.to_string(), |commit| name(commit, ChangeKind::Commit))
+            }
+            Some(change) => name(id, change.kind),
+            None => name(id, ChangeKind::Commit),
+        }
+    }
+}
+
 /// It could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
@@ -64,6 +92,14 @@ pub enum AskError {
 /// # Errors
 /// [`AskError`]: a file can't be read, in one sentence.
 pub async fn ask(folder: &Folder, weights: &Weights) -> Result<Asked, AskError> {
+    Ok(ask_with_ground(folder, weights).await?.asked)
+}
+
+/// As [`ask`], with what the answer stands on.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_with_ground(folder: &Folder, weights: &Weights) -> Result<Stands, AskError> {
     let incident = IncidentId::new("INC-FROZEN").map_err(|error| BadFolder {
         file: folder.id.clone(),
         line: None,
@@ -81,25 +117,25 @@ pub async fn ask(folder: &Folder, weights: &Weights) -> Result<Asked, AskError> 
         gaps: &[],
     };
     let until = question.window.until;
-    let replayed = replay(&recorded, until, &Ask::Anew(question), settings).await?;
+    let (replayed, ground) = replay_with_ground(&recorded, until, &Ask::Anew(question), settings).await?;
     let answer = replayed.answer;
     let said = answer.analysis.as_ref().map(said).unwrap_or_default();
-    Ok(Asked { said, answer })
+    let id = folder.id.clone();
+    Ok(Stands { id, asked: Asked { said, answer }, question: replayed.question, ground })
+}
+
+/// A commit is called by its sha, a flag by its name, without the time it was switched.
+fn name(id: &ChangeId, kind: ChangeKind) -> String {
+    match (id.sha(), kind) {
+        (Some(sha), _) => sha.to_owned(),
+        (None, ChangeKind::Flag) => id.as_str().splitn(3, ':').take(2).collect::<Vec<_>>().join(":"),
+        (None, _) => id.to_string(),
+    }
 }
 
 fn said(analysis: &Analysis) -> Said {
     let (culprit, is_told) = match &analysis.cause {
-        Cause::Change { change, .. } => {
-            let id = match (&change.sha, change.kind) {
-                (Some(sha), _) => sha.clone(),
-                // A flag is called by its name, without the time it was switched.
-                (None, ChangeKind::Flag) => {
-                    change.id.as_str().splitn(3, ':').take(2).collect::<Vec<_>>().join(":")
-                }
-                (None, _) => change.id.to_string(),
-            };
-            (Some(id), true)
-        }
+        Cause::Change { change, .. } => (Some(name(&change.id, change.kind)), true),
         Cause::NoChange { .. } => (Some(NONE.to_owned()), true),
         Cause::CantTell => (None, false),
     };

@@ -2,6 +2,7 @@
 //! know the command line.
 
 pub mod ask;
+pub mod deepened;
 pub mod export;
 pub mod folder;
 pub mod generator;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub(super) use self::told::short;
 pub use self::told::{text, variants_text};
 use super::perturb::Perturbed;
 use super::{Said, Truth};
@@ -122,7 +123,7 @@ pub fn score(id: &str, said: &Said, truth: &Truth) -> Scored {
     }
 }
 
-fn mark(said: Option<&str>, was: &str) -> Mark {
+pub(super) fn mark(said: Option<&str>, was: &str) -> Mark {
     match said {
         None => Mark::Abstained,
         Some(said) if same(said, was) => Mark::Right,
@@ -131,7 +132,7 @@ fn mark(said: Option<&str>, was: &str) -> Mark {
 }
 
 /// `config_revert` and `Config-Revert` are one word.
-fn same(a: &str, b: &str) -> bool {
+pub(super) fn same(a: &str, b: &str) -> bool {
     let plain = |text: &str| text.trim().to_ascii_lowercase().replace(['_', ' '], "-");
     plain(a) == plain(b)
 }
@@ -153,7 +154,7 @@ impl Marks {
         }
     }
 
-    fn of(marks: impl Iterator<Item = Mark>) -> Marks {
+    pub(super) fn of(marks: impl Iterator<Item = Mark>) -> Marks {
         marks.fold(Marks::default(), |mut sum, mark| {
             sum.add(mark);
             sum

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the real binary in a home of its own, and git repositories made by the real
 //! `git`. It must not know any crate of the product: these tests see what a user sees.
 
+pub mod frozen;
 pub mod hostile;
 pub mod monitoring;
 pub mod rollbacks;

@@ -19,6 +19,8 @@ pub enum Backtest {
     Services(Services),
     /// Ask about frozen incidents: logs, metrics, traces and changes in a folder each
     Incidents(Incidents),
+    /// Let the configured model look into the answers about frozen incidents: what is it worth beside them?
+    Model(BacktestModel),
     /// Ask memory for documents whose right answer is known
     Memory(MemoryBacktest),
     /// Learn the ranker's weights from cases, and write them unless the present ones backtest better
@@ -237,6 +239,41 @@ pub struct Incidents {
     #[arg(long, value_name = "RULE")]
     pub without: Vec<String>,
     /// Print JSON Lines: {"id", "culprit", "first_failing_service", "blast_radius", "remediation", "confidence", "evidence", "decoy_blamed", "ms"} for each incident, {"summary"} last
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Answers about each folder as `backtest incidents` does, lets the model of [model] look further into the answer, over what
+/// the folder holds and nothing later, and only then opens truth.json. Prints what both are worth, and tokens, cost and
+/// seconds. The answer stands in any case. What is printed first says how much may be spent. A model's first hypothesis is the
+/// one that people are told first: of those that stand, the surest by the evidence, then in the model's order.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hearback backtest model --dir incidents/
+  hearback backtest model --dir incidents/ --only tls-cert-expiry --repeat 3
+  hearback backtest model --dir incidents/ --most-cost 2.50 --json | jq .summary.model
+
+The model sees what stands in the folders; secrets are taken out before. [model.limits] are those of one look.
+Exit code 0 when the model looked at all of them; 1 when some could not be asked, the model was
+missing or can't be used, or a limit ended it; 2 for wrong usage; 130 after Ctrl-C, with the
+summary of what is there.")]
+pub struct BacktestModel {
+    /// A folder of frozen incidents, or one of them
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Only the incident of this name; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Let the model look N times at each, to see how its words vary
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub repeat: u32,
+    /// End when so much is spent, in the currency of the price; the reply that is under way may go beyond it
+    #[arg(long, value_name = "AMOUNT")]
+    pub most_cost: Option<String>,
+    /// End when the model has read and written so many tokens; the reply that is under way may go beyond it
+    #[arg(long, value_name = "N")]
+    pub most_tokens: Option<u64>,
+    /// Print one JSON object: {"model", "incidents", "summary", "spent", "failed", "ended"}
     #[arg(long)]
     pub json: bool,
 }

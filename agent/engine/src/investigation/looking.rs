@@ -2,7 +2,7 @@
 //! is found is short: wordings and counts before lines, a few dozen items before all. Each piece says what it stands for, so
 //! that it can be cited. It must not know how the model is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use hearback_core::answer::Strength;
@@ -125,11 +125,18 @@ impl Looking<'_> {
         let words = words(asked.words.as_deref());
         let service = asked.service.as_deref().map(service).transpose()?;
         let mut found: BTreeMap<ChangeId, (EvidenceId, Change)> = BTreeMap::new();
-        let mut searched = 0_usize;
-        for snapshot in self.snapshots {
-            let Some(Content::Changes(changes)) = Content::of(snapshot) else { continue };
-            searched += changes.len();
+        let mut searched: BTreeSet<ChangeId> = BTreeSet::new();
+        let gathered = self.snapshots.iter().filter_map(|snapshot| match Content::of(snapshot)? {
+            Content::Changes(changes) => Some((snapshot.id, changes)),
+            _ => None,
+        });
+        // The incident's own record holds those that were sent, each in an entry.
+        let recorded = self.incident.into_iter().flat_map(|incident| &incident.changes);
+        let recorded = recorded.filter(|seen| self.window.contains(seen.change.value.effective_at));
+        let recorded = recorded.map(|seen| (seen.evidence, vec![seen.change.value.clone()]));
+        for (evidence, changes) in gathered.chain(recorded) {
             for change in changes {
+                searched.insert(change.id.clone());
                 let is_of = service.as_ref().is_none_or(|service| {
                     change.services.contains(service)
                         || change
@@ -140,7 +147,7 @@ impl Looking<'_> {
                 });
                 let is_since = since.is_none_or(|since| change.effective_at >= since);
                 if is_of && is_since && has_word(&words, &describe(&change)) {
-                    found.entry(change.id.clone()).or_insert((snapshot.id, change));
+                    found.entry(change.id.clone()).or_insert((evidence, change));
                 }
             }
         }
@@ -151,6 +158,7 @@ impl Looking<'_> {
             piece: piece(citation(evidence, &change.id), Origin::Member, &describe(&change)),
             change: Some((change.id.clone(), self.strength_of(&change.id))),
         });
+        let searched = searched.len();
         let mut coverage = self.searched(format!("{searched} changes of the window, {all} fit"));
         if all > MOST {
             coverage.missing.push(format!("only the newest {MOST} are shown"));

@@ -69,7 +69,7 @@ pub fn variants_text(variants: &Variants, kept: &[Kept]) -> String {
 }
 
 /// A sha by its first digits; anything else as it is.
-pub(super) fn short(name: &str) -> String {
+pub(in crate::frozen) fn short(name: &str) -> String {
     let is_sha = name.len() > DIGITS && name.chars().all(|c| c.is_ascii_hexdigit());
     if is_sha { name.chars().take(DIGITS).collect() } else { name.to_owned() }
 }

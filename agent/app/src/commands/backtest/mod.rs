@@ -7,6 +7,7 @@ mod experts;
 mod incidents;
 mod measured;
 mod memory;
+mod model;
 mod replay;
 mod reverts;
 mod services;
@@ -27,6 +28,7 @@ pub async fn run(command: Backtest, config: &Config) -> Result<ExitCode> {
         Backtest::Experts(arguments) => experts::run(arguments, config).await,
         Backtest::Services(arguments) => services::run(&arguments),
         Backtest::Incidents(arguments) => incidents::run(arguments, config).await,
+        Backtest::Model(arguments) => model::run(arguments, config).await,
         Backtest::Memory(arguments) => memory::run(&arguments, config).await,
         Backtest::Train(arguments) => train::run(arguments, config).await,
         Backtest::Replay(arguments) => replay::run(arguments, config).await,

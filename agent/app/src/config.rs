@@ -7,6 +7,7 @@ pub mod memory;
 pub mod model;
 mod people;
 pub mod serve;
+pub mod traces;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ use self::serve::{
     AlertsSection, GithubSection, HookSection, LeadershipSection, PrometheusSection, Sections, ServeConfig,
     ServeSection, SlackSection, TelemetrySection,
 };
+use self::traces::{TracesConfig, TracesSection};
 use crate::output::Usage;
 use crate::wiring::catalog::{self, CatalogFiles};
 use crate::wiring::{FreezeEntry, OnCallEntry};
@@ -118,6 +120,8 @@ pub struct Config {
     pub model: Option<ModelConfig>,
     /// Other people's tool servers that it may read with.
     pub mcp: Vec<McpSection>,
+    /// Where traces of the program itself are sent; none if nowhere.
+    pub traces: Option<TracesConfig>,
     /// What only the service needs.
     pub serve: ServeConfig,
     /// Thresholds for series.
@@ -183,6 +187,7 @@ struct File {
     serve: ServeSection,
     alerts: AlertsSection,
     telemetry: TelemetrySection,
+    traces: TracesSection,
     prometheus: Vec<PrometheusSection>,
     github: Vec<GithubSection>,
     leadership: LeadershipSection,
@@ -316,6 +321,7 @@ pub fn load(named: Option<&Path>, record: Option<&str>) -> anyhow::Result<Config
         )?,
         model: user.model.checked(base)?,
         mcp: mcp::checked(user.mcp, base)?,
+        traces: user.traces.checked(base),
         serve: serve.over(default_serve, base)?,
         signals: shipped_signals()?,
         culprit: shipped_culprit()?,

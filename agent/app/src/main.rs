@@ -18,15 +18,15 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    operator_log::start();
+    let mut log = operator_log::OperatorLog::default();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
             return output::failure(&anyhow::Error::new(error).context("the async runtime did not start"));
         }
     };
-    match runtime.block_on(commands::run(cli)) {
-        Ok(code) => code,
-        Err(error) => output::failure(&error),
-    }
+    let ended = runtime.block_on(commands::run(cli, &mut log));
+    let code = ended.unwrap_or_else(|error| output::failure(&error));
+    log.finish();
+    code
 }

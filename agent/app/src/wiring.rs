@@ -11,6 +11,7 @@ pub mod memory;
 mod model;
 mod people;
 pub mod server;
+mod traces;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -22,6 +23,7 @@ pub use self::chat::{ChatIntake, SentByChat, chat_socket, check_chat};
 pub use self::live::{Heard, Notifier, signal_sources};
 use self::memory::Missing;
 pub use self::model::{check_model, model};
+pub use self::traces::{Traces, check_traces, traces};
 use anyhow::Result;
 pub use hearback_calendar::{FreezeEntry, OnCallEntry};
 use hearback_core::ports::{ChangeSource, ConnectorError, FreezeSource};

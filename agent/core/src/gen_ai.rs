@@ -14,8 +14,12 @@ pub const EXECUTE_TOOL: &str = "execute_tool";
 /// An agent goes on until it ends.
 pub const INVOKE_AGENT: &str = "invoke_agent";
 
-/// Which API: `openai` for everything that speaks it.
+/// Which API: [`OPENAI`] for everything that speaks it.
 pub const PROVIDER_NAME: &str = "gen_ai.provider.name";
+/// The API of OpenAI, whoever answers.
+pub const OPENAI: &str = "openai";
+/// The provider of an agent that runs in this process; the conventions allow a name of one's own.
+pub const OWN: &str = "hearback";
 /// The agent's name.
 pub const AGENT_NAME: &str = "gen_ai.agent.name";
 /// The incident that the steps belong to.
@@ -36,13 +40,25 @@ pub const USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub const TOOL_NAME: &str = "gen_ai.tool.name";
 /// Which call.
 pub const TOOL_CALL_ID: &str = "gen_ai.tool.call.id";
-/// What kind of tool: `function` for ours, `extension` for those of other people's servers.
+/// What kind of tool: [`FUNCTION`] for ours, [`EXTENSION`] for those of other people's servers.
 pub const TOOL_TYPE: &str = "gen_ai.tool.type";
+/// A tool that is carried out here.
+pub const FUNCTION: &str = "function";
+/// A tool that another server carries out.
+pub const EXTENSION: &str = "extension";
 /// The host that is asked.
 pub const SERVER_ADDRESS: &str = "server.address";
+/// Its port.
+pub const SERVER_PORT: &str = "server.port";
 /// Why it failed, as a kind.
 pub const ERROR_TYPE: &str = "error.type";
 
+/// The incident that something is asked in.
+pub const INCIDENT: &str = "hearback.incident.id";
+/// The source that is asked.
+pub const SOURCE: &str = "hearback.source";
+/// What it is asked for.
+pub const VERB: &str = "hearback.verb";
 /// How often the model was asked.
 pub const TURNS: &str = "hearback.investigation.turns";
 /// How an investigation ended.

@@ -18,9 +18,10 @@ use hearback_core::ports::{
 };
 use hearback_core::target::{End, Ended, Lease, Limits, REMEMBERED, Step};
 use hearback_core::{
-    Catalog, ExternalText, Happening, Incident, IncidentId, ProposalId, ServiceName, Target, Window,
+    Catalog, ExternalText, Happening, Incident, IncidentId, ProposalId, ServiceName, Target, Window, gen_ai,
 };
 use jiff::{SignedDuration, Timestamp};
+use tracing::Instrument as _;
 
 use crate::incidents::load;
 
@@ -231,10 +232,20 @@ impl ApprovalDesk<'_> {
             Some(executor) => {
                 // The executor keeps its own time; this is for one that does not.
                 let grace = EXECUTE_WITHIN.unsigned_abs() * 2;
-                let done = executor.execute(approved, at, EXECUTE_WITHIN);
-                tokio::time::timeout(grace, done).await.unwrap_or_else(|_| Outcome::Unknown {
+                let span = tracing::info_span!(
+                    "action.execute",
+                    incident = id.incident().map(|incident| incident.to_string()),
+                    verb = action.kind().name(),
+                    { gen_ai::ERROR_TYPE } = tracing::field::Empty,
+                );
+                let done = executor.execute(approved, at, EXECUTE_WITHIN).instrument(span.clone());
+                let outcome = tokio::time::timeout(grace, done).await.unwrap_or_else(|_| Outcome::Unknown {
                     why: format!("it did not end within {} s", grace.as_secs()),
-                })
+                });
+                if let Some(kind) = trouble(&outcome) {
+                    span.record(gen_ai::ERROR_TYPE, kind);
+                }
+                outcome
             }
             None => Outcome::Failed { why: "nothing is configured here that can do it".into() },
         };
@@ -469,6 +480,16 @@ impl ApprovalDesk<'_> {
 /// Whether what happened then may not have been told yet. What is older was told, or everybody knows by now.
 fn is_news(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) < REMEMBERED
+}
+
+/// What kind of trouble an outcome is, for its span.
+fn trouble(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Done(_) => None,
+        Outcome::NotAsExpected { .. } => Some("not_as_expected"),
+        Outcome::Failed { .. } => Some("failed"),
+        Outcome::Unknown { .. } => Some("unknown"),
+    }
 }
 
 fn draft(now: Timestamp, by: Actor, what: Happening) -> Draft {

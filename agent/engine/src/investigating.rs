@@ -11,7 +11,6 @@ use hearback_core::model::ModelClient;
 use hearback_core::ports::RecordError;
 use hearback_core::{Answer, Coverage, Evidence, Incident, SourceName, Window};
 use jiff::SignedDuration;
-use tracing::Instrument as _;
 
 use crate::driver::Sources;
 use crate::investigation::known::Known;
@@ -19,7 +18,7 @@ use crate::investigation::looking::Looking;
 use crate::investigation::others::Offered;
 use crate::investigation::remarks::Remark;
 use crate::investigation::reporting::Patches;
-use crate::investigation::{FetchedFor, Investigation, Limits, Step, briefing, tools};
+use crate::investigation::{FetchedFor, Investigation, Limits, Step, briefing, tools, traced};
 
 /// What an investigation is about.
 #[derive(Clone, Copy)]
@@ -123,6 +122,18 @@ impl Subject<'_> {
     /// Carries an investigation to its end.
     pub async fn investigate(
         &self,
+        investigation: Investigation,
+        model: &Arc<dyn ModelClient>,
+        own: &SourceName,
+        keeper: &dyn Keeper,
+        clock: Clock<'_>,
+    ) -> Found {
+        let run = self.run(investigation, model, own, keeper, clock);
+        traced::agent(self.incident, run, |came| &came.found).await
+    }
+
+    async fn run(
+        &self,
         mut investigation: Investigation,
         model: &Arc<dyn ModelClient>,
         own: &SourceName,
@@ -140,15 +151,16 @@ impl Subject<'_> {
                     return Found { found: *found, snapshots, heard: investigation.heard() };
                 }
                 Step::Ask(request) => {
-                    let span = tracing::info_span!("model.call", model = %model.name());
                     let budget = std::time::Duration::try_from(request.budget).unwrap_or_default();
-                    let reply = tokio::time::timeout(budget, model.complete(&request)).instrument(span).await;
+                    let reply = tokio::time::timeout(budget, model.complete(&request)).await;
                     let reply =
                         reply.unwrap_or(Err(hearback_core::model::ModelError::TimedOut(request.budget)));
                     investigation.on_reply(reply, clock() - before);
                 }
                 Step::Fetch(calls) => {
-                    let looks = calls.iter().map(|call| looking.look(call, investigation.known()));
+                    let looks = calls
+                        .iter()
+                        .map(|call| traced::tool(call, looking.look(call, investigation.known())));
                     // What is late is not waited for: the model hears that nothing came of it.
                     let left = std::time::Duration::try_from(investigation.time_left()).unwrap_or_default();
                     let looked = tokio::time::timeout(left, join_all(looks)).await.unwrap_or_default();

@@ -49,8 +49,11 @@ impl Receiver {
         let bytes = serde_json::to_vec(&request).map_err(|_| unmade())?;
         let timestamp = (self.clock)().as_second().to_string();
         let signature = sign(&self.secret, &id, &timestamp, &bytes).ok_or_else(unmade)?;
-        let headers =
-            vec![("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)];
+        let headers = vec![
+            ("webhook-id".into(), id),
+            ("webhook-timestamp".into(), timestamp),
+            ("webhook-signature".into(), signature),
+        ];
         let content = Content { kind: "application/json", bytes, headers };
         let limits = Limits::new(within.min(left(until)), LONGEST_ANSWER);
         self.http.post(self.http.base(), content, limits).await

@@ -1,5 +1,6 @@
 //! The client of one system: the address it was made for, and credentials that go nowhere else.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ pub struct Content {
     pub bytes: Vec<u8>,
     /// Headers beside those that every request has. A value that can't stand in a header is refused before anything is
     /// sent.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
 }
 
 impl fmt::Debug for Content {

@@ -78,8 +78,10 @@ impl Courier {
         }
         if let Some(content) = &ask.content {
             request = request.header(CONTENT_TYPE, content.kind).body(content.bytes.clone());
-            request =
-                content.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+            request = content
+                .headers
+                .iter()
+                .fold(request, |request, (name, value)| request.header(name.as_ref(), value));
         }
         request.send().await.map_err(|error| match trouble::in_sending(&host(url), &error) {
             (HttpError::Unreachable { host, why }, Sent::Perhaps) if ask.effect == Effect::Write => {

@@ -21,11 +21,13 @@ mod assembly;
 mod events;
 mod listening;
 pub(crate) mod request;
+mod span;
 mod trouble;
 mod wire;
 
 use assembly::Assembly;
 use listening::{Interrupted, Patience, listen};
+use span::Asking;
 use trouble::{Endpoint, Failure};
 use wire::Answer;
 
@@ -237,14 +239,12 @@ impl OpenAiChat {
         let (assembly, heard) =
             if pieces.are_events() { self.listen(pieces).await } else { self.read(pieces).await };
         let spent = Spent::once(assembly.usage(), self.options.price.as_ref());
+        span::answered(assembly.model(), assembly.usage());
         if let Err(interrupted) = heard {
             return Err(self.interrupted(interrupted, assembly.is_begun(), spent, deadline));
         }
         let made = assembly.finish(&asked.messages, &asked.form);
         let made = made.map_err(|why| self.malformed(&why, spent.clone()))?;
-        let span = tracing::Span::current();
-        span.record("gen_ai.usage.input_tokens", spent.usage.input_tokens);
-        span.record("gen_ai.usage.output_tokens", spent.usage.output_tokens);
         Ok(ModelReply { text: made.text, calls: made.calls, ended: made.ended, spent, by: self.name.clone() })
     }
 
@@ -350,14 +350,9 @@ impl ModelClient for OpenAiChat {
     async fn complete(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
         check_order(&request.messages)
             .map_err(|bad| ModelError::NotUsable(format!("{bad}; nothing was sent to the model")))?;
-        let span = tracing::info_span!(
-            "model.call",
-            gen_ai.operation.name = "chat",
-            gen_ai.request.model = self.endpoint.model,
-            server.address = self.endpoint.host,
-            gen_ai.usage.input_tokens = tracing::field::Empty,
-            gen_ai.usage.output_tokens = tracing::field::Empty,
-        );
-        self.ask(request).instrument(span).await
+        let asking = Asking::begin(&self.endpoint.model, self.http.base(), request.max_output_tokens);
+        let answered = self.ask(request).instrument(asking.span()).await;
+        asking.end(&answered);
+        answered
     }
 }

@@ -62,6 +62,7 @@ pub async fn run(arguments: Doctor, config: Result<Config>) -> Result<ExitCode> 
             checks.extend(repositories(&config));
             checks.push(model(&config).await);
             checks.push(approval(&config));
+            checks.push(traces(&config).await);
             checks.extend(live(&config).await);
         }
     }
@@ -181,6 +182,18 @@ fn approval(config: &Config) -> Check {
                 _ => Check::new("approval", Health::Ok, says),
             }
         }
+    }
+}
+
+/// Where traces of what the program does are sent.
+async fn traces(config: &Config) -> Check {
+    let to = config.traces.as_ref().map(|traces| traces.endpoint.as_str()).unwrap_or_default();
+    match wiring::check_traces(config).await {
+        Ok(None) => Check::new("traces", Health::Off, "none are sent")
+            .fix("Set [traces] endpoint to an OpenTelemetry collector to see what an answer waits for"),
+        Ok(Some(())) => Check::new("traces", Health::Ok, format!("sent to {to}")),
+        Err(error) => Check::new("traces", Health::Broken, format!("{error:#}"))
+            .fix("Mend [traces]; answers do not wait for it"),
     }
 }
 

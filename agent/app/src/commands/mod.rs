@@ -25,15 +25,18 @@ use hearback_core::redaction;
 
 use crate::cli::{Cli, Command};
 use crate::config;
+use crate::operator_log::OperatorLog;
 
 /// Runs the command.
-pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let load = || -> anyhow::Result<config::Config> {
+pub async fn run(cli: Cli, log: &mut OperatorLog) -> anyhow::Result<ExitCode> {
+    let is_traced = matches!(cli.command, Command::Ask(_) | Command::Serve(_));
+    let mut load = || -> anyhow::Result<config::Config> {
         let config = config::load(cli.config.as_deref(), cli.record.as_deref())?;
         // Before anything is read: whatever is redacted earlier would miss the user's rules, and is refused.
         if !config.redaction.is_empty() {
             redaction::install(config.redaction.clone())?;
         }
+        log.start(Some(&config).filter(|_| is_traced));
         Ok(config)
     };
     match cli.command {
@@ -61,6 +64,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(command, &load()?).await,
         Command::Catalog(command) => catalog::run(command, &load()?).await,
         Command::Doctor(arguments) => doctor::run(arguments, load()).await,
-        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Demo(arguments) => {
+            log.start(None);
+            demo::run(arguments).await
+        }
     }
 }

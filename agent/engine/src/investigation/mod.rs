@@ -19,6 +19,7 @@ pub mod remarks;
 pub mod reporting;
 pub mod telling;
 pub mod tools;
+pub(crate) mod traced;
 
 #[cfg(test)]
 mod remarks_tests;

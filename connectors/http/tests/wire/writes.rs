@@ -74,7 +74,7 @@ async fn content_goes_byte_for_byte_with_its_own_headers_to_the_very_address() {
     let content = |value: &str| Content {
         kind: "application/json",
         bytes: b"{ \"a\" : 1.0 }".to_vec(),
-        headers: vec![("webhook-id", value.to_owned()), ("webhook-timestamp", "17".to_owned())],
+        headers: vec![("webhook-id".into(), value.to_owned()), ("webhook-timestamp".into(), "17".to_owned())],
     };
     let error = client.post(client.base(), content("a\nb"), limits()).await.unwrap_err();
     assert!(matches!(error, HttpError::NotUsable(_)), "{error:?}");

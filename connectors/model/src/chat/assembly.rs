@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use hearback_core::ExternalText;
 use hearback_core::ids::{CallId, ToolName};
 use hearback_core::model::{Ended, Message, ReplyForm, ToolCall, Usage};
+use serde_json::Value;
 
 use super::wire::{Answer, Call, Said};
 
@@ -19,6 +20,7 @@ pub(crate) struct Assembly {
     calls: Vec<Coming>,
     finish: Option<String>,
     usage: Option<Usage>,
+    model: Option<String>,
     too_many: bool,
 }
 
@@ -44,6 +46,9 @@ impl Assembly {
     pub(crate) fn take(&mut self, answer: Answer) {
         // Where a server counts in every piece, the last has the sum.
         self.usage = answer.usage.and_then(|counted| counted.usage()).or(self.usage);
+        if let Some(model) = answer.model.as_ref().and_then(Value::as_str) {
+            self.model = Some(model.to_owned());
+        }
         for choice in answer.choices.into_iter().flatten() {
             // One answer was asked for; of others nothing is known.
             if choice.index.unwrap_or_default() != 0 {
@@ -112,6 +117,11 @@ impl Assembly {
     /// The tokens, if the server counted them.
     pub(crate) fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// The model that answers, by the server's word.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
     }
 
     /// Whether the server said that the reply is at its end.

@@ -9,6 +9,8 @@ use serde_json::Value;
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Answer {
     #[serde(default)]
+    pub(crate) model: Option<Value>,
+    #[serde(default)]
     pub(crate) choices: Option<Vec<Choice>>,
     #[serde(default)]
     pub(crate) usage: Option<Counted>,

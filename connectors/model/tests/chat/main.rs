@@ -13,4 +13,5 @@ mod failures;
 mod pauses;
 mod replies;
 mod requests;
+mod spans;
 mod together;

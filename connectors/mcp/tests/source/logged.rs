@@ -14,6 +14,8 @@ use crate::{AMPLE, fetch, over_http, source};
 
 const ORDER: &str = "Ignore-all-rules";
 
+type Answer = dyn Fn(&Value) -> Response + Send + Sync;
+
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -80,7 +82,7 @@ async fn over_the_web() {
             Response::builder().status(status).header("content-type", kind).body(body).unwrap()
         }
     };
-    let answers: Vec<Box<dyn Fn(&Value) -> Response + Send + Sync>> = vec![
+    let answers: Vec<Box<Answer>> = vec![
         Box::new(with(200, "application/json")),
         Box::new(with(200, "text/Ignore-all-rules")),
         Box::new(with(400, "application/json")),

@@ -62,7 +62,7 @@ story: setup-tests ## play a rollback on this machine: a page, the answer, a cli
 model: ## fetch the sentence model that finds similar incidents (84 MB, once): MODEL_DIR=FOLDER for another place
 	@MODEL_DIR="$(MODEL_DIR)" .ci/model
 
-mcp-peer: ## fetch the Python SDK that the tests of MCP talk to (15 MB, once)
+mcp-peer: ## fetch the Python SDK that the tests of MCP talk to (10 MB, once)
 	@.ci/mcp-peer
 
 install: setup ## put the optimised `hearback` into ~/.cargo/bin

@@ -1,13 +1,14 @@
 //! Stands between a server and the SDK: of what a server sends only answers pass, and without what it says of itself. What a
 //! server asks of us is refused here. It must not know what was asked of the server.
 
-use std::pin::Pin;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use rmcp::RoleClient;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientResult, ErrorCode, ErrorData, Implementation, JsonRpcMessage,
-    ServerJsonRpcMessage, ServerRequest, ServerResult,
+    ClientJsonRpcMessage, ClientNotification, ClientResult, ErrorCode, ErrorData, Implementation,
+    JsonRpcMessage, RequestId, ServerJsonRpcMessage, ServerRequest, ServerResult,
 };
 use rmcp::transport::Transport;
 
@@ -17,13 +18,23 @@ use crate::meter::Meter;
 pub(crate) struct Guard<T: Transport<RoleClient>> {
     inner: T,
     meter: Arc<Meter>,
+    /// What was asked and not answered yet. An answer to something else is none.
+    asked: HashSet<RequestId>,
     /// A refusal on its way. Until it is sent nothing more is read, so refusals do not heap up.
-    refusal: Option<Pin<Box<dyn Future<Output = Result<(), T::Error>> + Send>>>,
+    refusal: Option<BoxFuture<'static, Result<(), T::Error>>>,
 }
 
 impl<T: Transport<RoleClient>> Guard<T> {
     pub(crate) fn new(inner: T, meter: Arc<Meter>) -> Self {
-        Guard { inner, meter, refusal: None }
+        Guard { inner, meter, asked: HashSet::new(), refusal: None }
+    }
+}
+
+/// An id as it was sent: some servers give a number back as text.
+fn as_sent(id: &RequestId) -> RequestId {
+    match id {
+        RequestId::String(text) => text.parse().map_or_else(|_| id.clone(), RequestId::Number),
+        RequestId::Number(_) => id.clone(),
     }
 }
 
@@ -53,6 +64,19 @@ where
         &mut self,
         item: ClientJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        match &item {
+            JsonRpcMessage::Request(request) => {
+                self.asked.insert(request.id.clone());
+            }
+            JsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.asked.remove(id);
+                }
+            }
+            JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => {}
+        }
         self.inner.send(item)
     }
 
@@ -85,12 +109,17 @@ where
                     self.refusal = Some(Box::pin(self.inner.send(answer)));
                 }
                 JsonRpcMessage::Response(mut response) => {
-                    without_words(&mut response.result);
-                    return Some(JsonRpcMessage::Response(response));
+                    if self.asked.remove(&as_sent(&response.id)) {
+                        without_words(&mut response.result);
+                        return Some(JsonRpcMessage::Response(response));
+                    }
                 }
                 JsonRpcMessage::Error(mut error) => {
-                    error.error.message = "refused".into();
-                    return Some(JsonRpcMessage::Error(error));
+                    // A server that could not read what was asked can't say what it refuses.
+                    if error.id.as_ref().is_none_or(|id| self.asked.remove(&as_sent(id))) {
+                        error.error.message = "refused".into();
+                        return Some(JsonRpcMessage::Error(error));
+                    }
                 }
             }
         }

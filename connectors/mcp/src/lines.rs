@@ -2,9 +2,9 @@
 //! wrong with one is neither printed nor logged. It must not know what a message asks.
 
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use rmcp::model::{ErrorData, RequestId};
 use rmcp::service::{RxJsonRpcMessage, ServiceRole, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -24,8 +24,6 @@ pub(crate) enum Bounds {
     Refused(usize),
 }
 
-type Sending = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
-
 /// One end of a connection.
 pub(crate) struct Lines<Role, R, W> {
     read: BufReader<R>,
@@ -34,7 +32,7 @@ pub(crate) struct Lines<Role, R, W> {
     bounds: Bounds,
     write: Arc<Mutex<Option<W>>>,
     /// A refusal on its way; kept here because whoever receives may stop waiting at any time.
-    refusal: Option<Sending>,
+    refusal: Option<BoxFuture<'static, std::io::Result<()>>>,
     role: PhantomData<fn() -> Role>,
 }
 

@@ -128,3 +128,13 @@ impl Meter {
         }
     }
 }
+
+/// Ends the connection when it is dropped: whoever works for it in the background stops.
+#[derive(Debug)]
+pub(crate) struct Ends(pub(crate) std::sync::Arc<Meter>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.give_up(Trouble::Unreachable);
+    }
+}

@@ -1,11 +1,13 @@
 //! [`serve`]: what can be read here, for people's own assistants, over a pair of streams. Nothing but the protocol is
 //! written to them. It must not know what is read: it is given a [`Reads`].
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use hearback_core::ExternalText;
 use hearback_core::ids::{CallId, ToolName};
 use hearback_core::model::{ToolCall, ToolSpec};
@@ -136,10 +138,12 @@ impl Desk {
         work: impl Future<Output = Result<T, String>>,
     ) -> Result<Result<T, String>, ErrorData> {
         tokio::select! {
-            done = tokio::time::timeout(self.within, work) => {
-                let late = || Err(format!("no answer within {:.1} s", self.within.as_secs_f64()));
-                Ok(done.unwrap_or_else(|_| late()))
-            }
+            // A mistake in one call is an answer too; else its asker would wait for ever.
+            done = tokio::time::timeout(self.within, AssertUnwindSafe(work).catch_unwind()) => Ok(match done {
+                Ok(Ok(done)) => done,
+                Ok(Err(_)) => Err("this failed because of a mistake in the program".to_owned()),
+                Err(_) => Err(format!("no answer within {:.1} s", self.within.as_secs_f64())),
+            }),
             () = context.ct.cancelled() => Err(ErrorData::internal_error("nobody waits for this any more", None)),
         }
     }

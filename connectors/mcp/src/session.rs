@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::child::{Program, Running};
 use crate::guard::Guard;
 use crate::lines::{Bounds, Lines};
-use crate::meter::{Meter, Trouble};
+use crate::meter::{Ends, Meter, Trouble};
 use crate::offer::Offer;
 use crate::options::{McpLimits, McpTransport};
 use crate::web::Place;
@@ -89,6 +89,7 @@ pub(crate) struct Session {
     meter: Arc<Meter>,
     /// What it offered last.
     offer: Mutex<Option<Arc<Offer>>>,
+    _ends: Ends,
     _program: Option<Running>,
 }
 
@@ -147,6 +148,8 @@ impl Session {
         let config = ClientConfig::new(ClientCapabilities::default(), us)
             .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
         let transport = Guard::new(transport, meter.clone());
+        // From here on there is somebody in the background, also if nobody waits for the greeting any more.
+        let ends = Ends(meter.clone());
         let greeting = serve_client_with_lifecycle(config, transport, lifecycle).boxed();
         let running = tokio::select! {
             running = greeting => running.map_err(|error| match error {
@@ -158,7 +161,7 @@ impl Session {
             })?,
             trouble = meter.given_up() => return Err(Failure::Broken(Some(trouble))),
         };
-        Ok(Session { running, meter, offer: Mutex::new(None), _program: program })
+        Ok(Session { running, meter, offer: Mutex::new(None), _ends: ends, _program: program })
     }
 
     /// Whether it can be used still, as far as is known.

@@ -2,8 +2,8 @@
 //! greeting that would end the connection. It must not know what is asked.
 
 use std::collections::HashSet;
-use std::pin::Pin;
 
+use futures::future::BoxFuture;
 use rmcp::RoleServer;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, JsonRpcMessage, RequestId,
@@ -17,7 +17,7 @@ pub(crate) struct Turnstile<T: Transport<RoleServer>> {
     most: usize,
     inside: HashSet<RequestId>,
     has_greeted: bool,
-    refusal: Option<Pin<Box<dyn Future<Output = Result<(), T::Error>> + Send>>>,
+    refusal: Option<BoxFuture<'static, Result<(), T::Error>>>,
 }
 
 impl<T: Transport<RoleServer>> Turnstile<T> {

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{FutureExt as _, StreamExt as _};
 use hearback_core::ports::ConnectorError;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -123,14 +123,21 @@ impl Web {
     }
 
     async fn sent(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        request.send().await.map_err(|_| self.fail(Trouble::Unreachable))
+        // The SDK asks in the background, and goes on when nobody waits for the connection any more.
+        tokio::select! {
+            response = request.send() => response.map_err(|_| self.fail(Trouble::Unreachable)),
+            _ = self.meter.given_up() => Err(StreamableHttpError::Client(WebError)),
+        }
     }
 
     /// The body, if it is no longer than `most`.
     async fn body(&self, mut response: Response, most: usize) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         loop {
-            let piece = response.chunk().await.map_err(|_| self.fail(Trouble::Unreachable))?;
+            let piece = tokio::select! {
+                piece = response.chunk() => piece.map_err(|_| self.fail(Trouble::Unreachable))?,
+                _ = self.meter.given_up() => return Err(StreamableHttpError::Client(WebError)),
+            };
             let Some(piece) = piece else { return Ok(bytes) };
             if !self.meter.takes(piece.len()) {
                 return Err(StreamableHttpError::Client(WebError));
@@ -156,7 +163,9 @@ impl Web {
             Ok(piece)
         });
         let bytes = bytes.map(|piece| piece.map_err(std::io::Error::from));
-        SseStream::from_bytes_stream(bytes).boxed()
+        let meter = self.meter.clone();
+        let given_up = async move { meter.given_up().await };
+        SseStream::from_bytes_stream(bytes).take_until(given_up.boxed()).boxed()
     }
 
     async fn post(

@@ -7,7 +7,12 @@ use std::sync::Arc;
 use hearback_mcp::{ServeLimits, serve};
 use tokio_util::sync::CancellationToken;
 
-#[allow(dead_code, clippy::unwrap_used, reason = "made up for tests, which look at more of it")]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "made up for tests, which look at more of it"
+)]
 #[path = "../serving/made_up.rs"]
 mod made_up;
 

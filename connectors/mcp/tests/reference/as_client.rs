@@ -29,7 +29,7 @@ async fn is_served(mode: &str, version: &str) {
     let hints = json!({ "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false });
     let schema = json!({ "type": "object", "properties": { "service": { "type": "string" } } });
     let tool = |name: &str| json!({ "name": name, "description": format!("Does {name}."), "schema": schema, "hints": hints });
-    assert_eq!(saw["tools"], json!(["changes", "refuses", "endless"].map(tool)));
+    assert_eq!(saw["tools"], json!(["changes", "refuses", "endless", "broken"].map(tool)));
     assert_eq!(saw["changes"], json!({ "text": [r#"changes: {"service":"cart"}"#], "is_error": false }));
     assert_eq!(saw["refuses"], json!({ "text": ["there is no service of this name"], "is_error": true }));
     assert_eq!(saw["unknown"], json!({ "code": -32602, "message": "there is no tool of this name" }));

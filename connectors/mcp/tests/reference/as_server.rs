@@ -156,7 +156,7 @@ async fn a_server_over_http_with_json_is_used() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_started_anew_is_used_again() {
+async fn a_server_that_is_gone_is_told() {
     let (source, mut server) = over_http(&[]).await;
     assert!(source.tools(AMPLE).await.is_ok());
     server.kill().await.unwrap();

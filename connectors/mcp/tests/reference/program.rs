@@ -18,7 +18,7 @@ async fn a_program_sees_nothing_that_it_was_not_given() {
     // Python sets this one itself where no language is set.
     names.retain(|name| !["LC_CTYPE", "__CF_USER_TEXT_ENCODING"].contains(name));
     let may = |name: &&str| hearback_mcp::PASSED_ON.contains(name) || ["PYTHONPATH", "GIVEN"].contains(name);
-    assert!(names.iter().all(|name| may(name)), "{names:?}");
+    assert!(names.iter().all(may), "{names:?}");
     assert!(names.contains(&"PATH") && names.contains(&"GIVEN"), "{names:?}");
     assert!(!text(&found).contains("hunter22"));
     assert_eq!(seen["cwd"], peers().canonicalize().unwrap().to_string_lossy().as_ref());

@@ -41,7 +41,7 @@ async fn tools_and_resources(client: &Client) {
     assert_eq!(info.instructions.as_deref(), Some("Ask what changed first."));
     let tools = client.list_all_tools().await.unwrap();
     let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_ref()).collect();
-    assert_eq!(names, ["changes", "refuses", "endless"]);
+    assert_eq!(names, ["changes", "refuses", "endless", "broken"]);
     for tool in &tools {
         let hints = tool.annotations.as_ref().unwrap();
         assert_eq!((hints.read_only_hint, hints.destructive_hint), (Some(true), Some(false)));
@@ -109,6 +109,15 @@ async fn a_call_that_is_cancelled_is_dropped() {
     served.reads.begun.notified().await;
     handle.cancel(None).await.unwrap();
     served.reads.dropped.notified().await;
+    assert_eq!(text(&call(&client, "changes").await.unwrap()), r#"changes: {"service":"cart"}"#);
+}
+
+#[tokio::test]
+async fn a_mistake_of_ours_is_an_answer() {
+    let (_served, client) = connected().await;
+    let broken = call(&client, "broken").await.unwrap();
+    let told = "this failed because of a mistake in the program";
+    assert_eq!((text(&broken), broken.is_error), (told, Some(true)));
     assert_eq!(text(&call(&client, "changes").await.unwrap()), r#"changes: {"service":"cart"}"#);
 }
 

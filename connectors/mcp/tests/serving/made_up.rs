@@ -37,13 +37,14 @@ impl Reads for MadeUp {
     }
 
     fn tools(&self) -> Vec<ToolSpec> {
-        ["changes", "refuses", "endless"].map(spec).into()
+        ["changes", "refuses", "endless", "broken"].map(spec).into()
     }
 
     async fn call(&self, call: &ToolCall) -> Result<String, String> {
         match call.name.as_str() {
             "changes" => Ok(format!("{}: {}", call.name, call.arguments.as_untrusted())),
             "refuses" => Err("there is no service of this name".to_owned()),
+            "broken" => panic!("a mistake in the program"),
             _ => {
                 let _tells = TellsWhenDropped(self.dropped.clone());
                 self.begun.notify_one();

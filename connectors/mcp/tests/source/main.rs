@@ -12,6 +12,7 @@ mod changing;
 mod flooding;
 mod hostile;
 mod lasting;
+mod logged;
 mod over_http;
 mod scripted;
 mod using;

@@ -10,7 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use hearback_core::offered::EvidenceSource as _;
 use hearback_core::ports::ConnectorError;
 use hearback_mcp::{Hidden, McpLimits, McpOptions, McpSource, McpTransport};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::scripted::{answer, gives, greeting, tool};
@@ -21,12 +23,12 @@ type Script = dyn Fn(&Value) -> Response + Send + Sync;
 /// What was asked: method, path, the headers that matter, and the message.
 type Heard = Arc<Mutex<Vec<(String, Value)>>>;
 
-struct Site {
+pub struct Site {
     address: String,
     heard: Heard,
 }
 
-async fn site(script: impl Fn(&Value) -> Response + Send + Sync + 'static) -> Site {
+pub async fn site(script: impl Fn(&Value) -> Response + Send + Sync + 'static) -> Site {
     let heard: Heard = Arc::default();
     let script: Arc<Script> = Arc::new(script);
     let kept = heard.clone();
@@ -54,7 +56,7 @@ async fn site(script: impl Fn(&Value) -> Response + Send + Sync + 'static) -> Si
     Site { address, heard }
 }
 
-fn source(site: &Site) -> McpSource {
+pub fn source(site: &Site) -> McpSource {
     let headers = vec![("X-Key".to_owned(), Hidden::new("hunter22"))];
     let transport = McpTransport::Http { url: site.address.clone(), headers, own_roots_pem: Vec::new() };
     let tools = vec!["query".to_owned()];
@@ -62,16 +64,16 @@ fn source(site: &Site) -> McpSource {
         .unwrap()
 }
 
-fn as_json(message: &Value) -> Response {
+pub fn as_json(message: &Value) -> Response {
     ([("content-type", "application/json")], message.to_string()).into_response()
 }
 
-fn as_events(bytes: impl Into<Body>) -> Response {
+pub fn as_events(bytes: impl Into<Body>) -> Response {
     Response::builder().header("content-type", "text/event-stream").body(bytes.into()).unwrap()
 }
 
 /// Greets, lists one tool, and leaves calls to `call`.
-async fn site_that_answers(call: impl Fn(&Value) -> Response + Send + Sync + 'static) -> Site {
+pub async fn site_that_answers(call: impl Fn(&Value) -> Response + Send + Sync + 'static) -> Site {
     site(move |message| match message["method"].as_str() {
         Some("initialize") => as_json(&greeting(message)),
         Some("tools/list") => as_json(&answer(message, json!({ "tools": [tool("query")] }))),
@@ -181,6 +183,23 @@ async fn events_without_end_have_one() {
         error.to_string(),
         "the MCP server made-up sent more than it may while one thing was asked of it"
     );
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_hung_up_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let source = source(&Site { address, heard: Arc::default() });
+    let hears = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut bytes = Vec::new();
+        // It ends when nobody waits any more.
+        let _ = stream.read_to_end(&mut bytes).await;
+        bytes
+    };
+    let (late, heard) = tokio::join!(source.tools(SignedDuration::from_millis(300)), hears);
+    assert!(matches!(late, Err(ConnectorError::TimedOut(_))), "{late:?}");
+    assert!(String::from_utf8_lossy(&heard).contains("initialize"));
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod memory;
 mod near;
 mod object;
 mod objects;
+mod patch;
 mod pipes;
 mod program;
 mod question;

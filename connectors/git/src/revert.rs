@@ -109,7 +109,7 @@ pub(crate) fn attempt(
 }
 
 /// What files hold in a tree: each path with the kind and the id of what is there, or that nothing is.
-fn digest(objects: &Objects<'_>, tree: Oid, paths: &[Path]) -> Result<Digest, ConnectorError> {
+pub(crate) fn digest(objects: &Objects<'_>, tree: Oid, paths: &[Path]) -> Result<Digest, ConnectorError> {
     let mut parts: Vec<Vec<u8>> = vec![b"files of a revert, 1".to_vec()];
     for path in paths {
         // What stands in a folder is none of the file's business whose name it has now.

@@ -82,6 +82,17 @@ impl Wording {
     }
 }
 
+impl Wording {
+    /// The message of the commit that patches files which this one touched.
+    pub(crate) fn of_patch(&self, suspect: Oid) -> String {
+        let short = revert::short(suspect);
+        format!(
+            "Mitigation patch of files that {short} touched\n\nA model wrote it, people read it. Suspect: {suspect}\n\n{}",
+            self.0
+        )
+    }
+}
+
 fn one_line(text: &str, most: usize) -> String {
     ExternalText::new(text).for_people(most)
 }

@@ -14,7 +14,7 @@ use crate::revert::{self, Fit, short};
 use crate::revert_commit;
 use crate::revert_remote::Trouble;
 use crate::revert_site::said;
-use crate::reverts::{Own, Scene, left, try_on};
+use crate::reverts::{Job, Own, Scene, left, try_on};
 use crate::source::blocking;
 use crate::stop::Stop;
 
@@ -33,8 +33,8 @@ pub(crate) async fn look(
     key: &IdempotencyKey,
     until: Instant,
 ) -> Result<Trace, ConnectorError> {
-    let (scene, revert) = scene(own, action, until).await?;
-    let Some(fetched) = Fetched::new(own, &scene, &revert, ("look", key), until).await? else {
+    let (scene, job) = scene(own, action, until).await?;
+    let Some(fetched) = Fetched::new(own, &scene, &job, ("look", key), until).await? else {
         return Ok(Trace::NotFound(format!("neither branch is on {} any more", said(&scene.remote))));
     };
     let (worker, key) = (Arc::clone(own), key.clone());
@@ -42,11 +42,11 @@ pub(crate) async fn look(
         let repository = worker.repositories.open_apart()?;
         let here = fetched.read(&repository)?;
         match here.done_by(&repository, key.as_str(), stop)? {
-            Some(made) => Ok(Trace::Done(receipt(&worker, &scene, &revert, made, here.branch))),
+            Some(made) => Ok(Trace::Done(receipt(&worker, &scene, &job, made, here.branch))),
             None => Ok(Trace::NotFound(format!(
                 "none of the last {SEARCHED} commits on {} and {} of {} was made by it",
-                said(&revert.branch),
-                said(&revert.push_to),
+                said(job.branch()),
+                said(job.push_to()),
                 said(&scene.remote)
             ))),
         }
@@ -59,13 +59,13 @@ pub(crate) async fn scene(
     own: &Arc<Own>,
     action: &Action,
     until: Instant,
-) -> Result<(Scene, RevertCommit), ConnectorError> {
+) -> Result<(Scene, Job), ConnectorError> {
     let (worker, action) = (Arc::clone(own), action.clone());
     blocking(left(until), move |_| {
         let scene = worker.scene(&action)?;
-        let revert = worker.revert(&action).cloned();
-        let revert = revert.ok_or_else(|| ConnectorError::NotUsable("this is no revert".to_owned()))?;
-        Ok((scene, revert))
+        let job = worker.job(&action);
+        let job = job.ok_or_else(|| ConnectorError::NotUsable("this is not to be done here".to_owned()))?;
+        Ok((scene, job))
     })
     .await
 }
@@ -95,12 +95,12 @@ impl Fetched {
     pub(crate) async fn new(
         own: &Arc<Own>,
         scene: &Scene,
-        revert: &RevertCommit,
+        job: &Job,
         (purpose, key): (&str, &IdempotencyKey),
         until: Instant,
     ) -> Result<Option<Self>, ConnectorError> {
         let remote = own.remote(scene);
-        let heads = remote.heads(&[&revert.branch, &revert.push_to], until).await;
+        let heads = remote.heads(&[job.branch(), job.push_to()], until).await;
         let heads = heads.map_err(|trouble| troubled(scene, &trouble))?;
         // Two runs at once, of this process or of another, don't share them.
         let (process, run) = (std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
@@ -108,11 +108,11 @@ impl Fetched {
         let mut fetched = Fetched { own: Arc::clone(own), branch: None, pushed: None };
         let mut wanted = Vec::new();
         if let Some(Some(_)) = heads.first() {
-            wanted.push((revert.branch.as_str(), into("branch")));
+            wanted.push((job.branch(), into("branch")));
             fetched.branch = Some(into("branch"));
         }
-        if revert.push_to != revert.branch && matches!(heads.get(1), Some(Some(_))) {
-            wanted.push((revert.push_to.as_str(), into("pushed")));
+        if job.is_apart() && matches!(heads.get(1), Some(Some(_))) {
+            wanted.push((job.push_to(), into("pushed")));
             fetched.pushed = Some(into("pushed"));
         }
         if wanted.is_empty() {
@@ -169,36 +169,36 @@ impl Stand {
     }
 }
 
-/// What is to be said of a revert that is on the remote. `tip` is where its branch stands, if that is known.
-pub(crate) fn receipt(
-    own: &Own,
-    scene: &Scene,
-    revert: &RevertCommit,
-    made: Oid,
-    tip: Option<Oid>,
-) -> Receipt {
-    let undone = format!(
-        "reverted {} on {} of {} with {}",
-        short(scene.commit),
-        said(&revert.branch),
-        said(&own.name),
-        short(made)
-    );
+/// What is to be said of a commit of ours that is on the remote. `tip` is where its branch stands, if that is known.
+pub(crate) fn receipt(own: &Own, scene: &Scene, job: &Job, made: Oid, tip: Option<Oid>) -> Receipt {
+    let (branch, name, with) = (said(job.branch()), said(&own.name), short(made));
+    let done = match job {
+        Job::Revert(_) => format!("reverted {} on {branch} of {name} with {with}", short(scene.commit)),
+        Job::Patch(_) => {
+            format!(
+                "patched files that {} touched, as on {branch} of {name}, with {with}",
+                short(scene.commit)
+            )
+        }
+    };
     let remote = said(&scene.remote);
     let link = scene.site.forge.as_ref().map(|forge| forge.commit(&made.to_string()));
-    if revert.push_to != revert.branch {
-        let branch = said(&revert.push_to);
-        let says =
-            format!("{undone}, and pushed it to {remote} as {branch}; to take it back, delete that branch");
-        return Receipt { says, link, inverse: None, made: Some(made.to_string()) };
-    }
+    let revert = match job {
+        Job::Revert(revert) if !job.is_apart() => revert,
+        _ => {
+            let branch = said(job.push_to());
+            let says =
+                format!("{done}, and pushed it to {remote} as {branch}; to take it back, delete that branch");
+            return Receipt { says, link, inverse: None, made: Some(made.to_string()) };
+        }
+    };
     let inverse = tip.and_then(|tip| inverse(own, revert, made, tip)).map(Box::new);
     let by_hand = match inverse {
         Some(_) => String::new(),
         None => format!("; to take it back, revert {} by hand", short(made)),
     };
     Receipt {
-        says: format!("{undone}, and pushed it to {remote}{by_hand}"),
+        says: format!("{done}, and pushed it to {remote}{by_hand}"),
         link,
         inverse,
         made: Some(made.to_string()),

@@ -1,4 +1,4 @@
-//! Says what undoing a commit would do, and why it would not. Writes nothing, here or there; it asks the remote where
+//! Says what undoing a commit, or patching what it touched, would do, and why it would not. Writes nothing, here or there; it asks the remote where
 //! the branches stand and whether it would let us push. It must not know approvals.
 
 use std::sync::Arc;
@@ -6,17 +6,18 @@ use std::time::Instant;
 
 use git2::{Oid, Repository};
 use hearback_core::ExternalText;
-use hearback_core::action::{Action, RevertCommit};
+use hearback_core::action::Action;
 use hearback_core::change::RepoPath;
 use hearback_core::ports::{ConnectorError, Rehearsal};
 
+use crate::patch;
 use crate::revert::{self, Fit, Path, short};
 use crate::revert_commit;
 use crate::revert_found::{scene, troubled};
 use crate::revert_push;
 use crate::revert_remote::Push;
 use crate::revert_site::said;
-use crate::reverts::{Own, Scene, left, try_on};
+use crate::reverts::{Job, Own, Scene, left, try_on};
 use crate::source::blocking;
 use crate::stop::Stop;
 
@@ -29,39 +30,39 @@ pub(crate) async fn rehearse(
     action: &Action,
     until: Instant,
 ) -> Result<Rehearsal, ConnectorError> {
-    let (scene, revert) = match scene(own, action, until).await {
+    let (scene, job) = match scene(own, action, until).await {
         Ok(found) => found,
         Err(ConnectorError::NotUsable(why)) => return Ok(Rehearsal { says: Vec::new(), refuses: Some(why) }),
         Err(error) => return Err(error),
     };
     let remote = own.remote(&scene);
-    let heads = remote.heads(&[&revert.branch, &revert.push_to], until).await;
+    let heads = remote.heads(&[job.branch(), job.push_to()], until).await;
     let heads = heads.map_err(|trouble| troubled(&scene, &trouble))?;
     let (branch, pushed) = (heads.first().copied().flatten(), heads.get(1).copied().flatten());
     let looked = {
-        let (worker, scene, revert) = (Arc::clone(own), scene.clone(), revert.clone());
-        blocking(left(until), move |stop| on_paper(&worker, &scene, &revert, branch, stop)).await
+        let (worker, scene, job) = (Arc::clone(own), scene.clone(), job.clone());
+        blocking(left(until), move |stop| on_paper(&worker, &scene, &job, branch, stop)).await
     };
     let (mut rehearsal, onto) = match looked {
         Ok(looked) => looked,
         Err(ConnectorError::NotUsable(why)) => return Ok(Rehearsal { says: Vec::new(), refuses: Some(why) }),
         Err(error) => return Err(error),
     };
-    let is_own = revert.push_to != revert.branch;
+    let is_own = job.is_apart();
     if branch.is_none() {
-        rehearsal.refuse(format!("there is no branch {} on {}", said(&revert.branch), said(&scene.remote)));
+        rehearsal.refuse(format!("there is no branch {} on {}", said(job.branch()), said(&scene.remote)));
     }
     if is_own && pushed.is_some() {
         rehearsal.refuse(format!(
             "there is a branch {} on {} already",
-            said(&revert.push_to),
+            said(job.push_to()),
             said(&scene.remote)
         ));
     }
     if rehearsal.refuses.is_none() {
         // Any commit that is here does to ask whether we may; where the branch stands it changes nothing.
         let from = if is_own { None } else { branch };
-        let push = Push { commit: onto, branch: &revert.push_to, from };
+        let push = Push { commit: onto, branch: job.push_to(), from };
         let is_known = is_own || branch == Some(onto);
         if is_known && let Err(trouble) = remote.push_dry(push, until).await {
             rehearsal.refuse(format!("{} would not take it: {trouble}", said(&scene.remote)));
@@ -85,7 +86,7 @@ impl Refuses for Rehearsal {
 fn on_paper(
     own: &Own,
     scene: &Scene,
-    revert: &RevertCommit,
+    job: &Job,
     remote_tip: Option<Oid>,
     stop: &Stop,
 ) -> Result<(Rehearsal, Oid), ConnectorError> {
@@ -97,23 +98,39 @@ fn on_paper(
         Some(tip) => tip,
         None => scene.site.tip(&repository)?,
     };
-    let (attempt, later) = try_on(&repository, scene.commit, onto, stop)?;
-    let title = revert_commit::title(&repository, scene.commit)?;
-    let (branch, remote) = (said(&revert.branch), said(&scene.remote));
-    let mut says = vec![format!(
-        "revert {} (\"{title}\") on {branch} of {}, which stands at {}",
-        short(scene.commit),
-        said(&own.name),
-        short(onto)
-    )];
-    if let Fit::Clean { files, .. } = &attempt.fit {
-        says.push(format!("change {}", list(files)));
+    let (branch, remote) = (said(job.branch()), said(&scene.remote));
+    let (suspect, name, stands) = (short(scene.commit), said(&own.name), short(onto));
+    let (first, files, later, checked) = match job {
+        Job::Revert(revert) => {
+            let (attempt, later) = try_on(&repository, scene.commit, onto, stop)?;
+            let title = revert_commit::title(&repository, scene.commit)?;
+            let first =
+                format!("revert {suspect} (\"{title}\") on {branch} of {name}, which stands at {stands}");
+            let files = match &attempt.fit {
+                Fit::Clean { files, .. } => files.clone(),
+                _ => Vec::new(),
+            };
+            (first, files, later, revert_push::check(revert, attempt).map(drop))
+        }
+        Job::Patch(patch) => {
+            let attempt = patch::attempt(&repository, scene.commit, onto, &patch.edits, stop)?;
+            let title = revert_commit::title(&repository, scene.commit).unwrap_or_default();
+            let first = format!(
+                "patch files that {suspect} (\"{title}\") touched, as on {branch} of {name}, which stands at {stands}"
+            );
+            let files = attempt.as_ref().map_or_else(|_| Vec::new(), |patched| patched.files.clone());
+            (first, files, Vec::new(), revert_push::check_patch(patch, attempt).map(drop))
+        }
+    };
+    let mut says = vec![first];
+    if !files.is_empty() {
+        says.push(format!("change {}", list(&files)));
     }
     says.push(format!(
         "push one commit by {} <{}> to {} of {remote}",
         said(&own.options.author.name),
         said(&own.options.author.email),
-        said(&revert.push_to)
+        said(job.push_to())
     ));
     if known_tip.is_none() && remote_tip.is_some() {
         says.push(format!(
@@ -128,8 +145,8 @@ fn on_paper(
         };
         says.push(format!("{commits} {touch} these files, the latest is {} ({title})", short(*latest)));
     }
-    let refuses = match revert_push::check(revert, attempt) {
-        Ok(_) => None,
+    let refuses = match checked {
+        Ok(()) => None,
         Err(ConnectorError::NotUsable(why)) => Some(why),
         Err(error) => return Err(error),
     };

@@ -41,8 +41,9 @@ pub(crate) async fn survey(
     if body.chars().count() > BODY_CHARS - MARK_CHARS {
         survey.refuse(format!("its description is longer than {} characters", BODY_CHARS - MARK_CHARS));
     }
+    let kind = if open.draft { "draft pull request" } else { "pull request" };
     survey.say(format!(
-        "open a pull request for {}, which stands at {}, into {} of {}",
+        "open a {kind} for {}, which stands at {}, into {} of {}",
         said(head),
         short(commit),
         said(base),
@@ -85,14 +86,16 @@ pub(crate) async fn survey(
 pub(crate) fn write(question: &Question<'_>, open: &OpenPullRequest, key: &IdempotencyKey) -> Write {
     let description = open.body.trim_end();
     let gap = if description.is_empty() { "" } else { "\n\n" };
-    Write {
-        part: OPENED_PULLS,
-        path: question.about.path("/pulls"),
-        body: json!({
-            "title": open.title, "head": open.head, "base": open.base,
-            "body": format!("{description}{gap}{}", mark(key)),
-        }),
+    let mut body = json!({
+        "title": open.title, "head": open.head, "base": open.base,
+        "body": format!("{description}{gap}{}", mark(key)),
+    });
+    if open.draft
+        && let Some(fields) = body.as_object_mut()
+    {
+        fields.insert("draft".into(), true.into());
     }
+    Write { part: OPENED_PULLS, path: question.about.path("/pulls"), body }
 }
 
 /// Reads what GitHub answers to it.

@@ -54,9 +54,10 @@ pub struct Actions {
 pub fn actions(config: &Config) -> Result<Actions> {
     let mut executors: Vec<Arc<dyn ActionExecutor>> = Vec::new();
     let mut reverts: Vec<Arc<dyn RevertPreview>> = Vec::new();
-    let patches: Vec<Arc<dyn PatchPreview>> = Vec::new();
+    let mut patches: Vec<Arc<dyn PatchPreview>> = Vec::new();
     for repository in reverting(config)? {
         executors.push(repository.clone());
+        patches.push(repository.clone());
         reverts.push(repository);
     }
     let mut ways: Vec<Arc<dyn RollbackWay>> = Vec::new();

@@ -9,6 +9,7 @@ mod world;
 
 mod forging;
 mod names;
+mod patches;
 mod pushes;
 mod rehearsals;
 mod servers;

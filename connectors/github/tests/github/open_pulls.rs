@@ -70,6 +70,17 @@ async fn a_pull_request_is_opened_once_whatever_is_asked() {
 }
 
 #[tokio::test]
+async fn a_draft_is_opened_as_one_and_said_to_be_one() {
+    let fake = Fake::start(graph()).await;
+    let actions = actions(&fake, vec![]);
+    let draft = with(|open| open.draft = true);
+    let says = rehearse(&fake, &actions, &draft).await.says;
+    assert!(says[0].starts_with("open a draft pull request for hearback/INC-3,"), "{says:?}");
+    assert!(matches!(execute(&fake, &actions, &draft).await, Outcome::Done(_)));
+    assert_eq!(fake.writes()[0].1["draft"], json!(true));
+}
+
+#[tokio::test]
 async fn a_rehearsal_says_what_would_be_done_and_what_would_refuse_it() {
     let fake = Fake::start(graph()).await;
     let actions = actions(&fake, vec![]);

@@ -88,6 +88,7 @@ bench: setup-tests model ## measure, on optimised builds: BENCH_REPO=PATH BENCH_
 	@cargo bench --locked -p hearback-e2e --bench ask
 	@cargo bench --locked -p hearback-e2e --bench load
 	@cargo bench --locked -p hearback-e2e --bench channel
+	@cargo bench --locked -p hearback-e2e --bench deep
 
 backtest: setup model ## ask the report half of the public rollbacks, frozen incidents, memory and experts, and write eval/RESULTS.md, where the data is present
 	@if [ ! -f "$(BACKTEST_CASES)" ] || [ -z "$(strip $(BACKTEST_REPOS))" ]; then \

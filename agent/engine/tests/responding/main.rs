@@ -14,6 +14,7 @@ mod hearing;
 mod look;
 mod memory;
 mod next_steps;
+mod patching;
 mod proposing;
 mod recovery;
 mod speaking;

@@ -118,6 +118,8 @@ where
                     // A server that could not read what was asked can't say what it refuses.
                     if error.id.as_ref().is_none_or(|id| self.asked.remove(&as_sent(id))) {
                         error.error.message = "refused".into();
+                        // Which versions a server knows stands here, and is looked at where it is an answer.
+                        error.error.data = error.error.data.filter(|_| error.id.is_some());
                         return Some(JsonRpcMessage::Error(error));
                     }
                 }

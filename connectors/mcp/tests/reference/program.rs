@@ -1,6 +1,7 @@
 //! What becomes of a server's process: what it sees, and when it ends.
 
 use hearback_core::offered::EvidenceSource as _;
+use hearback_mcp::{McpLimits, McpOptions, McpSource, McpTransport};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -22,6 +23,25 @@ async fn a_program_sees_nothing_that_it_was_not_given() {
     assert!(names.contains(&"PATH") && names.contains(&"GIVEN"), "{names:?}");
     assert!(!text(&found).contains("hunter22"));
     assert_eq!(seen["cwd"], peers().canonicalize().unwrap().to_string_lossy().as_ref());
+}
+
+#[tokio::test]
+async fn our_own_server_is_one_too() {
+    let transport = McpTransport::Stdio {
+        command: env!("CARGO_BIN_EXE_mcp-serve-made-up").into(),
+        args: Vec::new(),
+        env: Vec::new(),
+        environment: Vec::new(),
+        cwd: None,
+    };
+    let tools = vec!["changes".to_owned(), "broken".to_owned()];
+    let options = McpOptions { name: "own".into(), transport, tools, limits: McpLimits::default() };
+    let source = McpSource::new(options).unwrap();
+    let ample = SignedDuration::from_secs(60);
+    assert_eq!(source.tools(ample).await.unwrap().items.len(), 2);
+    let changes = "own__changes".parse().unwrap();
+    let found = source.fetch(&changes, &serde_json::Map::new(), ample).await.unwrap();
+    assert_eq!(text(&found), "changes: {}");
 }
 
 #[tokio::test]

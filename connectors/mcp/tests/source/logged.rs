@@ -126,7 +126,7 @@ async fn no_word_of_a_server_is_logged() {
     let kept = Kept::default();
     let writer = kept.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::INFO)
+        .with_max_level(tracing::Level::DEBUG)
         .with_writer(move || writer.clone())
         .finish();
     // For all threads and tasks, those of the SDK too.

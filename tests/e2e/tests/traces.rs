@@ -244,6 +244,11 @@ fn nothing_is_sent_unless_it_is_switched_on_and_a_collector_that_is_away_changes
         .env("OTEL_TRACES_EXPORTER", "otlp")
         .output()?;
     assert!(out.status.success());
+    // The log is there without traces as well.
+    std::fs::create_dir_all(home.path(".cache/hearback"))?;
+    std::fs::write(home.path(".cache/hearback/git.sqlite"), "no cache")?;
+    let log = home.command(ask)?.env("HEARBACK_LOG", "warn").output()?;
+    assert!(String::from_utf8(log.stderr)?.contains("the commit cache is damaged"));
     let without = home.run(ask)?;
     assert_eq!(collector.spans().len(), 0);
     assert!(home.run(["doctor"])?.out.contains("off    traces: none are sent. Set [traces] endpoint"));

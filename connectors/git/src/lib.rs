@@ -12,7 +12,9 @@
 //! [`GitDocuments`] gives the texts of the commit that is looked at to memory, each with who merged it last (`documents`).
 //!
 //! [`GitReverts`] undoes commits: it tries (`revert`, `revert_later`), says what it would do (`revert_rehearsal`), and
-//! pushes (`revert_push`) a commit (`revert_commit`) to a remote (`revert_site`, `revert_remote`, over `program`).
+//! pushes (`revert_push`) a commit (`revert_commit`) to a remote (`revert_site`, `revert_remote`, over `program`). It patches
+//! files on a branch of its own in the same way: what is pushed is a `task`, a patch is tried by `patches` and `patch`, over
+//! `patch_text` (the places), `patch_diff` (as people read it) and `patch_paths` (what is never patched).
 
 mod authors;
 mod bots;
@@ -36,6 +38,10 @@ mod near;
 mod object;
 mod objects;
 mod patch;
+mod patch_diff;
+mod patch_paths;
+mod patch_text;
+mod patches;
 mod pipes;
 mod program;
 mod question;
@@ -56,6 +62,7 @@ mod source;
 mod stop;
 mod tag_refs;
 mod tags;
+mod task;
 mod tree;
 mod walk;
 mod works;

@@ -1,4 +1,4 @@
-//! The commit that undoes another: its message, and how it is known again. The same inputs make the same commit, to
+//! The commit that is pushed: its message, and how it is known again. The same inputs make the same commit, to
 //! the last byte. Pure but for writing the object; it must not know where it is pushed.
 
 use git2::{Commit, Oid, Repository, Signature, Time};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::object;
 use crate::revert;
+use crate::task::Made;
 
 /// Longest title that is quoted, in characters.
 const TITLE_CHARS: usize = 200;
@@ -54,7 +55,10 @@ pub(crate) fn title(repository: &Repository, commit: Oid) -> Result<String, Conn
 /// What a message says beyond what is undone. What others wrote stands in it as one line each, so that none of it can
 /// be taken for a line of ours.
 #[derive(Debug, Clone)]
-pub(crate) struct Wording(String);
+pub(crate) struct Wording {
+    proposal: String,
+    trailers: String,
+}
 
 /// What an approved action gives a message.
 pub(crate) fn wording(approved: &ApprovedAction) -> Wording {
@@ -68,27 +72,26 @@ pub(crate) fn wording(approved: &ApprovedAction) -> Wording {
         trailers.push_str(&format!("Approved-by: {}\n", one_line(name, NAME_CHARS)));
     }
     trailers.push_str(&format!("{KEY}{}\n", approved.key().as_str()));
-    Wording(trailers)
+    Wording { proposal: proposal.to_string(), trailers }
 }
 
 impl Wording {
     /// The message of the commit that undoes another with this title.
-    pub(crate) fn message(&self, undone: Oid, title: &str) -> String {
+    pub(crate) fn revert(&self, undone: Oid, title: &str) -> String {
         let title = match one_line(title, TITLE_CHARS) {
             blank if blank.is_empty() => revert::short(undone),
             title => title,
         };
-        format!("Revert \"{title}\"\n\nThis reverts commit {undone}.\n\n{}", self.0)
+        format!("Revert \"{title}\"\n\nThis reverts commit {undone}.\n\n{}", self.trailers)
     }
-}
 
-impl Wording {
-    /// The message of the commit that patches files which this one touched.
-    pub(crate) fn of_patch(&self, suspect: Oid) -> String {
-        let short = revert::short(suspect);
+    /// The message of the commit that patches files which another touched.
+    pub(crate) fn patch(&self, suspect: Oid) -> String {
         format!(
-            "Mitigation patch of files that {short} touched\n\nA model wrote it, people read it. Suspect: {suspect}\n\n{}",
-            self.0
+            "Mitigation patch for {}\n\nIt changes files that commit {suspect} touched. A model suggested it, a person \
+             approved it.\n\n{}",
+            one_line(&self.proposal, NAME_CHARS),
+            self.trailers
         )
     }
 }
@@ -106,15 +109,14 @@ pub(crate) fn has_key(commit: &Commit<'_>, key: &str) -> bool {
 /// Writes the commit.
 pub(crate) fn make(
     repository: &Repository,
-    tree: Oid,
+    Made { tree, message }: &Made,
     onto: Oid,
-    message: &str,
     author: &CommitAuthor,
     at: Timestamp,
 ) -> Result<Oid, ConnectorError> {
     let made = || {
         let who = Signature::new(&author.name, &author.email, &Time::new(at.as_second(), 0))?;
-        let (tree, parent) = (repository.find_tree(tree)?, repository.find_commit(onto)?);
+        let (tree, parent) = (repository.find_tree(*tree)?, repository.find_commit(onto)?);
         repository.commit(None, &who, &who, message, &tree, &[&parent])
     };
     made().map_err(|error: git2::Error| {

@@ -1,4 +1,4 @@
-//! The ports: trying to undo a commit or to patch what it touched, and doing it by a commit that is pushed. Knows tokio; what is read is read
+//! The ports: trying to undo a commit, and undoing it or patching it by another one that is pushed. Knows tokio; what is read is read
 //! by blocking code, what needs a network is the git program's. The work tree, the index, HEAD, the branches and the
 //! refs that follow a remote are somebody's own and are never written.
 
@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use git2::{ErrorCode, Oid, Repository};
-use hearback_core::action::{Action, IdempotencyKey, Outcome, PushPatch, RevertCommit};
+use hearback_core::action::{Action, IdempotencyKey, Outcome};
 use hearback_core::approval::ApprovedAction;
 use hearback_core::change::RepoPath;
 use hearback_core::ids::ChangeId;
-use hearback_core::patch::{Edit, PatchFit, PatchPreview, PatchTrial};
 use hearback_core::ports::{
     ActionExecutor, ConnectorError, Rehearsal, RevertFit, RevertPreview, RevertTrial, Trace,
 };
@@ -24,11 +23,13 @@ use crate::program::{On, Program};
 use crate::repositories::{self, Repositories};
 use crate::revert::{self, Attempt, Fit};
 use crate::revert_commit::CommitAuthor;
+use crate::revert_later::NotLater;
 use crate::revert_remote::{self, Remote};
 use crate::revert_site::{self, Site};
 use crate::source::blocking;
 use crate::stop::Stop;
-use crate::{patch, revert_found, revert_later, revert_push, revert_rehearsal};
+use crate::task::Task;
+use crate::{revert_found, revert_later, revert_push, revert_rehearsal};
 
 /// So many files are named.
 const MOST_FILES: usize = 100;
@@ -50,9 +51,9 @@ pub struct RevertOptions {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// A git repository in which commits can be undone.
+/// A git repository in which commits can be undone, and patched by a branch of its own.
 pub struct GitReverts {
-    own: Arc<Own>,
+    pub(crate) own: Arc<Own>,
 }
 
 /// What all work on one repository needs.
@@ -72,52 +73,9 @@ pub(crate) struct Scene {
     pub(crate) ssh: Option<String>,
     /// The remote's own configuration, as the git program gets it.
     pub(crate) settings: Vec<(String, String)>,
-    /// The commit to undo, or the suspect whose files are patched.
+    pub(crate) task: Task,
+    /// The commit that it is about.
     pub(crate) commit: Oid,
-}
-
-/// What is to be pushed: one commit, made on a branch.
-#[derive(Debug, Clone)]
-pub(crate) enum Job {
-    Revert(RevertCommit),
-    Patch(PushPatch),
-}
-
-impl Job {
-    /// The branch it is made on.
-    pub(crate) fn branch(&self) -> &str {
-        match self {
-            Job::Revert(revert) => &revert.branch,
-            Job::Patch(patch) => &patch.branch,
-        }
-    }
-
-    /// The branch that is pushed.
-    pub(crate) fn push_to(&self) -> &str {
-        match self {
-            Job::Revert(revert) => &revert.push_to,
-            Job::Patch(patch) => &patch.push_to,
-        }
-    }
-
-    /// Whether it goes to a branch of its own.
-    pub(crate) fn is_apart(&self) -> bool {
-        self.push_to() != self.branch()
-    }
-
-    fn repository(&self) -> &str {
-        match self {
-            Job::Revert(revert) => &revert.repository,
-            Job::Patch(patch) => &patch.repository,
-        }
-    }
-
-    fn commit(&self) -> &str {
-        match self {
-            Job::Revert(revert) => &revert.commit,
-            Job::Patch(patch) => &patch.suspect,
-        }
-    }
 }
 
 impl GitReverts {
@@ -152,32 +110,16 @@ impl RevertPreview for GitReverts {
         change: &ChangeId,
         budget: SignedDuration,
     ) -> Result<Option<RevertTrial>, ConnectorError> {
-        let prefix = format!("git:{}:", self.own.name);
-        let Some(commit) = change.as_str().strip_prefix(&prefix).and_then(full_sha) else { return Ok(None) };
+        let Some(commit) = self.own.commit(change) else { return Ok(None) };
         let own = Arc::clone(&self.own);
         blocking(budget, move |stop| own.trial(commit, stop)).await
     }
 }
 
 #[async_trait]
-impl PatchPreview for GitReverts {
-    async fn try_patch(
-        &self,
-        change: &ChangeId,
-        edits: &[Edit],
-        budget: SignedDuration,
-    ) -> Result<Option<PatchFit>, ConnectorError> {
-        let prefix = format!("git:{}:", self.own.name);
-        let Some(commit) = change.as_str().strip_prefix(&prefix).and_then(full_sha) else { return Ok(None) };
-        let (own, edits) = (Arc::clone(&self.own), edits.to_vec());
-        blocking(budget, move |stop| own.patch_trial(commit, &edits, stop)).await
-    }
-}
-
-#[async_trait]
 impl ActionExecutor for GitReverts {
     fn supports(&self, action: &Action) -> bool {
-        self.own.job(action).is_some()
+        self.own.task(action).is_some()
     }
 
     async fn rehearse(&self, action: &Action, budget: SignedDuration) -> Result<Rehearsal, ConnectorError> {
@@ -199,49 +141,44 @@ impl ActionExecutor for GitReverts {
 }
 
 impl Own {
-    /// The action, if it is of this repository.
-    pub(crate) fn job(&self, action: &Action) -> Option<Job> {
-        let job = match action {
-            Action::RevertCommit(revert) => Job::Revert(revert.clone()),
-            Action::PushPatch(patch) => Job::Patch(patch.clone()),
-            _ => return None,
-        };
-        (job.repository() == self.name).then_some(job)
+    /// The commit that a change is, if it is one of this repository.
+    pub(crate) fn commit(&self, change: &ChangeId) -> Option<Oid> {
+        change.as_str().strip_prefix(&format!("git:{}:", self.name)).and_then(full_sha)
+    }
+
+    /// What is to be made, if it is in this repository.
+    fn task(&self, action: &Action) -> Option<Task> {
+        Task::of(action).filter(|task| task.repository() == self.name)
     }
 
     /// Where an action takes place, if it may.
     pub(crate) fn scene(&self, action: &Action) -> Result<Scene, ConnectorError> {
         let not_usable = |says: String| Err(ConnectorError::NotUsable(says));
-        let Some(job) = self.job(action) else {
+        let Some(task) = self.task(action) else {
             return not_usable(format!(
                 "this is neither a revert nor a patch in {}",
                 revert_site::said(&self.name)
             ));
         };
-        let Some(commit) = full_sha(job.commit()) else {
-            return not_usable("the commit it is about is not named by its full sha".to_owned());
+        let Some(commit) = full_sha(task.commit()) else {
+            return not_usable("the commit that it is about is not named by its full sha".to_owned());
         };
         let repository = self.repositories.open_apart()?;
         let site = Site::find(&repository, &self.options)?;
-        if job.branch() != site.branch {
+        if task.branch() != site.branch {
             return not_usable(format!(
                 "it is to be done on {}, but {} runs in production",
-                revert_site::said(job.branch()),
+                revert_site::said(task.branch()),
                 revert_site::said(&site.branch)
             ));
         }
-        revert_site::check_push_to(job.push_to(), &site.branch)?;
-        if matches!(job, Job::Patch(_)) && !job.is_apart() {
-            return not_usable(
-                "a patch is pushed to a branch of its own, never to the one that runs".to_owned(),
-            );
-        }
+        task.check_push_to()?;
         let remote = site.pushed_to(&repository)?;
         let ssh = repository.config().and_then(|config| config.get_string("core.sshCommand")).ok();
         let settings = revert_remote::settings(&repository, &remote).map_err(|error| {
             ConnectorError::Failed(format!("the remote can't be read: {}", error.message()))
         })?;
-        Ok(Scene { site, remote, ssh, settings, commit })
+        Ok(Scene { site, remote, ssh, settings, task, commit })
     }
 
     pub(crate) fn remote<'a>(&'a self, scene: &'a Scene) -> Remote<'a> {
@@ -252,30 +189,6 @@ impl Own {
             settings: &scene.settings,
         };
         Remote { program: &self.program, on }
-    }
-
-    fn patch_trial(
-        &self,
-        commit: Oid,
-        edits: &[Edit],
-        stop: &Stop,
-    ) -> Result<Option<PatchFit>, ConnectorError> {
-        let repository = self.repositories.open_apart()?;
-        if repository.find_commit(commit).is_err_and(|error| error.code() == ErrorCode::NotFound) {
-            return Ok(None);
-        }
-        let site = Site::find(&repository, &self.options)?;
-        let tip = site.tip(&repository)?;
-        revert::write_to_memory(&repository)?;
-        Ok(Some(match patch::attempt(&repository, commit, tip, edits, stop)? {
-            Ok(patched) => PatchFit::Fits(PatchTrial {
-                repository: self.name.clone(),
-                branch: site.branch,
-                expected: patched.expected,
-                diff: patched.diff,
-            }),
-            Err(why) => PatchFit::Not(why),
-        }))
     }
 
     fn trial(&self, commit: Oid, stop: &Stop) -> Result<Option<RevertTrial>, ConnectorError> {
@@ -317,7 +230,19 @@ pub(crate) fn try_on(
 ) -> Result<(Attempt, Vec<Oid>), ConnectorError> {
     revert::undoable(repository, commit)?;
     let objects = Objects::new(repository).map_err(|error| revert::unreadable("the repository", &error))?;
-    let later = revert_later::later(&objects, tip, commit, stop)?;
+    let short = || revert::short(commit);
+    let later = revert_later::later(&objects, tip, commit, stop)?.map_err(|why| {
+        ConnectorError::NotUsable(match why {
+            NotLater::TooFar => format!(
+                "{} lies more than {} commits back; nobody can say what was built on it, so undo it by hand",
+                short(),
+                revert_later::MOST_LATER
+            ),
+            NotLater::Elsewhere => {
+                format!("{} is not on the branch, so there is nothing to undo there", short())
+            }
+        })
+    })?;
     let attempt = revert::attempt(repository, commit, tip, stop)?;
     let later = revert_later::touching(&objects, &later, &attempt.concerned, stop)?;
     Ok((attempt, later))

@@ -126,11 +126,11 @@ fn a_patch_needs_a_strong_suspect_sound_evidence_and_a_plain_shape() {
     let says = "checkout errors rose to 0.42";
     let check = |report: (&'static str, Value), expect: Option<&str>| {
         let mut investigation = begun(limits());
-        investigation.on_reply(Ok(reply(None, &[report.clone()])), SECOND);
+        investigation.on_reply(Ok(reply(None, std::slice::from_ref(&report))), SECOND);
         if let Some(why) = expect {
             let told = last_told(&investigation);
             assert!(told.contains("patch 1") && told.contains(why), "{report:?}: {told}");
-            investigation.on_reply(Ok(reply(None, &[report.clone()])), SECOND);
+            investigation.on_reply(Ok(reply(None, std::slice::from_ref(&report))), SECOND);
         }
         assert_eq!(done(&investigation).patch.is_some(), expect.is_none(), "{report:?}");
     };

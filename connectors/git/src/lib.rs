@@ -55,6 +55,7 @@ mod source;
 mod stop;
 mod tag_refs;
 mod tags;
+mod task;
 mod tree;
 mod walk;
 mod works;

@@ -1,4 +1,4 @@
-//! The commit that undoes another: its message, and how it is known again. The same inputs make the same commit, to
+//! The commit that is pushed: its message, and how it is known again. The same inputs make the same commit, to
 //! the last byte. Pure but for writing the object; it must not know where it is pushed.
 
 use git2::{Commit, Oid, Repository, Signature, Time};
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::object;
 use crate::revert;
+use crate::task::Made;
 
 /// Longest title that is quoted, in characters.
 const TITLE_CHARS: usize = 200;
@@ -73,7 +74,7 @@ pub(crate) fn wording(approved: &ApprovedAction) -> Wording {
 
 impl Wording {
     /// The message of the commit that undoes another with this title.
-    pub(crate) fn message(&self, undone: Oid, title: &str) -> String {
+    pub(crate) fn revert(&self, undone: Oid, title: &str) -> String {
         let title = match one_line(title, TITLE_CHARS) {
             blank if blank.is_empty() => revert::short(undone),
             title => title,
@@ -95,15 +96,14 @@ pub(crate) fn has_key(commit: &Commit<'_>, key: &str) -> bool {
 /// Writes the commit.
 pub(crate) fn make(
     repository: &Repository,
-    tree: Oid,
+    Made { tree, message }: &Made,
     onto: Oid,
-    message: &str,
     author: &CommitAuthor,
     at: Timestamp,
 ) -> Result<Oid, ConnectorError> {
     let made = || {
         let who = Signature::new(&author.name, &author.email, &Time::new(at.as_second(), 0))?;
-        let (tree, parent) = (repository.find_tree(tree)?, repository.find_commit(onto)?);
+        let (tree, parent) = (repository.find_tree(*tree)?, repository.find_commit(onto)?);
         repository.commit(None, &who, &who, message, &tree, &[&parent])
     };
     made().map_err(|error: git2::Error| {

@@ -6,22 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use git2::{Oid, Repository, Sort};
-use hearback_core::action::{Action, IdempotencyKey, Receipt, RevertCommit};
+use hearback_core::action::{Action, IdempotencyKey, Receipt};
 use hearback_core::ports::{ConnectorError, Trace};
-use jiff::SignedDuration;
 
-use crate::revert::{self, Fit, short};
+use crate::revert::{self, short};
 use crate::revert_commit;
 use crate::revert_remote::Trouble;
 use crate::revert_site::said;
-use crate::reverts::{Own, Scene, left, try_on};
+use crate::reverts::{Own, Scene, left};
 use crate::source::blocking;
 use crate::stop::Stop;
 
 /// So many commits of a branch are searched for ours.
 const SEARCHED: usize = 200;
-/// So long it may take to work out how a thing that is done is taken back.
-const INVERSE_BUDGET: SignedDuration = SignedDuration::from_secs(5);
 
 /// How many runs there were.
 static RUNS: AtomicU64 = AtomicU64::new(0);
@@ -33,8 +30,8 @@ pub(crate) async fn look(
     key: &IdempotencyKey,
     until: Instant,
 ) -> Result<Trace, ConnectorError> {
-    let (scene, revert) = scene(own, action, until).await?;
-    let Some(fetched) = Fetched::new(own, &scene, &revert, ("look", key), until).await? else {
+    let scene = scene(own, action, until).await?;
+    let Some(fetched) = Fetched::new(own, &scene, ("look", key), until).await? else {
         return Ok(Trace::NotFound(format!("neither branch is on {} any more", said(&scene.remote))));
     };
     let (worker, key) = (Arc::clone(own), key.clone());
@@ -42,11 +39,11 @@ pub(crate) async fn look(
         let repository = worker.repositories.open_apart()?;
         let here = fetched.read(&repository)?;
         match here.done_by(&repository, key.as_str(), stop)? {
-            Some(made) => Ok(Trace::Done(receipt(&worker, &scene, &revert, made, here.branch))),
+            Some(made) => Ok(Trace::Done(receipt(&worker, &scene, made, here.branch))),
             None => Ok(Trace::NotFound(format!(
                 "none of the last {SEARCHED} commits on {} and {} of {} was made by it",
-                said(&revert.branch),
-                said(&revert.push_to),
+                said(scene.task.branch()),
+                said(scene.task.push_to()),
                 said(&scene.remote)
             ))),
         }
@@ -55,19 +52,9 @@ pub(crate) async fn look(
 }
 
 /// Where an action takes place.
-pub(crate) async fn scene(
-    own: &Arc<Own>,
-    action: &Action,
-    until: Instant,
-) -> Result<(Scene, RevertCommit), ConnectorError> {
+pub(crate) async fn scene(own: &Arc<Own>, action: &Action, until: Instant) -> Result<Scene, ConnectorError> {
     let (worker, action) = (Arc::clone(own), action.clone());
-    blocking(left(until), move |_| {
-        let scene = worker.scene(&action)?;
-        let revert = worker.revert(&action).cloned();
-        let revert = revert.ok_or_else(|| ConnectorError::NotUsable("this is no revert".to_owned()))?;
-        Ok((scene, revert))
-    })
-    .await
+    blocking(left(until), move |_| worker.scene(&action)).await
 }
 
 /// What a trouble with the remote means for who asked.
@@ -95,12 +82,11 @@ impl Fetched {
     pub(crate) async fn new(
         own: &Arc<Own>,
         scene: &Scene,
-        revert: &RevertCommit,
         (purpose, key): (&str, &IdempotencyKey),
         until: Instant,
     ) -> Result<Option<Self>, ConnectorError> {
-        let remote = own.remote(scene);
-        let heads = remote.heads(&[&revert.branch, &revert.push_to], until).await;
+        let (remote, task) = (own.remote(scene), &scene.task);
+        let heads = remote.heads(&[task.branch(), task.push_to()], until).await;
         let heads = heads.map_err(|trouble| troubled(scene, &trouble))?;
         // Two runs at once, of this process or of another, don't share them.
         let (process, run) = (std::process::id(), RUNS.fetch_add(1, Ordering::Relaxed));
@@ -108,11 +94,11 @@ impl Fetched {
         let mut fetched = Fetched { own: Arc::clone(own), branch: None, pushed: None };
         let mut wanted = Vec::new();
         if let Some(Some(_)) = heads.first() {
-            wanted.push((revert.branch.as_str(), into("branch")));
+            wanted.push((task.branch(), into("branch")));
             fetched.branch = Some(into("branch"));
         }
-        if revert.push_to != revert.branch && matches!(heads.get(1), Some(Some(_))) {
-            wanted.push((revert.push_to.as_str(), into("pushed")));
+        if task.is_apart() && matches!(heads.get(1), Some(Some(_))) {
+            wanted.push((task.push_to(), into("pushed")));
             fetched.pushed = Some(into("pushed"));
         }
         if wanted.is_empty() {
@@ -169,51 +155,29 @@ impl Stand {
     }
 }
 
-/// What is to be said of a revert that is on the remote. `tip` is where its branch stands, if that is known.
-pub(crate) fn receipt(
-    own: &Own,
-    scene: &Scene,
-    revert: &RevertCommit,
-    made: Oid,
-    tip: Option<Oid>,
-) -> Receipt {
-    let undone = format!(
-        "reverted {} on {} of {} with {}",
-        short(scene.commit),
-        said(&revert.branch),
-        said(&own.name),
-        short(made)
-    );
+/// What is to be said of what is on the remote. `tip` is where its branch stands, if that is known.
+pub(crate) fn receipt(own: &Own, scene: &Scene, made: Oid, tip: Option<Oid>) -> Receipt {
+    let task = &scene.task;
+    let did = task.did(scene.commit, made);
     let remote = said(&scene.remote);
     let link = scene.site.forge.as_ref().map(|forge| forge.commit(&made.to_string()));
-    if revert.push_to != revert.branch {
-        let branch = said(&revert.push_to);
+    if task.is_apart() {
+        let branch = said(task.push_to());
         let says =
-            format!("{undone}, and pushed it to {remote} as {branch}; to take it back, delete that branch");
+            format!("{did}, and pushed it to {remote} as {branch}; to take it back, delete that branch");
         return Receipt { says, link, inverse: None, made: Some(made.to_string()) };
     }
-    let inverse = tip.and_then(|tip| inverse(own, revert, made, tip)).map(Box::new);
+    let inverse = tip.and_then(|tip| task.inverse(own, made, tip)).map(Box::new);
     let by_hand = match inverse {
         Some(_) => String::new(),
         None => format!("; to take it back, revert {} by hand", short(made)),
     };
     Receipt {
-        says: format!("{undone}, and pushed it to {remote}{by_hand}"),
+        says: format!("{did}, and pushed it to {remote}{by_hand}"),
         link,
         inverse,
         made: Some(made.to_string()),
     }
-}
-
-/// What takes a revert back: another one, of it.
-fn inverse(own: &Own, revert: &RevertCommit, made: Oid, tip: Oid) -> Option<Action> {
-    let (stop, _waits) = Stop::after(INVERSE_BUDGET);
-    let repository = own.repositories.open_apart().ok()?;
-    revert::write_to_memory(&repository).ok()?;
-    let (attempt, _) = try_on(&repository, made, tip, &stop).ok()?;
-    let fits = matches!(attempt.fit, Fit::Clean { .. });
-    let commit = made.to_string();
-    fits.then(|| Action::RevertCommit(RevertCommit { commit, expected: attempt.expected, ..revert.clone() }))
 }
 
 /// How much of what is left is kept back for looking what became of a push that was cut off.

@@ -1,4 +1,4 @@
-//! Undoes a commit for good: looks at the remote once more, makes the commit, pushes it. Before the push begins
+//! Does it for good: looks at the remote once more, makes the commit, pushes it. Before the push begins
 //! nothing can be unknown; once it has begun, what is not surely refused or surely done is looked up once, and is
 //! unknown if that does not show it. It must not decide whether it may be done.
 
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use git2::Oid;
-use hearback_core::action::{Outcome, Receipt, RevertCommit};
+use hearback_core::action::{Outcome, Receipt};
 use hearback_core::approval::ApprovedAction;
 use hearback_core::ports::ConnectorError;
 use jiff::Timestamp;
 
-use crate::revert::{Fit, short};
+use crate::revert::short;
 use crate::revert_commit;
 use crate::revert_found::{self, Fetched, kept_back, receipt};
 use crate::revert_remote::{Push, Pushed};
 use crate::revert_site::said;
-use crate::reverts::{Own, Scene, left, try_on};
+use crate::reverts::{Own, Scene, left};
 use crate::source::blocking;
 
 /// How often it is begun anew because the branch moved between the look and the push. Nothing was changed by then.
@@ -29,22 +29,24 @@ pub(crate) async fn execute(
     at: Timestamp,
     until: Instant,
 ) -> Outcome {
-    let (scene, revert) = match revert_found::scene(own, approved.action(), until).await {
+    let scene = match revert_found::scene(own, approved.action(), until).await {
         Ok(found) => found,
         Err(error) => return nothing_done(error),
     };
     let mut rounds = 1;
     loop {
-        let push = ready(own, &scene, &revert, approved, at, until).await;
+        let push = ready(own, &scene, approved, at, until).await;
         let round = match push {
             Err(error) => return nothing_done(error),
             Ok(Ready::Done(receipt)) => return Outcome::Done(receipt),
-            Ok(Ready::Push { made, from, .. }) => Round { own, scene: &scene, revert: &revert, made, from },
+            Ok(Ready::Push { made, from, .. }) => Round { own, scene: &scene, made, from },
         };
         match round.push(until).await {
             Ended::As(outcome) => return outcome,
             Ended::Moved if rounds < ROUNDS => rounds += 1,
-            Ended::Moved => return not_as_expected(format!("{} moves all the time", said(&revert.push_to))),
+            Ended::Moved => {
+                return not_as_expected(format!("{} moves all the time", said(scene.task.push_to())));
+            }
         }
     }
 }
@@ -61,71 +63,47 @@ enum Ready {
 async fn ready(
     own: &Arc<Own>,
     scene: &Scene,
-    revert: &RevertCommit,
     approved: &ApprovedAction,
     at: Timestamp,
     until: Instant,
 ) -> Result<Ready, ConnectorError> {
     let gone = || {
-        let says = format!("there is no branch {} on {}", said(&revert.branch), said(&scene.remote));
+        let says = format!("there is no branch {} on {}", said(scene.task.branch()), said(&scene.remote));
         ConnectorError::NotUsable(says)
     };
-    let fetched = Fetched::new(own, scene, revert, ("execute", approved.key()), until).await?;
+    let fetched = Fetched::new(own, scene, ("execute", approved.key()), until).await?;
     let fetched = fetched.ok_or_else(gone)?;
-    let (worker, scene, revert) = (Arc::clone(own), scene.clone(), revert.clone());
+    let (worker, scene) = (Arc::clone(own), scene.clone());
     let key = approved.key().as_str().to_owned();
     let wording = revert_commit::wording(approved);
     blocking(left(until), move |stop| {
-        let repository = worker.repositories.open_apart()?;
+        let (repository, task) = (worker.repositories.open_apart()?, &scene.task);
         let stand = fetched.read(&repository)?;
         if let Some(made) = stand.done_by(&repository, &key, stop)? {
-            return Ok(Ready::Done(receipt(&worker, &scene, &revert, made, stand.branch)));
+            return Ok(Ready::Done(receipt(&worker, &scene, made, stand.branch)));
         }
         if stand.pushed.is_some() {
             return Err(ConnectorError::NotUsable(format!(
                 "there is a branch {} on {} already, and it is not of this action",
-                said(&revert.push_to),
+                said(task.push_to()),
                 said(&scene.remote)
             )));
         }
         let tip = stand.branch.ok_or_else(|| {
-            ConnectorError::NotUsable(format!("there is no branch {} on the remote", said(&revert.branch)))
+            ConnectorError::NotUsable(format!("there is no branch {} on the remote", said(task.branch())))
         })?;
-        let (attempt, _) = try_on(&repository, scene.commit, tip, stop)?;
-        let tree = check(&revert, attempt)?;
-        let title = revert_commit::title(&repository, scene.commit)?;
-        let message = wording.message(scene.commit, &title);
-        let made = revert_commit::make(&repository, tree, tip, &message, &worker.options.author, at)?;
-        let from = (revert.push_to == revert.branch).then_some(tip);
+        let made = task.make(&repository, (scene.commit, tip), &wording, stop)?;
+        let made = revert_commit::make(&repository, &made, tip, &worker.options.author, at)?;
+        let from = (!task.is_apart()).then_some(tip);
         Ok(Ready::Push { made, from, _keep: fetched })
     })
     .await
-}
-
-/// The tree to commit, if all is as it was when it was proposed.
-pub(crate) fn check(revert: &RevertCommit, attempt: crate::revert::Attempt) -> Result<Oid, ConnectorError> {
-    let branch = said(&revert.branch);
-    let refused = |says: String| Err(ConnectorError::NotUsable(says));
-    match attempt.fit {
-        Fit::NothingLeft => refused(format!("nothing of it is left to undo on {branch}")),
-        _ if attempt.expected != revert.expected => refused(format!(
-            "the files it touches were changed on {branch} since it was proposed; ask again what changed for a new \
-             proposal"
-        )),
-        Fit::Conflicts(files) => refused(format!(
-            "it does not undo cleanly: {} conflict{}; do it by hand",
-            crate::revert_rehearsal::list(&files),
-            if files.len() == 1 { "s" } else { "" }
-        )),
-        Fit::Clean { tree, .. } => Ok(tree),
-    }
 }
 
 /// One attempt to push.
 struct Round<'a> {
     own: &'a Arc<Own>,
     scene: &'a Scene,
-    revert: &'a RevertCommit,
     made: Oid,
     from: Option<Oid>,
 }
@@ -139,7 +117,7 @@ enum Ended {
 impl Round<'_> {
     async fn push(&self, until: Instant) -> Ended {
         let remote = self.own.remote(self.scene);
-        let push = Push { commit: self.made, branch: &self.revert.push_to, from: self.from };
+        let push = Push { commit: self.made, branch: self.scene.task.push_to(), from: self.from };
         let pushed_by = kept_back(until);
         // What would fail before anything is sent fails here, where it is surely nothing: who may not push, a server
         // that is away, a branch that moved.
@@ -180,7 +158,7 @@ impl Round<'_> {
             why: format!(
                 "the push of {} to {} of {} was cut off ({why}), and {found}; look there before anything else is done",
                 short(self.made),
-                said(&self.revert.push_to),
+                said(self.scene.task.push_to()),
                 said(&self.scene.remote)
             ),
         })
@@ -188,18 +166,16 @@ impl Round<'_> {
 
     /// Where the branch stands; the outer none if that can't be told.
     async fn head(&self, until: Instant) -> Option<Option<Oid>> {
-        let heads = self.own.remote(self.scene).heads(&[&self.revert.push_to], until).await;
+        let heads = self.own.remote(self.scene).heads(&[self.scene.task.push_to()], until).await;
         heads.ok()?.first().copied()
     }
 
     async fn done(&self) -> Ended {
-        let (own, scene, revert, made) =
-            (Arc::clone(self.own), self.scene.clone(), self.revert.clone(), self.made);
+        let (own, scene, made) = (Arc::clone(self.own), self.scene.clone(), self.made);
         // It is done, whatever comes of this; what it takes has its own bound.
-        let told =
-            tokio::task::spawn_blocking(move || receipt(&own, &scene, &revert, made, Some(made))).await;
+        let told = tokio::task::spawn_blocking(move || receipt(&own, &scene, made, Some(made))).await;
         let receipt = told.unwrap_or_else(|_| Receipt {
-            says: format!("reverted {} with {}", short(self.scene.commit), short(self.made)),
+            says: self.scene.task.did(self.scene.commit, made),
             link: None,
             inverse: None,
             made: Some(made.to_string()),

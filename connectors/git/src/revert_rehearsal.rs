@@ -6,19 +6,19 @@ use std::time::Instant;
 
 use git2::{Oid, Repository};
 use hearback_core::ExternalText;
-use hearback_core::action::{Action, RevertCommit};
+use hearback_core::action::Action;
 use hearback_core::change::RepoPath;
 use hearback_core::ports::{ConnectorError, Rehearsal};
 
 use crate::revert::{self, Fit, Path, short};
 use crate::revert_commit;
 use crate::revert_found::{scene, troubled};
-use crate::revert_push;
 use crate::revert_remote::Push;
 use crate::revert_site::said;
 use crate::reverts::{Own, Scene, left, try_on};
 use crate::source::blocking;
 use crate::stop::Stop;
+use crate::task::{self, Task};
 
 /// So many files are named in a sentence.
 const NAMED: usize = 5;
@@ -29,39 +29,36 @@ pub(crate) async fn rehearse(
     action: &Action,
     until: Instant,
 ) -> Result<Rehearsal, ConnectorError> {
-    let (scene, revert) = match scene(own, action, until).await {
+    let scene = match scene(own, action, until).await {
         Ok(found) => found,
         Err(ConnectorError::NotUsable(why)) => return Ok(Rehearsal { says: Vec::new(), refuses: Some(why) }),
         Err(error) => return Err(error),
     };
     let remote = own.remote(&scene);
-    let heads = remote.heads(&[&revert.branch, &revert.push_to], until).await;
+    let (name, push_to) = (scene.task.branch(), scene.task.push_to());
+    let heads = remote.heads(&[name, push_to], until).await;
     let heads = heads.map_err(|trouble| troubled(&scene, &trouble))?;
     let (branch, pushed) = (heads.first().copied().flatten(), heads.get(1).copied().flatten());
     let looked = {
-        let (worker, scene, revert) = (Arc::clone(own), scene.clone(), revert.clone());
-        blocking(left(until), move |stop| on_paper(&worker, &scene, &revert, branch, stop)).await
+        let (worker, scene) = (Arc::clone(own), scene.clone());
+        blocking(left(until), move |stop| on_paper(&worker, &scene, branch, stop)).await
     };
     let (mut rehearsal, onto) = match looked {
         Ok(looked) => looked,
         Err(ConnectorError::NotUsable(why)) => return Ok(Rehearsal { says: Vec::new(), refuses: Some(why) }),
         Err(error) => return Err(error),
     };
-    let is_own = revert.push_to != revert.branch;
+    let is_own = scene.task.is_apart();
     if branch.is_none() {
-        rehearsal.refuse(format!("there is no branch {} on {}", said(&revert.branch), said(&scene.remote)));
+        rehearsal.refuse(format!("there is no branch {} on {}", said(name), said(&scene.remote)));
     }
     if is_own && pushed.is_some() {
-        rehearsal.refuse(format!(
-            "there is a branch {} on {} already",
-            said(&revert.push_to),
-            said(&scene.remote)
-        ));
+        rehearsal.refuse(format!("there is a branch {} on {} already", said(push_to), said(&scene.remote)));
     }
     if rehearsal.refuses.is_none() {
         // Any commit that is here does to ask whether we may; where the branch stands it changes nothing.
         let from = if is_own { None } else { branch };
-        let push = Push { commit: onto, branch: &revert.push_to, from };
+        let push = Push { commit: onto, branch: push_to, from };
         let is_known = is_own || branch == Some(onto);
         if is_known && let Err(trouble) = remote.push_dry(push, until).await {
             rehearsal.refuse(format!("{} would not take it: {trouble}", said(&scene.remote)));
@@ -85,7 +82,6 @@ impl Refuses for Rehearsal {
 fn on_paper(
     own: &Own,
     scene: &Scene,
-    revert: &RevertCommit,
     remote_tip: Option<Oid>,
     stop: &Stop,
 ) -> Result<(Rehearsal, Oid), ConnectorError> {
@@ -97,6 +93,7 @@ fn on_paper(
         Some(tip) => tip,
         None => scene.site.tip(&repository)?,
     };
+    let Task::Revert(revert) = &scene.task;
     let (attempt, later) = try_on(&repository, scene.commit, onto, stop)?;
     let title = revert_commit::title(&repository, scene.commit)?;
     let (branch, remote) = (said(&revert.branch), said(&scene.remote));
@@ -128,7 +125,7 @@ fn on_paper(
         };
         says.push(format!("{commits} {touch} these files, the latest is {} ({title})", short(*latest)));
     }
-    let refuses = match revert_push::check(revert, attempt) {
+    let refuses = match task::undone(revert, attempt) {
         Ok(_) => None,
         Err(ConnectorError::NotUsable(why)) => Some(why),
         Err(error) => return Err(error),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use git2::{ErrorCode, Oid, Repository};
-use hearback_core::action::{Action, IdempotencyKey, Outcome, RevertCommit};
+use hearback_core::action::{Action, IdempotencyKey, Outcome};
 use hearback_core::approval::ApprovedAction;
 use hearback_core::change::RepoPath;
 use hearback_core::ids::ChangeId;
@@ -27,6 +27,7 @@ use crate::revert_remote::{self, Remote};
 use crate::revert_site::{self, Site};
 use crate::source::blocking;
 use crate::stop::Stop;
+use crate::task::Task;
 use crate::{revert_found, revert_later, revert_push, revert_rehearsal};
 
 /// So many files are named.
@@ -71,7 +72,8 @@ pub(crate) struct Scene {
     pub(crate) ssh: Option<String>,
     /// The remote's own configuration, as the git program gets it.
     pub(crate) settings: Vec<(String, String)>,
-    /// The commit to undo.
+    pub(crate) task: Task,
+    /// The commit that it is about.
     pub(crate) commit: Oid,
 }
 
@@ -117,7 +119,7 @@ impl RevertPreview for GitReverts {
 #[async_trait]
 impl ActionExecutor for GitReverts {
     fn supports(&self, action: &Action) -> bool {
-        self.own.revert(action).is_some()
+        self.own.task(action).is_some()
     }
 
     async fn rehearse(&self, action: &Action, budget: SignedDuration) -> Result<Rehearsal, ConnectorError> {
@@ -140,38 +142,35 @@ impl ActionExecutor for GitReverts {
 
 impl Own {
     /// The action, if it is of this repository.
-    pub(crate) fn revert<'a>(&self, action: &'a Action) -> Option<&'a RevertCommit> {
-        match action {
-            Action::RevertCommit(revert) if revert.repository == self.name => Some(revert),
-            _ => None,
-        }
+    fn task(&self, action: &Action) -> Option<Task> {
+        Task::of(action).filter(|task| task.repository() == self.name)
     }
 
     /// Where an action takes place, if it may.
     pub(crate) fn scene(&self, action: &Action) -> Result<Scene, ConnectorError> {
         let not_usable = |says: String| Err(ConnectorError::NotUsable(says));
-        let Some(revert) = self.revert(action) else {
+        let Some(task) = self.task(action) else {
             return not_usable(format!("this is not a revert in {}", revert_site::said(&self.name)));
         };
-        let Some(commit) = full_sha(&revert.commit) else {
+        let Some(commit) = full_sha(task.commit()) else {
             return not_usable("the commit to revert is not named by its full sha".to_owned());
         };
         let repository = self.repositories.open_apart()?;
         let site = Site::find(&repository, &self.options)?;
-        if revert.branch != site.branch {
+        if task.branch() != site.branch {
             return not_usable(format!(
                 "it is to be done on {}, but {} runs in production",
-                revert_site::said(&revert.branch),
+                revert_site::said(task.branch()),
                 revert_site::said(&site.branch)
             ));
         }
-        revert_site::check_push_to(&revert.push_to, &site.branch)?;
+        task.check_push_to()?;
         let remote = site.pushed_to(&repository)?;
         let ssh = repository.config().and_then(|config| config.get_string("core.sshCommand")).ok();
         let settings = revert_remote::settings(&repository, &remote).map_err(|error| {
             ConnectorError::Failed(format!("the remote can't be read: {}", error.message()))
         })?;
-        Ok(Scene { site, remote, ssh, settings, commit })
+        Ok(Scene { site, remote, ssh, settings, task, commit })
     }
 
     pub(crate) fn remote<'a>(&'a self, scene: &'a Scene) -> Remote<'a> {

@@ -12,7 +12,9 @@
 //! [`GitDocuments`] gives the texts of the commit that is looked at to memory, each with who merged it last (`documents`).
 //!
 //! [`GitReverts`] undoes commits: it tries (`revert`, `revert_later`), says what it would do (`revert_rehearsal`), and
-//! pushes (`revert_push`) a commit (`revert_commit`) to a remote (`revert_site`, `revert_remote`, over `program`).
+//! pushes (`revert_push`) a commit (`revert_commit`) to a remote (`revert_site`, `revert_remote`, over `program`). It patches
+//! files on a branch of its own in the same way: what is pushed is a `task`, a patch is tried by `patches` and `patch`, over
+//! `patch_text` (the places), `patch_diff` (as people read it) and `patch_paths` (what is never patched).
 
 mod authors;
 mod bots;
@@ -35,6 +37,11 @@ mod memory;
 mod near;
 mod object;
 mod objects;
+mod patch;
+mod patch_diff;
+mod patch_paths;
+mod patch_text;
+mod patches;
 mod pipes;
 mod program;
 mod question;

@@ -49,13 +49,18 @@ pub(crate) fn write_to_memory(repository: &Repository) -> Result<(), ConnectorEr
     Ok(())
 }
 
-/// The commit, if it is here and can be undone.
-pub(crate) fn undoable(repository: &Repository, commit: Oid) -> Result<Commit<'_>, ConnectorError> {
+/// The commit, if it is here.
+pub(crate) fn find(repository: &Repository, commit: Oid) -> Result<Commit<'_>, ConnectorError> {
     let short = short(commit);
-    let found = repository.find_commit(commit).map_err(|error| match error.code() {
+    repository.find_commit(commit).map_err(|error| match error.code() {
         ErrorCode::NotFound => ConnectorError::NotUsable(format!("commit {short} is not here")),
         _ => unreadable(&format!("commit {short}"), &error),
-    })?;
+    })
+}
+
+/// The commit, if it is here and can be undone.
+pub(crate) fn undoable(repository: &Repository, commit: Oid) -> Result<Commit<'_>, ConnectorError> {
+    let (found, short) = (find(repository, commit)?, short(commit));
     if found.parent_count() > 1 {
         return Err(ConnectorError::NotUsable(format!(
             "{short} is a merge, and a merge is not undone by itself; undo a commit that it brought, or do it by hand: \
@@ -79,12 +84,7 @@ pub(crate) fn attempt(
     let undone = undoable(repository, commit)?;
     let tip = repository.find_commit(onto).map_err(|error| unreadable(&short(onto), &error))?;
     let objects = Objects::new(repository).map_err(|error| unreadable("the repository", &error))?;
-    let before = match undone.parent_ids().next() {
-        Some(_) => Some(undone.parent(0).map_err(|error| unreadable(&short(commit), &error))?.tree_id()),
-        None => None,
-    };
-    let touched = tree::diff(&objects, before, Some(undone.tree_id())).map_err(absent)?;
-    let mut concerned: BTreeSet<Path> = touched.into_iter().map(|delta| delta.path).collect();
+    let mut concerned: BTreeSet<Path> = touched(&objects, &undone)?.into_iter().collect();
     stop.check().map_err(late)?;
 
     let mut options = MergeOptions::new();
@@ -104,13 +104,28 @@ pub(crate) fn attempt(
     };
     stop.check().map_err(late)?;
     let concerned: Vec<Path> = concerned.into_iter().collect();
-    let expected = digest(&objects, tip.tree_id(), &concerned)?;
+    let expected = digest(&objects, tip.tree_id(), &concerned, b"files of a revert, 1")?;
     Ok(Attempt { fit, concerned, expected })
 }
 
-/// What files hold in a tree: each path with the kind and the id of what is there, or that nothing is.
-fn digest(objects: &Objects<'_>, tree: Oid, paths: &[Path]) -> Result<Digest, ConnectorError> {
-    let mut parts: Vec<Vec<u8>> = vec![b"files of a revert, 1".to_vec()];
+/// The files that a commit is others in than its first parent.
+pub(crate) fn touched(objects: &Objects<'_>, commit: &Commit<'_>) -> Result<Vec<Path>, ConnectorError> {
+    let before = match commit.parent_ids().next() {
+        Some(_) => Some(commit.parent(0).map_err(|error| unreadable(&short(commit.id()), &error))?.tree_id()),
+        None => None,
+    };
+    let deltas = tree::diff(objects, before, Some(commit.tree_id())).map_err(absent)?;
+    Ok(deltas.into_iter().map(|delta| delta.path).collect())
+}
+
+/// What files hold in a tree: each path with the kind and the id of what is there, or that nothing is. `of` says what for.
+pub(crate) fn digest(
+    objects: &Objects<'_>,
+    tree: Oid,
+    paths: &[Path],
+    of: &[u8],
+) -> Result<Digest, ConnectorError> {
+    let mut parts: Vec<Vec<u8>> = vec![of.to_vec()];
     for path in paths {
         // What stands in a folder is none of the file's business whose name it has now.
         let held = match tree::find(objects, tree, path).map_err(absent)? {
@@ -154,8 +169,7 @@ pub(crate) fn absent(why: Unreadable) -> ConnectorError {
     }
 }
 
-const PARTIAL: &str =
-    "this clone lacks objects that undoing a commit needs (a partial clone); name a whole clone";
+const PARTIAL: &str = "this clone lacks objects that are needed for it (a partial clone); name a whole clone";
 
 pub(crate) fn unreadable(what: &str, error: &git2::Error) -> ConnectorError {
     match error.code() {

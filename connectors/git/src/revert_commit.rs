@@ -55,7 +55,10 @@ pub(crate) fn title(repository: &Repository, commit: Oid) -> Result<String, Conn
 /// What a message says beyond what is undone. What others wrote stands in it as one line each, so that none of it can
 /// be taken for a line of ours.
 #[derive(Debug, Clone)]
-pub(crate) struct Wording(String);
+pub(crate) struct Wording {
+    proposal: String,
+    trailers: String,
+}
 
 /// What an approved action gives a message.
 pub(crate) fn wording(approved: &ApprovedAction) -> Wording {
@@ -69,7 +72,7 @@ pub(crate) fn wording(approved: &ApprovedAction) -> Wording {
         trailers.push_str(&format!("Approved-by: {}\n", one_line(name, NAME_CHARS)));
     }
     trailers.push_str(&format!("{KEY}{}\n", approved.key().as_str()));
-    Wording(trailers)
+    Wording { proposal: proposal.to_string(), trailers }
 }
 
 impl Wording {
@@ -79,7 +82,17 @@ impl Wording {
             blank if blank.is_empty() => revert::short(undone),
             title => title,
         };
-        format!("Revert \"{title}\"\n\nThis reverts commit {undone}.\n\n{}", self.0)
+        format!("Revert \"{title}\"\n\nThis reverts commit {undone}.\n\n{}", self.trailers)
+    }
+
+    /// The message of the commit that patches files which another touched.
+    pub(crate) fn patch(&self, suspect: Oid) -> String {
+        format!(
+            "Mitigation patch for {}\n\nIt changes files that commit {suspect} touched. A model suggested it, a person \
+             approved it.\n\n{}",
+            one_line(&self.proposal, NAME_CHARS),
+            self.trailers
+        )
     }
 }
 

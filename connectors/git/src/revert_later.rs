@@ -12,8 +12,17 @@ use crate::revert::{self, Path};
 use crate::stop::Stop;
 use crate::tree;
 
-/// A commit with more than so many after it is a person's to undo: nobody can say what was built on it.
-const MOST_LATER: usize = 20_000;
+/// A commit with more than so many after it is a person's to deal with: nobody can say what was built on it.
+pub(crate) const MOST_LATER: usize = 20_000;
+
+/// Why a tip is not later than a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotLater {
+    /// The commit is further back than is looked.
+    TooFar,
+    /// The commit is not in its history.
+    Elsewhere,
+}
 
 /// From where a commit can be reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,39 +31,30 @@ struct From {
     commit: bool,
 }
 
-/// The commits that `tip` has and `commit` has not, newest first.
-///
-/// # Errors
-/// [`ConnectorError::NotUsable`] if `commit` is not in the history of `tip`, or too far back in it.
+/// The commits that `tip` has and `commit` has not, newest first; or why that can't be told.
 pub(crate) fn later(
     objects: &Objects<'_>,
     tip: Oid,
     commit: Oid,
     stop: &Stop,
-) -> Result<Vec<(Oid, Header)>, ConnectorError> {
+) -> Result<Result<Vec<(Oid, Header)>, NotLater>, ConnectorError> {
     let mut history = History { objects, seen: HashMap::new(), waiting: BinaryHeap::new(), of_tip_alone: 0 };
     history.reach(tip, From { tip: true, commit: false })?;
     history.reach(commit, From { tip: false, commit: true })?;
     while history.of_tip_alone > 0 {
         stop.check().map_err(|_| revert::late())?;
         if history.seen.len() > MOST_LATER {
-            return Err(ConnectorError::NotUsable(format!(
-                "{} lies more than {MOST_LATER} commits back; nobody can say what was built on it, so undo it by hand",
-                revert::short(commit)
-            )));
+            return Ok(Err(NotLater::TooFar));
         }
         history.step()?;
     }
     if !history.seen.get(&commit).is_some_and(|seen| seen.from.tip) {
-        return Err(ConnectorError::NotUsable(format!(
-            "{} is not on the branch, so there is nothing to undo there",
-            revert::short(commit)
-        )));
+        return Ok(Err(NotLater::Elsewhere));
     }
     let only_tip = history.seen.into_iter().filter(|(_, seen)| !seen.from.commit);
     let mut later: Vec<(Oid, Header)> = only_tip.map(|(oid, seen)| (oid, seen.header)).collect();
     later.sort_by_key(|(oid, header)| (std::cmp::Reverse(header.committed_s), *oid));
-    Ok(later)
+    Ok(Ok(later))
 }
 
 /// Those of `commits` that touch one of `paths`. A merge does if it holds what none of its parents held.

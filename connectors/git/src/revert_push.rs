@@ -33,6 +33,9 @@ pub(crate) async fn execute(
         Ok(found) => found,
         Err(error) => return nothing_done(error),
     };
+    if let Err(error) = scene.task.check_approved_in(approved.proposal()) {
+        return nothing_done(error);
+    }
     let mut rounds = 1;
     loop {
         let push = ready(own, &scene, approved, at, until).await;

@@ -1,4 +1,4 @@
-//! Says what undoing a commit would do, and why it would not. Writes nothing, here or there; it asks the remote where
+//! Says what a revert or a patch would do, and why it would not. Writes nothing, here or there; it asks the remote where
 //! the branches stand and whether it would let us push. It must not know approvals.
 
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use git2::{Oid, Repository};
 use hearback_core::ExternalText;
-use hearback_core::action::Action;
+use hearback_core::action::{Action, PushPatch, RevertCommit};
 use hearback_core::change::RepoPath;
 use hearback_core::ports::{ConnectorError, Rehearsal};
 
+use crate::patch;
 use crate::revert::{self, Fit, Path, short};
 use crate::revert_commit;
 use crate::revert_found::{scene, troubled};
@@ -93,44 +94,97 @@ fn on_paper(
         Some(tip) => tip,
         None => scene.site.tip(&repository)?,
     };
-    let Task::Revert(revert) = &scene.task;
-    let (attempt, later) = try_on(&repository, scene.commit, onto, stop)?;
-    let title = revert_commit::title(&repository, scene.commit)?;
-    let (branch, remote) = (said(&revert.branch), said(&scene.remote));
-    let mut says = vec![format!(
-        "revert {} (\"{title}\") on {branch} of {}, which stands at {}",
-        short(scene.commit),
-        said(&own.name),
-        short(onto)
-    )];
-    if let Fit::Clean { files, .. } = &attempt.fit {
-        says.push(format!("change {}", list(files)));
-    }
+    let on = On { own, scene, repository: &repository, onto };
+    let Paper { mut says, more, refuses } = match &scene.task {
+        Task::Revert(revert) => on.revert(revert, stop)?,
+        Task::Patch(patch) => on.patch(patch, stop)?,
+    };
     says.push(format!(
-        "push one commit by {} <{}> to {} of {remote}",
+        "push one commit by {} <{}> to {} of {}",
         said(&own.options.author.name),
         said(&own.options.author.email),
-        said(&revert.push_to)
+        said(scene.task.push_to()),
+        said(&scene.remote)
     ));
     if known_tip.is_none() && remote_tip.is_some() {
         says.push(format!(
-            "{branch} has moved on {remote} since the last fetch; it is looked at anew right before the push"
+            "{} has moved on {} since the last fetch; it is looked at anew right before the push",
+            said(scene.task.branch()),
+            said(&scene.remote)
         ));
     }
-    if let Some(latest) = later.first() {
-        let title = later_title(&repository, *latest);
-        let (commits, touch) = match later.len() {
-            1 => ("1 later commit".to_owned(), "touches"),
-            many => (format!("{many} later commits"), "touch"),
-        };
-        says.push(format!("{commits} {touch} these files, the latest is {} ({title})", short(*latest)));
-    }
-    let refuses = match task::undone(revert, attempt) {
-        Ok(_) => None,
-        Err(ConnectorError::NotUsable(why)) => Some(why),
-        Err(error) => return Err(error),
-    };
+    says.extend(more);
     Ok((Rehearsal { says, refuses }, onto))
+}
+
+/// What would be done, in the words of its kind.
+struct Paper {
+    /// What would be made.
+    says: Vec<String>,
+    /// What is to be known besides.
+    more: Option<String>,
+    refuses: Option<String>,
+}
+
+/// Where it is tried.
+struct On<'a> {
+    own: &'a Own,
+    scene: &'a Scene,
+    repository: &'a Repository,
+    onto: Oid,
+}
+
+impl On<'_> {
+    fn revert(&self, revert: &RevertCommit, stop: &Stop) -> Result<Paper, ConnectorError> {
+        let (attempt, later) = try_on(self.repository, self.scene.commit, self.onto, stop)?;
+        let title = revert_commit::title(self.repository, self.scene.commit)?;
+        let mut says = vec![format!(
+            "revert {} (\"{title}\") on {} of {}, which stands at {}",
+            short(self.scene.commit),
+            said(&revert.branch),
+            said(&self.own.name),
+            short(self.onto)
+        )];
+        if let Fit::Clean { files, .. } = &attempt.fit {
+            says.push(format!("change {}", list(files)));
+        }
+        let more = later.first().map(|latest| {
+            let title = later_title(self.repository, *latest);
+            let (commits, touch) = match later.len() {
+                1 => ("1 later commit".to_owned(), "touches"),
+                many => (format!("{many} later commits"), "touch"),
+            };
+            format!("{commits} {touch} these files, the latest is {} ({title})", short(*latest))
+        });
+        Ok(Paper { says, more, refuses: refusal(task::undone(revert, attempt))? })
+    }
+
+    fn patch(&self, patch: &PushPatch, stop: &Stop) -> Result<Paper, ConnectorError> {
+        let attempt = patch::attempt(self.repository, self.scene.commit, self.onto, &patch.edits, stop)?;
+        let title = revert_commit::title(self.repository, self.scene.commit)?;
+        let mut says = vec![format!(
+            "patch {}, touched by {} (\"{title}\"), as on {} of {}, which stands at {}",
+            list(&task::files(patch)),
+            short(self.scene.commit),
+            said(&patch.branch),
+            said(&self.own.name),
+            short(self.onto)
+        )];
+        if let Ok(fitted) = &attempt.fit {
+            let lines = |count: usize| format!("{count} line{}", if count == 1 { "" } else { "s" });
+            says.push(format!("take out {} and put in {}", lines(fitted.out), lines(fitted.into)));
+        }
+        Ok(Paper { says, more: None, refuses: refusal(task::patched(patch, attempt))? })
+    }
+}
+
+/// Why it would not be done, if it would not.
+fn refusal<T>(made: Result<T, ConnectorError>) -> Result<Option<String>, ConnectorError> {
+    match made {
+        Ok(_) => Ok(None),
+        Err(ConnectorError::NotUsable(why)) => Ok(Some(why)),
+        Err(error) => Err(error),
+    }
 }
 
 fn later_title(repository: &Repository, commit: Oid) -> String {

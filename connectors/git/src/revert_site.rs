@@ -121,6 +121,24 @@ pub(crate) fn check_push_to(push_to: &str, branch: &str) -> Result<(), Connector
     )))
 }
 
+/// Refuses to push a patch to anything but a branch of our own.
+pub(crate) fn check_own_branch(push_to: &str, branch: &str) -> Result<(), ConnectorError> {
+    check_branch(push_to)?;
+    if push_to != branch && push_to.starts_with(OWN_BRANCHES) {
+        return Ok(());
+    }
+    Err(ConnectorError::NotUsable(format!(
+        "a patch is pushed to a branch that begins with {OWN_BRANCHES}, never to {}",
+        said(push_to)
+    )))
+}
+
+/// Whether a branch of our own is of this incident: called as it, or as something of it.
+pub(crate) fn is_of_incident(branch: &str, incident: &str) -> bool {
+    let rest = branch.strip_prefix(OWN_BRANCHES).and_then(|name| name.strip_prefix(incident));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']))
+}
+
 /// A name of somebody's, for people.
 pub(crate) fn said(name: &str) -> String {
     ExternalText::new(name).for_people(100)

@@ -1,4 +1,4 @@
-//! The ports: trying to undo a commit, and undoing it by another one that is pushed. Knows tokio; what is read is read
+//! The ports: trying to undo a commit, and undoing it or patching it by another one that is pushed. Knows tokio; what is read is read
 //! by blocking code, what needs a network is the git program's. The work tree, the index, HEAD, the branches and the
 //! refs that follow a remote are somebody's own and are never written.
 
@@ -23,6 +23,7 @@ use crate::program::{On, Program};
 use crate::repositories::{self, Repositories};
 use crate::revert::{self, Attempt, Fit};
 use crate::revert_commit::CommitAuthor;
+use crate::revert_later::NotLater;
 use crate::revert_remote::{self, Remote};
 use crate::revert_site::{self, Site};
 use crate::source::blocking;
@@ -50,9 +51,9 @@ pub struct RevertOptions {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// A git repository in which commits can be undone.
+/// A git repository in which commits can be undone, and patched by a branch of its own.
 pub struct GitReverts {
-    own: Arc<Own>,
+    pub(crate) own: Arc<Own>,
 }
 
 /// What all work on one repository needs.
@@ -109,8 +110,7 @@ impl RevertPreview for GitReverts {
         change: &ChangeId,
         budget: SignedDuration,
     ) -> Result<Option<RevertTrial>, ConnectorError> {
-        let prefix = format!("git:{}:", self.own.name);
-        let Some(commit) = change.as_str().strip_prefix(&prefix).and_then(full_sha) else { return Ok(None) };
+        let Some(commit) = self.own.commit(change) else { return Ok(None) };
         let own = Arc::clone(&self.own);
         blocking(budget, move |stop| own.trial(commit, stop)).await
     }
@@ -141,7 +141,12 @@ impl ActionExecutor for GitReverts {
 }
 
 impl Own {
-    /// The action, if it is of this repository.
+    /// The commit that a change is, if it is one of this repository.
+    pub(crate) fn commit(&self, change: &ChangeId) -> Option<Oid> {
+        change.as_str().strip_prefix(&format!("git:{}:", self.name)).and_then(full_sha)
+    }
+
+    /// What is to be made, if it is in this repository.
     fn task(&self, action: &Action) -> Option<Task> {
         Task::of(action).filter(|task| task.repository() == self.name)
     }
@@ -150,10 +155,13 @@ impl Own {
     pub(crate) fn scene(&self, action: &Action) -> Result<Scene, ConnectorError> {
         let not_usable = |says: String| Err(ConnectorError::NotUsable(says));
         let Some(task) = self.task(action) else {
-            return not_usable(format!("this is not a revert in {}", revert_site::said(&self.name)));
+            return not_usable(format!(
+                "this is neither a revert nor a patch in {}",
+                revert_site::said(&self.name)
+            ));
         };
         let Some(commit) = full_sha(task.commit()) else {
-            return not_usable("the commit to revert is not named by its full sha".to_owned());
+            return not_usable("the commit that it is about is not named by its full sha".to_owned());
         };
         let repository = self.repositories.open_apart()?;
         let site = Site::find(&repository, &self.options)?;
@@ -222,7 +230,19 @@ pub(crate) fn try_on(
 ) -> Result<(Attempt, Vec<Oid>), ConnectorError> {
     revert::undoable(repository, commit)?;
     let objects = Objects::new(repository).map_err(|error| revert::unreadable("the repository", &error))?;
-    let later = revert_later::later(&objects, tip, commit, stop)?;
+    let short = || revert::short(commit);
+    let later = revert_later::later(&objects, tip, commit, stop)?.map_err(|why| {
+        ConnectorError::NotUsable(match why {
+            NotLater::TooFar => format!(
+                "{} lies more than {} commits back; nobody can say what was built on it, so undo it by hand",
+                short(),
+                revert_later::MOST_LATER
+            ),
+            NotLater::Elsewhere => {
+                format!("{} is not on the branch, so there is nothing to undo there", short())
+            }
+        })
+    })?;
     let attempt = revert::attempt(repository, commit, tip, stop)?;
     let later = revert_later::touching(&objects, &later, &attempt.concerned, stop)?;
     Ok((attempt, later))

@@ -186,7 +186,7 @@ impl GithubActions {
             },
             Written::Refused(complained) => match self.was_there(task, key, &complained, until).await {
                 Some(receipt) => Outcome::Done(receipt),
-                None => refused(&complained),
+                None => self.refused(task, &complained),
             },
             Written::NotSent(refusal) => failed(&refusal),
             Written::Unclear(why) => self.look_up(task, key, &why, until).await,
@@ -207,6 +207,20 @@ impl GithubActions {
         match self.find(task, key, until).await {
             Ok(Trace::Done(receipt)) => Some(receipt),
             Ok(Trace::NotFound(_)) | Err(_) => None,
+        }
+    }
+
+    /// How a write that GitHub refused ends it.
+    fn refused(&self, task: Task<'_>, complained: &Complained) -> Outcome {
+        let Complained { status, says, .. } = complained;
+        match task {
+            Task::Open(open) if open_pull::wants_no_draft(open, *status, says) => Outcome::Failed {
+                why: format!(
+                    "there are no draft pull requests in {}; nothing was done: open one by hand (GitHub says: {says})",
+                    self.about.slug
+                ),
+            },
+            _ => refused(complained),
         }
     }
 
@@ -287,7 +301,7 @@ fn failed(refusal: &Refusal) -> Outcome {
     Outcome::Failed { why: format!("{refusal}; nothing was done") }
 }
 
-/// How a write that GitHub refused ends it.
+/// How a write that GitHub refused ends it, whatever it is.
 fn refused(Complained { status, refusal, says }: &Complained) -> Outcome {
     let why = if says.is_empty() { "without a word".to_owned() } else { says.clone() };
     match status {

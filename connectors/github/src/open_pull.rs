@@ -42,7 +42,8 @@ pub(crate) async fn survey(
         survey.refuse(format!("its description is longer than {} characters", BODY_CHARS - MARK_CHARS));
     }
     survey.say(format!(
-        "open a pull request for {}, which stands at {}, into {} of {}",
+        "open a {}pull request for {}, which stands at {}, into {} of {}",
+        as_draft(open),
         said(head),
         short(commit),
         said(base),
@@ -85,14 +86,20 @@ pub(crate) async fn survey(
 pub(crate) fn write(question: &Question<'_>, open: &OpenPullRequest, key: &IdempotencyKey) -> Write {
     let description = open.body.trim_end();
     let gap = if description.is_empty() { "" } else { "\n\n" };
-    Write {
-        part: OPENED_PULLS,
-        path: question.about.path("/pulls"),
-        body: json!({
-            "title": open.title, "head": open.head, "base": open.base,
-            "body": format!("{description}{gap}{}", mark(key)),
-        }),
+    let mut body = json!({
+        "title": open.title, "head": open.head, "base": open.base,
+        "body": format!("{description}{gap}{}", mark(key)),
+    });
+    if let (true, Some(body)) = (open.draft, body.as_object_mut()) {
+        body.insert("draft".to_owned(), true.into());
     }
+    Write { part: OPENED_PULLS, path: question.about.path("/pulls"), body }
+}
+
+/// Whether GitHub refused it for being a draft, which not every plan has. It is never opened as another instead: what was
+/// approved can't be merged before somebody says so.
+pub(crate) fn wants_no_draft(open: &OpenPullRequest, status: u16, says: &str) -> bool {
+    open.draft && status == 422 && says.to_ascii_lowercase().contains("draft pull request")
 }
 
 /// Reads what GitHub answers to it.
@@ -145,6 +152,10 @@ async fn fetch_pulls(question: &Question<'_>, open: &OpenPullRequest) -> Result<
     Ok(pulls)
 }
 
+fn as_draft(open: &OpenPullRequest) -> &'static str {
+    if open.draft { "draft " } else { "" }
+}
+
 fn of_key<'a>(pulls: &'a [Opened], key: &IdempotencyKey) -> Option<&'a Opened> {
     let mark = mark(key);
     pulls.iter().find(|pull| pull.body.as_deref().is_some_and(|body| body.contains(&mark)))
@@ -157,7 +168,8 @@ fn mark(key: &IdempotencyKey) -> String {
 fn receipt(question: &Question<'_>, open: &OpenPullRequest, pull: &Opened) -> Receipt {
     let number = pull.number;
     let mut says = format!(
-        "opened pull request #{number} for {} into {} of {}",
+        "opened {}pull request #{number} for {} into {} of {}",
+        as_draft(open),
         said(&open.head),
         said(&open.base),
         question.about.slug
@@ -165,6 +177,9 @@ fn receipt(question: &Question<'_>, open: &OpenPullRequest, pull: &Opened) -> Re
     if pull.head.sha != open.commit {
         let at = said(&pull.head.sha);
         says.push_str(&format!("; the branch has moved to {} since, which was not approved", short(&at)));
+    }
+    if open.draft && pull.draft == Some(false) {
+        says.push_str("; it is no draft now");
     }
     says.push_str(match (pull.merged_at, pull.state.as_str()) {
         (Some(_), _) => "; it was merged since",

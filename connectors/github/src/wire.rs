@@ -216,6 +216,9 @@ pub(crate) struct Opened {
     pub(crate) merged_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) body: Option<String>,
+    /// Unknown to old servers.
+    #[serde(default)]
+    pub(crate) draft: Option<bool>,
     #[serde(default)]
     pub(crate) html_url: String,
     pub(crate) head: Head,

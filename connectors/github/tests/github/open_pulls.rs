@@ -223,6 +223,72 @@ async fn it_is_found_by_its_key_alone() {
 }
 
 #[tokio::test]
+async fn a_draft_is_sent_as_one_and_said_to_be_one() {
+    let draft = with(|open| open.draft = true);
+    let fake = Fake::start(graph()).await;
+    let actions = actions(&fake, vec![]);
+    assert_eq!(
+        rehearse(&fake, &actions, &draft).await.says[0],
+        "open a draft pull request for hearback/INC-3, which stands at 0000900000, into main of octo/checkout"
+    );
+    let told = |end: &str| {
+        let mut receipt = opened(100, end);
+        receipt.says = receipt.says.replace("opened pull", "opened draft pull");
+        receipt
+    };
+    let done = Outcome::Done(told("to take it back, close it"));
+    assert_eq!(execute(&fake, &actions, &draft).await, done);
+    let expect = json!({
+        "title": "Revert \"Step 8\"", "head": BRANCH, "base": "main", "draft": true,
+        "body": format!("Errors rose 2 min after it.\n\n<!-- {} -->", key(&draft).as_str()),
+    });
+    assert_eq!(fake.writes(), [("/repos/octo/checkout/pulls".to_owned(), expect)]);
+    // Somebody said that it is ready, or a server knows no drafts and took it as another.
+    fake.change(|graph| graph.pulls[0]["draft"] = json!(false));
+    let now = told("it is no draft now; to take it back, close it");
+    let look = actions.look(&draft, &key(&draft), SignedDuration::from_secs(5)).await.unwrap();
+    assert_eq!(look, Trace::Done(now));
+    // Servers that never heard of drafts say nothing.
+    fake.change(|graph| drop(graph.pulls[0].as_object_mut().unwrap().remove("draft")));
+    let look = actions.look(&draft, &key(&draft), SignedDuration::from_secs(5)).await.unwrap();
+    assert_eq!(look, Trace::Done(told("to take it back, close it")));
+    fake.assert_kept_the_contract();
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_draft_is_looked_up() {
+    let draft = with(|open| open.draft = true);
+    let fake = Fake::start(graph()).await;
+    fake.trouble("POST ", Trouble::Takes(Box::new(Trouble::Closes)));
+    let Outcome::Done(receipt) = execute(&fake, &actions(&fake, vec![]), &draft).await else {
+        panic!("it was not found")
+    };
+    assert!(receipt.says.starts_with("opened draft pull request #100"), "{}", receipt.says);
+    assert_eq!(fake.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn where_there_are_no_drafts_none_is_opened() {
+    let draft = with(|open| open.draft = true);
+    let fake = Fake::start(graph()).await;
+    let says = r#"{"message": "Validation Failed", "errors": [{"resource": "PullRequest", "code": "custom", "message": "Draft pull requests are not supported in this repository."}]}"#;
+    fake.trouble("POST ", Trouble::Complains(422, says));
+    let Outcome::Failed { why } = execute(&fake, &actions(&fake, vec![]), &draft).await else {
+        panic!("it did not fail")
+    };
+    assert_eq!(
+        why,
+        "there are no draft pull requests in octo/checkout; nothing was done: open one by hand (GitHub says: Validation \
+         Failed: Draft pull requests are not supported in this repository.)"
+    );
+    // It is sent once, and never as anything else.
+    assert_eq!(fake.writes().len(), 1);
+    // Whoever wanted no draft is told what GitHub says.
+    let outcome = execute(&fake, &actions(&fake, vec![]), &open()).await;
+    assert!(not_as_expected(outcome).starts_with("GitHub did not take it: "));
+}
+
+#[tokio::test]
 async fn only_actions_of_this_repository_are_done() {
     let fake = Fake::start(graph()).await;
     let actions = actions(&fake, vec![]);

@@ -58,6 +58,7 @@ pub fn pull(number: usize, head: (&str, &str), base: (&str, &str), body: &Value)
     let repo = json!({"full_name": "octo/checkout"});
     json!({
         "number": number, "title": body["title"], "body": body["body"], "state": "open", "user": user("hearback"),
+        "draft": body["draft"] == true,
         "html_url": format!("https://github.com/octo/checkout/pull/{number}"), "created_at": time(NOW),
         "updated_at": time(NOW), "closed_at": null, "merged_at": null, "merge_commit_sha": null,
         "head": {"ref": head.0, "sha": head.1, "repo": repo}, "base": {"ref": base.0, "sha": base.1, "repo": repo},

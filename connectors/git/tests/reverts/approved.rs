@@ -39,7 +39,7 @@ pub fn approved_by(action: &Action, id: &str, people: &[&str]) -> ApprovedAction
     let policy = ApprovalPolicy {
         people: people.iter().map(person).collect(),
         rules: vec![Rule {
-            actions: BTreeSet::from([ActionKind::RevertCommit]),
+            actions: BTreeSet::from([ActionKind::RevertCommit, ActionKind::PushPatch]),
             services: BTreeSet::new(),
             tiers: BTreeSet::new(),
             environments: vec![],

@@ -1,4 +1,4 @@
-//! Reverts of real commits in real repositories, pushed to real servers.
+//! Reverts of real commits, and patches, in real repositories, pushed to real servers.
 
 // Clippy knows test functions, but not what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -9,6 +9,9 @@ mod world;
 
 mod forging;
 mod names;
+mod patch_files;
+mod patch_pushes;
+mod patching;
 mod pushes;
 mod rehearsals;
 mod servers;

@@ -100,7 +100,7 @@ fn a_push_goes_to_the_branch_or_to_one_of_our_own() {
     assert!(!world.reverts().supports(&other));
     let told =
         block_on(world.reverts().execute(crate::approved::approved(&other), crate::world::at(0), LONG));
-    assert_eq!(why(told), "this is not a revert in shop; nothing was pushed");
+    assert_eq!(why(told), "this is neither a revert nor a patch in shop; nothing was pushed");
 }
 
 #[test]

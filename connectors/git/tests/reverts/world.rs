@@ -247,7 +247,7 @@ impl Snapshot {
 }
 
 /// The files of a folder with what they hold.
-fn files(folder: &Path, without: &[PathBuf]) -> BTreeMap<PathBuf, Vec<u8>> {
+pub fn files(folder: &Path, without: &[PathBuf]) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

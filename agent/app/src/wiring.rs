@@ -101,7 +101,7 @@ pub async fn service(config: Config) -> Result<Parts> {
         services: Vec::new(),
         freezes: freezes(&config)?,
         people: people::sources(&repositories, &config)?,
-        others: mcp::others(&config)?,
+        others: mcp::others(&config),
     };
     let intake = live::intake(&config)?;
     let notifier = live::notifier(&config)?;
@@ -188,7 +188,7 @@ pub async fn sources(named: Named<'_>, config: &Config, progress: &Progress) -> 
     let (signals, freezes) = (live::signal_sources(config)?, freezes(config)?);
     let people = people::sources(&repositories, config)?;
     let (memories, _) = memory::memories(config, Missing::Leave).await;
-    let others = mcp::others(config)?;
+    let others = mcp::others(config);
     let sources = Sources { changes, signals, freezes, memories, people, others, ..Sources::default() };
     Ok(Asked { sources, calibration: calibration(&read, &names, config) })
 }

@@ -222,6 +222,11 @@ pub async fn say(
     saying: &Saying,
     now: Timestamp,
 ) -> Result<Entry, NotSaid> {
+    if matches!(by, Actor::System(_)) {
+        return Err(NotSaid::Refused(
+            "only people say what may have caused it; use a person's token".to_owned(),
+        ));
+    }
     loop {
         let (entries, head) = load(record, id).await?;
         let incident = Incident::as_of(id.clone(), &entries, Timestamp::MAX);

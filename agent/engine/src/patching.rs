@@ -8,11 +8,12 @@ use std::sync::Arc;
 use hearback_core::action::{
     Action, Inverse, Outcome, Proposal, PushPatch, Recovery, Risk, RiskKind, Support,
 };
-use hearback_core::answer::{Claim, Strength};
+use hearback_core::answer::{Claim, Strength, Suspect};
 use hearback_core::entry::{Actor, Draft};
+use hearback_core::hypothesis::Verdict as Settled;
 use hearback_core::incident::{SeenProposal, State};
 use hearback_core::patch::{PatchFit, PatchPreview, PatchTrial, Suggested};
-use hearback_core::ports::{Expect, RecordError, RecordStore};
+use hearback_core::ports::{ConnectorError, Expect, RecordError, RecordStore};
 use hearback_core::{EvidenceId, ExternalText, Happening, Incident, Origin};
 use jiff::{SignedDuration, Timestamp};
 
@@ -50,7 +51,7 @@ impl Patching<'_> {
     /// The record is away; the next call does it.
     pub async fn propose(&self, incident: &Incident, now: Timestamp) -> Result<bool, RecordError> {
         let Some(patch) = open(incident, now).filter(|_| !self.previews.is_empty()) else { return Ok(false) };
-        let fit = self.fit(patch).await;
+        let Some(fit) = self.fit(patch).await else { return Ok(false) };
         let (entries, head) = load(self.record, &incident.id).await?;
         let incident = Incident::as_of(incident.id.clone(), &entries, Timestamp::MAX);
         let Some(patch) = open(&incident, now).filter(|still| *still == patch) else { return Ok(false) };
@@ -70,24 +71,28 @@ impl Patching<'_> {
         }
     }
 
-    /// What would come of it, or why it can't be made, in a sentence.
-    async fn fit(&self, patch: &Suggested) -> Result<PatchTrial, String> {
+    /// What would come of it, or why it can't be made, in a sentence; none if that can't be told now: the next call asks again.
+    async fn fit(&self, patch: &Suggested) -> Option<Result<PatchTrial, String>> {
         let mut trouble = None;
         for preview in self.previews {
             let tried = preview.try_patch(&patch.change, &patch.edits, self.budget);
             match within(self.budget, tried).await {
                 Ok(Some(PatchFit::Fits(trial))) if trial.diff.len() > MOST_DIFF => {
-                    return Err(
+                    return Some(Err(
                         "with the lines around it, it is too long to be read in one message".to_owned()
-                    );
+                    ));
                 }
-                Ok(Some(PatchFit::Fits(trial))) => return Ok(trial),
-                Ok(Some(PatchFit::Not(why))) => return Err(why),
+                Ok(Some(PatchFit::Fits(trial))) => return Some(Ok(trial)),
+                Ok(Some(PatchFit::Not(why))) => return Some(Err(why)),
                 Ok(None) => {}
-                Err(error) => trouble = Some(ExternalText::new(error.to_string()).for_people(200)),
+                Err(ConnectorError::NotUsable(why)) => trouble = Some(ExternalText::new(why).for_people(200)),
+                Err(error) => {
+                    tracing::warn!(%error, "a patch could not be tried; it is tried again");
+                    return None;
+                }
             }
         }
-        Err(trouble.unwrap_or_else(|| "no repository that can be pushed to has the suspect".to_owned()))
+        Some(Err(trouble.unwrap_or_else(|| "no repository that can be pushed to has the suspect".to_owned())))
     }
 
     async fn proposal(
@@ -103,8 +108,7 @@ impl Patching<'_> {
         let cited: BTreeSet<EvidenceId> = patch.because.citations().iter().map(|one| one.evidence).collect();
         for evidence in cited {
             let snapshot = self.record.snapshot(evidence).await?;
-            // What is no snapshot is an entry of the record: a member's.
-            let origin = snapshot.map_or(Origin::Member, |snapshot| snapshot.origin);
+            let origin = snapshot.map_or_else(|| origin_of(incident, evidence), |snapshot| snapshot.origin);
             because.push(Support { evidence, origin });
         }
         let says =
@@ -143,25 +147,43 @@ impl Patching<'_> {
     }
 }
 
+/// Who could have written an entry: what people said and which changes were seen is members'; an alert is filled in with what
+/// anybody asks for, and so may be what is not there any more.
+fn origin_of(incident: &Incident, evidence: EvidenceId) -> Origin {
+    let said = incident.messages.iter().any(|seen| seen.evidence == evidence);
+    let supposed = incident.hypotheses.iter().any(|seen| seen.is_by_person() && seen.evidence == evidence);
+    let changed = incident.changes.iter().any(|seen| seen.evidence == evidence);
+    if said || supposed || changed { Origin::Member } else { Origin::Outsider }
+}
+
 /// The patch that a model suggests last, if it may be proposed now.
 fn open(incident: &Incident, now: Timestamp) -> Option<&Suggested> {
     let found = incident.questions.iter().rev().find_map(|asked| asked.investigation.found.as_ref());
     let (seq, patch) = found.and_then(|(seq, found)| Some((*seq, found.patch.as_ref()?)))?;
-    let is_strong = incident
-        .questions
-        .iter()
-        .filter_map(|asked| asked.answer.as_ref())
-        .flat_map(|(_, answer)| &answer.suspects)
-        .any(|suspect| suspect.change.id == patch.change && suspect.strength == Strength::Strong);
+    // What was strong once may be ruled out by now.
+    let (_, answer) = incident.questions.iter().rev().find_map(|asked| asked.answer.as_ref())?;
+    let is_it = |suspect: &Suspect| suspect.change.id == patch.change && suspect.strength == Strength::Strong;
+    let is_strong = answer.suspects.iter().any(is_it);
+    let settled = incident.hypotheses.iter().filter(|one| one.change.as_ref() == Some(&patch.change));
+    let last = settled.filter_map(|one| one.settled.as_ref()).max_by_key(|settled| settled.seq);
+    let is_dismissed = incident.dismissed.contains_key(&patch.change)
+        || last.is_some_and(|settled| settled.verdict == Settled::Dismissed);
     let was_refused =
         incident.not_proposed.as_ref().is_some_and(|(at, why)| *at > seq && why.starts_with(NO_PATCH));
-    let is_asked = incident
-        .proposals
-        .values()
-        .any(|seen| matches!(&seen.proposal.action, Action::PushPatch(known) if known.edits == patch.edits));
+    // One patch for a suspect: while another waits, runs, was done or was rejected, none is proposed, in whatever spelling.
+    let is_asked = incident.proposals.values().any(|seen| match (&seen.proposal.action, &seen.outcome) {
+        (Action::PushPatch(known), Some((_, Outcome::Failed { .. } | Outcome::NotAsExpected { .. }))) => {
+            known.edits == patch.edits
+        }
+        (Action::PushPatch(known), _) => {
+            let is_over = seen.started_at.is_none() && !seen.rejected && now >= seen.proposal.expires_at;
+            known.edits == patch.edits || (patch.change.sha() == Some(&known.suspect) && !is_over)
+        }
+        _ => false,
+    });
     let may_be = incident.state == State::Open
         && is_strong
-        && !incident.dismissed.contains_key(&patch.change)
+        && !is_dismissed
         && !was_refused
         && !is_asked
         && !incident.proposals.values().any(|seen| undoes(seen, now));

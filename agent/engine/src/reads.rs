@@ -100,6 +100,9 @@ impl Reads {
     /// # Errors
     /// What is wrong with the call, or why it can't be answered, in a sentence.
     pub async fn call(&self, call: &ToolCall, reading: Reading<'_>) -> Result<String, String> {
+        if !specs().iter().any(|tool| tool.name == call.name) {
+            return Err("there is no such tool".to_owned());
+        }
         let mut asked = self.asked.lock().await;
         if call.name.as_str() == "what_changed" {
             let text = call.arguments.as_untrusted();
@@ -109,6 +112,10 @@ impl Reads {
             let (now, told) = self.ask(&wanted, reading).await?;
             *asked = Some(now);
             return Ok(told);
+        }
+        if asked.is_none() && call.name.as_str() == "diff" {
+            // A name that was given before is of an answer that is gone.
+            return Err("nothing was asked yet, so no change has a name; call what_changed".to_owned());
         }
         if asked.is_none() {
             *asked = Some(self.ask(&WhatChanged::default(), reading).await?.0);
@@ -126,7 +133,7 @@ impl Reads {
         };
         let (shown, _) = subject.looking(&self.own).look(call, known).await;
         let told = telling::text(known.show(shown?));
-        known.forget_texts();
+        known.forget_pieces();
         Ok(told)
     }
 
@@ -191,7 +198,7 @@ impl Reads {
         };
         shown.coverage.push(Coverage::complete(self.own.clone(), verdict));
         let told = telling::text(known.show(shown));
-        known.forget_texts();
+        known.forget_pieces();
         Ok((Asked { question, answered, incident, known }, told))
     }
 }

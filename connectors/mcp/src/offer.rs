@@ -1,5 +1,5 @@
-//! Which of the tools that a server offers can be used: those that were allowed, that say of themselves that they read, that
-//! can be described without the server's words, and that are what they were. It must not know how the server is reached.
+//! Which of the tools that a server offers can be used: those that were allowed, that do not say of themselves that they
+//! write, that can be described without the server's words, and that are what they were. It must not know how the server is reached.
 
 use std::collections::HashMap;
 

@@ -8,6 +8,7 @@ use hearback_core::catalog::Level;
 use hearback_core::memory::store::MemoryError;
 use hearback_core::ports::ChangeSource as _;
 use hearback_engine::calibration::digest_of;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::catalog::problems_of_files;
@@ -17,6 +18,9 @@ use crate::config::{Cache, Config, Repository};
 use crate::output;
 use crate::wiring;
 use crate::wiring::memory::{Missing, Opened};
+
+/// How long a server of tools has to say what it offers.
+const MCP_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -332,6 +336,17 @@ async fn live(config: &Config) -> Vec<Check> {
             (Ok(()), ways) => Check::new("slack", Health::Ok, format!("workspace {}, {ways}", section.team)),
             (Err(error), _) => Check::new("slack", Health::Broken, format!("{error:#}"))
                 .fix("Mend [slack]; connectors/slack/manifest.json makes the app"),
+        });
+    }
+    for source in wiring::mcp::others(config) {
+        let part = source.name().to_string();
+        let fix = "Mend its [[mcp]] section; until then a model looks further without it";
+        checks.push(match source.tools(MCP_WITHIN).await {
+            Ok(tools) if tools.coverage.missing.is_empty() => {
+                Check::new(part, Health::Ok, format!("{} tools may be called", tools.items.len()))
+            }
+            Ok(tools) => Check::new(part, Health::Broken, tools.coverage.missing.join("; ")).fix(fix),
+            Err(error) => Check::new(part, Health::Broken, error.to_string()).fix(fix),
         });
     }
     match wiring::check_freezes(config) {

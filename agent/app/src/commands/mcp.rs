@@ -30,7 +30,10 @@ const OWN: &str = "hearback:record";
 
 pub async fn run(arguments: Mcp, config: Config) -> Result<ExitCode> {
     let reads: Box<dyn ForAgents> = match ServerClient::named(&arguments.server)? {
-        Some(server) => Box::new(There(server)),
+        Some(server) => {
+            let session = format!("{} {}", std::process::id(), Timestamp::now().as_nanosecond());
+            Box::new(There { server, session })
+        }
         None => Box::new(Here::new(&arguments, config).await?),
     };
     let stop = CancellationToken::new();
@@ -107,21 +110,25 @@ impl ForAgents for Here {
 }
 
 /// What a running service reads.
-struct There(ServerClient);
+struct There {
+    server: ServerClient,
+    /// Tells this agent from others with the same token.
+    session: String,
+}
 
 #[async_trait]
 impl ForAgents for There {
     async fn call(&self, call: &ToolCall) -> Result<String, String> {
-        let told = self.0.call_read(call).await.map_err(|error| format!("{error:#}"))?;
+        let told = self.server.call_read(&self.session, call).await.map_err(|error| format!("{error:#}"))?;
         if told.failed { Err(told.text) } else { Ok(told.text) }
     }
 
     async fn incidents(&self) -> Result<Vec<(String, String)>, String> {
-        self.0.incidents().await.map_err(|error| format!("{error:#}"))
+        self.server.incidents().await.map_err(|error| format!("{error:#}"))
     }
 
     async fn incident(&self, id: &str) -> Result<Option<String>, String> {
         let Ok(id) = IncidentId::new(id) else { return Ok(None) };
-        self.0.read_incident(&id).await.map_err(|error| format!("{error:#}"))
+        self.server.read_incident(&id).await.map_err(|error| format!("{error:#}"))
     }
 }

@@ -16,6 +16,7 @@ use hearback_core::access::{Reach, Right, Token};
 use hearback_core::{ExternalText, IncidentId};
 use jiff::Timestamp;
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -138,7 +139,8 @@ impl<R: Needs> FromRequestParts<Arc<Service>> for InIncident<R> {
     async fn from_request_parts(parts: &mut Parts, service: &Arc<Service>) -> Result<Self, Problem> {
         // Who is nobody learns nothing, not even whether the path is well formed.
         let token = admit_with::<R>(service, &parts.headers).await?;
-        let Path(id): Path<String> = Path::from_request_parts(parts, service)
+        // By its name: the path may name more.
+        let Path(IncidentPath { id }) = Path::from_request_parts(parts, service)
             .await
             .map_err(|_| Problem::missing("there is no such page"))?;
         let id = IncidentId::new(id.to_ascii_uppercase()).map_err(|error| Problem::bad(error.to_string()))?;
@@ -167,8 +169,7 @@ impl<R> OperationInput for InIncident<R> {
     }
 }
 
-#[derive(JsonSchema)]
-#[allow(dead_code, reason = "only its schema is used")]
+#[derive(Deserialize, JsonSchema)]
 struct IncidentPath {
     /// The incident: INC-17.
     id: String,

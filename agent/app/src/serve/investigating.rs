@@ -84,7 +84,9 @@ pub async fn investigate(service: Arc<Service>) {
                 Ok((task, ())) => drop(busy.remove(&task)),
                 Err(error) => {
                     tracing::error!("an investigation broke off");
-                    busy.remove(&error.id());
+                    // Not at once again.
+                    let rest = running.spawn(tokio::time::sleep(REST * 15)).id();
+                    busy.remove(&error.id()).and_then(|id| busy.insert(rest, id));
                 }
             },
             _ = tokio::time::timeout(REST, news.changed()) => {}
@@ -154,21 +156,28 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
         Some(state) => resumed(record, state).await?,
         None => None,
     };
-    let begun = match begun {
-        Some(begun) => begun,
-        // It can't be read any more, and was over: what was found stands.
-        None if seen.found.is_some() => return Ok(()),
-        None => {
+    let begun = match (begun, seen.found.clone()) {
+        (Some(begun), _) => begun,
+        // It can't be read any more, and was over: what was found stands, and is not looked for again.
+        (None, Some((_, found))) => {
+            let taken_up = remarks(&incident, 0).last().map_or(0, |remark| remark.seq);
+            let what = Happening::Investigated { answer: seq, found, taken_up };
+            record.append(&incident.id, Expect::Any, vec![draft(what)]).await?;
+            service.wrote();
+            return Ok(());
+        }
+        (None, None) => {
             let patches = service.parts.actions.patches();
             let Some(begun) = subject.begin(&own, patches, limits).await else { return Ok(()) };
             begun
         }
     };
     let keeper = InRecord { service, record, incident: &incident.id, answer: seq, own: &own };
+    // Where nothing can be written down nothing is asked: it would be asked, and paid, again and again.
+    keeper.keep(&[], &begun).await?;
     let since = Instant::now();
     let clock = || SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
     let Found { found, snapshots, heard } = subject.investigate(begun, model, &own, &keeper, &clock).await;
-    service.metrics.of_model(&found, seen.found.as_ref().map(|(_, before)| before));
     // What could not be kept on the way is kept now: nothing is cited that is not there.
     let mut drafts = Vec::new();
     for snapshot in &snapshots {
@@ -176,8 +185,9 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
             drafts.push(gathered(snapshot));
         }
     }
-    drafts.push(draft(Happening::Investigated { answer: seq, found, taken_up: heard }));
+    drafts.push(draft(Happening::Investigated { answer: seq, found: found.clone(), taken_up: heard }));
     record.append(&incident.id, Expect::Any, drafts).await?;
+    service.metrics.of_model(&found, seen.found.as_ref().map(|(_, before)| before));
     service.wrote();
     Ok(())
 }

@@ -180,8 +180,9 @@ impl Metrics {
                 .get_or_create(&Money { currency })
                 .inc_by(cost.micros().saturating_sub(counted));
         }
-        let dropped = before.map_or(0, |before| before.dropped.count());
-        self.dropped_statements.inc_by(u64::from(found.dropped.count().saturating_sub(dropped)));
+        // Those of its last report: of another one, if it was asked again.
+        let is_new = before.is_none_or(|before| before.turns < found.turns);
+        self.dropped_statements.inc_by(if is_new { u64::from(found.dropped.count()) } else { 0 });
     }
 
     /// In the text format of OpenMetrics.

@@ -38,6 +38,7 @@ use crate::wiring::{Actions, ChatIntake, Notifier};
 /// How many questions of people are worked on at once, and how many of each kind that the copilot asks by itself.
 /// Each kind has its own places: a storm of alerts must not keep a person waiting, nor an incident.
 const OF_PEOPLE_AT_ONCE: usize = 4;
+const OF_AGENTS_AT_ONCE: usize = 2;
 const OF_INCIDENTS_AT_ONCE: usize = 2;
 const OF_INBOX_AT_ONCE: usize = 1;
 /// Who asks.
@@ -55,10 +56,12 @@ pub enum Asker {
 
 /// How long a person's question waits for its turn.
 const TURN_WITHIN: Duration = Duration::from_secs(2);
+/// How long an agent's call waits for its turn.
+const AGENTS_TURN_WITHIN: Duration = Duration::from_secs(10);
 /// How many event streams may be followed at once.
 const FOLLOWERS: usize = 256;
 
-/// For how many tokens it is remembered what they asked last.
+/// For how many agents it is remembered what they asked last.
 const READERS: usize = 32;
 /// What the copilot's own record is called as a source.
 const OWN: &str = "hearback:record";
@@ -123,8 +126,9 @@ pub struct Service {
     /// Ends everything.
     pub stop: CancellationToken,
     incidents: Mutex<Incidents>,
-    reads: Mutex<BTreeMap<String, Arc<Reads>>>,
+    reads: Mutex<BTreeMap<String, (Instant, Arc<Reads>)>>,
     of_people: Semaphore,
+    of_agents: Semaphore,
     of_incidents: Semaphore,
     of_inbox: Semaphore,
 }
@@ -154,6 +158,7 @@ impl Service {
             incidents: Mutex::default(),
             reads: Mutex::default(),
             of_people: Semaphore::new(OF_PEOPLE_AT_ONCE),
+            of_agents: Semaphore::new(OF_AGENTS_AT_ONCE),
             of_incidents: Semaphore::new(OF_INCIDENTS_AT_ONCE),
             of_inbox: Semaphore::new(OF_INBOX_AT_ONCE),
         };
@@ -251,22 +256,27 @@ impl Service {
         config.context(sources, calibration.as_ref(), gaps, incident, config.serve.budget)
     }
 
-    /// Calls a read tool for the holder of this token, when it is a person's turn. What was asked last is remembered for each.
+    /// Calls a read tool for this reader, when it is an agent's turn. What was asked last is remembered for each.
     ///
     /// # Errors
     /// 503 when too many ask at once.
-    pub async fn call_read(&self, token: &str, call: &ToolCall) -> Result<Result<String, String>, Problem> {
-        let turn = tokio::time::timeout(TURN_WITHIN, self.of_people.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            return Err(Problem::busy("too many questions at once; ask again in a moment"));
-        };
+    pub async fn call_read(&self, reader: &str, call: &ToolCall) -> Result<Result<String, String>, Problem> {
         let reads = {
             let mut all = self.reads.lock().await;
-            if !all.contains_key(token) && all.len() >= READERS {
-                all.pop_first();
+            if !all.contains_key(reader) && all.len() >= READERS {
+                let oldest = all.iter().min_by_key(|(_, (used, _))| *used).map(|(name, _)| name.clone());
+                oldest.and_then(|name| all.remove(&name));
             }
             let own = SourceName::new(OWN).map_err(|error| Problem::bad(error.to_string()))?;
-            Arc::clone(all.entry(token.to_owned()).or_insert_with(|| Arc::new(Reads::new(own))))
+            let fresh = || (Instant::now(), Arc::new(Reads::new(own)));
+            let (used, reads) = all.entry(reader.to_owned()).or_insert_with(fresh);
+            *used = Instant::now();
+            Arc::clone(reads)
+        };
+        // An agent calls many tools at once: it must not keep people waiting.
+        let turn = tokio::time::timeout(AGENTS_TURN_WITHIN, self.of_agents.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(Problem::busy("too many agents read at once; call it again in a moment"));
         };
         let gaps = self.parts.config.catalog_files.gaps();
         Ok(reads.call(call, self.reading(&gaps)).await)

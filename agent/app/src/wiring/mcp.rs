@@ -5,20 +5,23 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
+use hearback_core::ids::ToolName;
 use hearback_core::model::{ToolCall, ToolSpec};
-use hearback_core::offered::EvidenceSource;
+use hearback_core::offered::{EvidenceSource, OfferedTool};
+use hearback_core::ports::ConnectorError;
+use hearback_core::{ExternalText, Fetched, SourceName};
 use hearback_mcp::{Hidden, McpLimits, McpOptions, McpSource, McpTransport, Resource, ServeLimits};
+use jiff::SignedDuration;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::config::mcp::McpSection;
 use crate::output::Usage;
 
-/// The configured servers. Nothing is started or asked yet.
-///
-/// # Errors
-/// [`Usage`]: a section or a secret can't be used.
-pub fn others(config: &Config) -> Result<Vec<Arc<dyn EvidenceSource>>> {
+/// The configured servers. Nothing is started or asked yet. One that can't be used, because a secret is missing, says so when
+/// it is asked: it holds up nothing else.
+pub fn others(config: &Config) -> Vec<Arc<dyn EvidenceSource>> {
     let source = |section: &McpSection| -> Result<Arc<dyn EvidenceSource>> {
         let name = &section.name;
         let wrong = |error: String| Usage(format!("[[mcp]] {name}: {error}"));
@@ -51,7 +54,39 @@ pub fn others(config: &Config) -> Result<Vec<Arc<dyn EvidenceSource>>> {
         let options = McpOptions { name, transport, tools, limits: McpLimits::default() };
         Ok(Arc::new(McpSource::new(options).map_err(|error| wrong(error.to_string()))?))
     };
-    config.mcp.iter().map(source).collect()
+    let broken = |section: &McpSection, why: String| -> Option<Arc<dyn EvidenceSource>> {
+        let name = SourceName::new(format!("mcp:{}", section.name)).ok()?;
+        Some(Arc::new(Broken { name, why }))
+    };
+    let all = config.mcp.iter();
+    all.filter_map(|section| source(section).map_or_else(|error| broken(section, format!("{error:#}")), Some))
+        .collect()
+}
+
+/// A server that can't be used, and why.
+struct Broken {
+    name: SourceName,
+    why: String,
+}
+
+#[async_trait]
+impl EvidenceSource for Broken {
+    fn name(&self) -> &SourceName {
+        &self.name
+    }
+
+    async fn tools(&self, _: SignedDuration) -> Result<Fetched<OfferedTool>, ConnectorError> {
+        Err(ConnectorError::NotUsable(self.why.clone()))
+    }
+
+    async fn fetch(
+        &self,
+        _: &ToolName,
+        _: &Map<String, Value>,
+        _: SignedDuration,
+    ) -> Result<Fetched<ExternalText>, ConnectorError> {
+        Err(ConnectorError::NotUsable(self.why.clone()))
+    }
 }
 
 /// What an agent reads here.

@@ -110,13 +110,17 @@ impl ServerClient {
     ///
     /// # Errors
     /// What the service says, in its words.
-    pub async fn call_read(&self, call: &ToolCall) -> Result<Told> {
+    pub async fn call_read(&self, session: &str, call: &ToolCall) -> Result<Told> {
         let text = call.arguments.as_untrusted();
         let arguments: Value = match text.trim().is_empty() {
             true => json!({}),
             false => serde_json::from_str(text).context("its arguments are no JSON")?,
         };
-        self.post("v1/reads", fields([("tool", json!(call.name)), ("arguments", arguments)])).await
+        self.post(
+            "v1/reads",
+            fields([("tool", json!(call.name)), ("arguments", arguments), ("session", json!(session))]),
+        )
+        .await
     }
 
     /// What is known of an incident, as an agent reads it; none if there is none.

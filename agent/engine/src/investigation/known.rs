@@ -64,6 +64,9 @@ pub struct Shown {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     pieces: Vec<Piece>,
+    /// How many pieces were shown before these and are not kept any more.
+    #[serde(default)]
+    forgotten: usize,
     changes: Vec<ShownChange>,
     /// The changes of which people said that they did not do it.
     #[serde(default)]
@@ -112,7 +115,7 @@ impl Known {
     fn add(&mut self, mut piece: Piece) -> Handle {
         piece.text = ExternalText::capped(piece.text.as_untrusted(), PIECE);
         self.pieces.push(piece);
-        Handle::evidence(self.pieces.len())
+        Handle::evidence(self.forgotten + self.pieces.len())
     }
 
     /// Names a change: `C2`; the same change keeps its name, and what is known of it at first.
@@ -148,9 +151,10 @@ impl Known {
         hearback_prompts::tool_result(ToolResult { tool, searched, pieces: &pieces, most: PIECE })
     }
 
-    /// Forgets the texts of what was shown, not the names: for readers whose statements nobody checks here.
-    pub fn forget_texts(&mut self) {
-        self.pieces.iter_mut().for_each(|piece| piece.text = ExternalText::default());
+    /// Forgets the pieces that were shown, not that their names are taken: for readers whose statements nobody checks here.
+    pub fn forget_pieces(&mut self) {
+        self.forgotten += self.pieces.len();
+        self.pieces.clear();
     }
 
     /// The change that a model calls by this name.
@@ -159,7 +163,7 @@ impl Known {
     }
 
     fn piece(&self, name: &str) -> Option<&Piece> {
-        self.pieces.get(Handle::place(name, Handle::evidence(1))?)
+        self.pieces.get(Handle::place(name, Handle::evidence(1))?.checked_sub(self.forgotten)?)
     }
 
     /// Holds a report against what it cites.
@@ -215,8 +219,11 @@ impl Known {
             return Err(Dropped::Unsupported);
         }
         let brings_link = |edit: &Edit| {
-            let links = |text: &ExternalText| text.as_untrusted().matches("://").count();
-            links(&edit.put) > links(&edit.find)
+            let ends = |c: char| c.is_whitespace() || "\"'`<>()[]{},;".contains(c);
+            let mut words = edit.put.as_untrusted().split(ends);
+            words.any(|word| {
+                word.contains("//") && !edit.find.as_untrusted().contains(word) && !is_comment(word)
+            })
         };
         if check_edits(&suggesting.edits).is_err() || suggesting.edits.iter().any(brings_link) {
             return Err(Dropped::Unreadable);
@@ -266,6 +273,11 @@ impl Known {
             disproved_by: ExternalText::new(disproved_by),
         })
     }
+}
+
+/// Whether it is how a line of a comment begins, and no address.
+fn is_comment(word: &str) -> bool {
+    word.chars().all(|c| "/!*".contains(c))
 }
 
 fn texts_of<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Vec<&'a str> {

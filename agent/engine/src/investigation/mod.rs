@@ -52,6 +52,8 @@ const REPEATS: u32 = 3;
 const UNREADABLE: u32 = 3;
 /// The conversation did not fit, so often: each time it is made half as long.
 const TOO_LONG: u32 = 3;
+/// As many remarks are told at once.
+const REMARKS: usize = 20;
 /// The least time that is worth asking a model for.
 const LEAST: SignedDuration = SignedDuration::from_secs(1);
 
@@ -200,16 +202,13 @@ impl Investigation {
         if self.waits == Waits::Sources {
             return;
         }
-        let mut told = Vec::new();
-        for remark in remarks {
-            if remark.seq > self.heard {
-                told.push(telling::text(remark.told(&mut self.known)));
-                self.heard = remark.seq;
-            }
-        }
-        if told.is_empty() {
-            return;
-        }
+        let new: Vec<&Remark> = remarks.iter().filter(|remark| remark.seq > self.heard).collect();
+        let Some(last) = new.last() else { return };
+        self.heard = last.seq;
+        // All of them count; of many, the newest are told.
+        new.iter().for_each(|remark| remark.heed(&mut self.known));
+        let newest = new.iter().skip(new.len().saturating_sub(REMARKS));
+        let told: Vec<String> = newest.map(|remark| telling::text(remark.told(&mut self.known))).collect();
         let is_left = |change: &ChangeId| !self.known.is_dismissed(change);
         self.checked.hypotheses.retain(|one| one.change.as_ref().is_none_or(is_left));
         self.checked.patch = self.checked.patch.take().filter(|patch| is_left(&patch.change));

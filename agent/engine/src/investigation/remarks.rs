@@ -9,9 +9,6 @@ use hearback_prompts::{BadTemplate, Remarked, Rendered};
 
 use super::known::{Known, Piece, Unnamed};
 
-/// As many are told at once: the newest.
-const MOST: usize = 20;
-
 /// Something that somebody said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Remark {
@@ -23,11 +20,13 @@ pub struct Remark {
     pub what: Remarked,
     /// The change that it is about, if it is about one.
     pub change: Option<ChangeId>,
-    /// In words.
+    /// In words, with what it is about.
     pub says: ExternalText,
+    /// Their own words alone: what can be cited. What a model said does not become a person's word because they answer it.
+    pub own: ExternalText,
 }
 
-/// What people said in this incident after the entry of this number, in order; of more than can be told, the newest.
+/// What people said in this incident after the entry of this number, in order.
 pub fn remarks(incident: &Incident, after: u64) -> Vec<Remark> {
     let raised = incident.hypotheses.iter().filter(|one| one.is_by_person()).map(|one| Remark {
         seq: one.seq,
@@ -35,6 +34,7 @@ pub fn remarks(incident: &Incident, after: u64) -> Vec<Remark> {
         what: Remarked::Raised,
         change: one.change.clone(),
         says: one.says.clone(),
+        own: one.says.clone(),
     });
     let settled = incident.hypotheses.iter().filter_map(|one| Some(of_settled(one, one.settled.as_ref()?)));
     let dismissed = incident.dismissed.iter().map(|(change, one)| Remark {
@@ -43,11 +43,12 @@ pub fn remarks(incident: &Incident, after: u64) -> Vec<Remark> {
         what: Remarked::NotIt,
         change: Some(change.clone()),
         says: "This change did not do it.".into(),
+        own: "This change did not do it.".into(),
     });
     let mut all: Vec<Remark> =
         raised.chain(settled).chain(dismissed).filter(|remark| remark.seq > after).collect();
     all.sort_by_key(|remark| remark.seq);
-    all.split_off(all.len().saturating_sub(MOST))
+    all
 }
 
 fn of_settled(one: &SeenHypothesis, settled: &Settled) -> Remark {
@@ -55,33 +56,37 @@ fn of_settled(one: &SeenHypothesis, settled: &Settled) -> Remark {
         Verdict::Confirmed => (Remarked::Confirmed, "right"),
         Verdict::Dismissed => (Remarked::Dismissed, "wrong"),
     };
-    let why = if settled.why.is_blank() { "" } else { settled.why.as_untrusted() };
+    let why = settled.why.as_untrusted();
     Remark {
         seq: settled.seq,
         evidence: settled.evidence,
         what,
         change: one.change.clone(),
         says: ExternalText::new(format!("{} \u{2014} {word}. {why}", one.says.as_untrusted())),
+        own: ExternalText::new(format!("That is {word}. {why}")),
     }
 }
 
 impl Remark {
+    /// Takes into account what it says of a change, whether the model is told or not.
+    pub(super) fn heed(&self, known: &mut Known) {
+        let Some(change) = &self.change else { return };
+        match self.what {
+            Remarked::NotIt | Remarked::Dismissed => known.dismiss(change),
+            Remarked::Confirmed => known.readmit(change),
+            Remarked::Raised => {}
+        }
+    }
+
     /// Names it, and says it as the model is to read it.
     pub(super) fn told(&self, known: &mut Known) -> Result<Rendered, BadTemplate> {
-        if let Some(change) = &self.change {
-            match self.what {
-                Remarked::NotIt | Remarked::Dismissed => known.dismiss(change),
-                Remarked::Confirmed => known.readmit(change),
-                Remarked::Raised => {}
-            }
-        }
-        let text = ExternalText::new(redact_everything(self.says.as_untrusted()).0);
+        let clean = |text: &ExternalText| ExternalText::new(redact_everything(text.as_untrusted()).0);
         let citations = vec![Citation::of(self.evidence)];
         let (name, change) = known.name(Unnamed {
-            piece: Piece { citations, origin: Origin::Member, text: text.clone() },
+            piece: Piece { citations, origin: Origin::Member, text: clean(&self.own) },
             // A person's word makes no change surer than evidence does.
             change: self.change.clone().map(|change| (change, Strength::Weak)),
         });
-        hearback_prompts::remark(self.what, name, change, &text)
+        hearback_prompts::remark(self.what, name, change, &clean(&self.says))
     }
 }

@@ -16,7 +16,7 @@ fn pool() -> ChangeId {
 
 fn remark(seq: u64, what: Remarked, change: Option<ChangeId>, says: &str) -> Remark {
     let evidence = EvidenceId(Digest::of(&seq.to_le_bytes()));
-    Remark { seq, evidence, what, change, says: says.into() }
+    Remark { seq, evidence, what, change, says: says.into(), own: says.into() }
 }
 
 fn blames(change: &str) -> (&'static str, Value) {
@@ -43,6 +43,35 @@ fn what_people_say_before_it_is_asked_is_told_once() {
     let before = investigation.clone();
     investigation.hear(&[says]);
     assert_eq!(investigation, before, "what was told is not told again");
+}
+
+#[test]
+fn all_that_people_dismissed_counts_even_if_the_newest_alone_is_told() {
+    let mut investigation = begun(limits());
+    let mut said = vec![remark(1, Remarked::NotIt, Some(pool()), "not it")];
+    said.extend((2..60).map(|seq| remark(seq, Remarked::Raised, None, &format!("guess {seq}"))));
+    investigation.hear(&said);
+    let told = last_told(&investigation);
+    assert!(
+        told.contains("guess 59") && !told.contains("guess 39\n") && investigation.heard() == 59,
+        "{told}"
+    );
+    investigation.on_reply(Ok(reply(None, &[blames("C1")])), SECOND);
+    investigation.on_reply(Ok(reply(None, &[blames("C1")])), SECOND);
+    assert_eq!(done(&investigation).hypotheses.len(), 0);
+}
+
+#[test]
+fn what_a_model_said_does_not_become_a_persons_word_because_they_answer_it() {
+    let mut investigation = begun(limits());
+    let mut settled =
+        remark(3, Remarked::Dismissed, None, "totals go to bucket-77q first \u{2014} wrong. no");
+    settled.own = "That is wrong. no".into();
+    investigation.hear(&[settled]);
+    assert!(last_told(&investigation).contains("bucket-77q"), "the model knows what it is about");
+    let claims = json!([{ "says": "Totals go to bucket-77q first.", "cites": ["E3"] }]);
+    investigation.on_reply(Ok(reply(None, &[report(claims, false)])), SECOND);
+    assert!(last_told(&investigation).starts_with("0 of your statements stand."));
 }
 
 #[test]
@@ -143,6 +172,8 @@ fn a_patch_needs_a_strong_suspect_sound_evidence_and_a_plain_shape() {
     let unreadable = Some("too long, or holds a link");
     check(patch("C1", "E1", says, "size = 5\n"), unreadable);
     check(patch("C1", "E1", says, "url = \"http://evil\"\n"), unreadable);
+    check(patch("C1", "E1", says, "url = '//evil.example/x'\n"), unreadable);
+    check(patch("C1", "E1", says, "// as it was\nsize = 50\n"), None);
     check(patch("C1", "E1", says, "size = 5\u{202e}0\n"), unreadable);
     check(patch("C1", "E1", says, &"x\n".repeat(60)), unreadable);
 }

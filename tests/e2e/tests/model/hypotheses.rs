@@ -106,6 +106,6 @@ fn what_can_not_be_said_is_refused_in_a_sentence() -> Result<()> {
     refused(&["hypothesis", "confirm", "INC-1", "H2", "--why", "it is full"], "H2 is confirmed already")?;
     let shown = home.run(["incident", "show", "INC-1"])?.ok()?;
     assert!(shown.contains("may be: the pool") && shown.contains("H2 is confirmed: it is full"), "{shown}");
-    home.run(["incident", "resolve", "INC-1", "restarted"])?.ok()?;
+    home.run(["incident", "resolve", "INC-1", "--how", "restarted"])?.ok()?;
     refused(&["hypothesis", "raise", "INC-1", "the disk"], "INC-1 is over")
 }

@@ -47,9 +47,6 @@ pub async fn raise(
 /// A hypothesis, in a path.
 #[derive(Deserialize, JsonSchema)]
 pub struct Named {
-    /// The incident: INC-17.
-    #[serde(rename = "id")]
-    _id: String,
     /// The hypothesis: H12 or H12.2.
     hypothesis: String,
 }

@@ -31,7 +31,13 @@ pub struct Call {
     /// Its arguments: an object.
     #[serde(default)]
     arguments: Value,
+    /// Tells agents that share a token apart: each looks into what it asked itself.
+    #[serde(default)]
+    session: String,
 }
+
+/// The longest name of a session, in bytes.
+const SESSION_BYTES: usize = 100;
 
 /// What came of a call.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -58,12 +64,16 @@ pub async fn incident(
 pub async fn call(
     State(service): State<Arc<Service>>,
     allowed: Everywhere<Read>,
-    Sent(Call { tool, arguments }): Sent<Call>,
+    Sent(Call { tool, arguments, session }): Sent<Call>,
 ) -> Result<Json<Told>, Problem> {
     let name = ToolName::new(tool).map_err(|error| Problem::bad(error.to_string()))?;
     let arguments = if arguments.is_null() { String::new() } else { arguments.to_string() };
     let call = ToolCall { id: CallId::numbered(1), name, arguments: ExternalText::new(arguments) };
-    Ok(Json(match service.call_read(&allowed.token.id, &call).await? {
+    if session.len() > SESSION_BYTES {
+        return Err(Problem::bad(format!("session: at most {SESSION_BYTES} bytes")));
+    }
+    let reader = format!("{} {session}", allowed.token.id);
+    Ok(Json(match service.call_read(&reader, &call).await? {
         Ok(text) => Told { text, failed: false },
         Err(text) => Told { text, failed: true },
     }))

@@ -128,7 +128,7 @@ pub(crate) fn check_own_branch(push_to: &str, branch: &str) -> Result<(), Connec
         return Ok(());
     }
     Err(ConnectorError::NotUsable(format!(
-        "a patch is pushed to a branch that begins with {OWN_BRANCHES}, never to {}",
+        "a patch is pushed to a branch of its own that begins with {OWN_BRANCHES}, never to {}",
         said(push_to)
     )))
 }

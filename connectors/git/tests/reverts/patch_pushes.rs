@@ -191,9 +191,12 @@ fn nothing_is_pushed_if_anything_is_not_as_people_were_shown() {
         ),
         (
             with(&|p| p.push_to = "main".into()),
-            "a patch is pushed to a branch that begins with hearback/, never to main",
+            "a patch is pushed to a branch of its own that begins with hearback/, never to main",
         ),
-        (with(&|p| p.push_to = "release".into()), "a patch is pushed to a branch that begins with hearback/"),
+        (
+            with(&|p| p.push_to = "release".into()),
+            "a patch is pushed to a branch of its own that begins with hearback/",
+        ),
         (
             with(&|p| p.push_to = "hearback/a:refs/heads/main".into()),
             "\"hearback/a:refs/heads/main\" is no name",
@@ -243,6 +246,20 @@ fn only_branches_of_the_incident_are_pushed_to() {
         }
         assert_eq!(world.is_on_server(push_to), is_fine);
     }
+}
+
+#[test]
+fn the_branch_that_runs_is_never_pushed_to_whatever_it_is_called() {
+    let (world, bad) = bad(World::new());
+    let fine = patch(&world, &bad, mend());
+    world.git(&world.server, &["branch", PUSH_TO, "main"]);
+    world.git(&world.mine, &["fetch", "-q"]);
+    let options = hearback_git::RevertOptions { branch: Some(PUSH_TO.into()), ..world.options() };
+    let reverts = hearback_git::GitReverts::open(&world.mine, Some("shop"), options).unwrap();
+    let action = Action::PushPatch(PushPatch { branch: PUSH_TO.into(), ..fine });
+    let told = why(block_on(reverts.execute(approved(&action), at(1000), LONG)));
+    assert!(told.contains(&format!("never to {PUSH_TO}")), "{told}");
+    assert_eq!(world.on_server(PUSH_TO), bad);
 }
 
 #[test]

@@ -29,6 +29,8 @@ const GROUP: usize = 500;
 const CONTEXT: u64 = 32_000;
 const BYTES_A_TOKEN: u64 = 4;
 const MOST_MIB: u64 = 500;
+/// Records of one request: the service takes ten thousand lines at most.
+const BATCH: usize = 9_000;
 /// Set for the process that is the server of tools.
 const IS_SERVER: &str = "HEARBACK_BENCH_TOOLS";
 
@@ -135,7 +137,8 @@ fn send_log(service: &Service, mib: usize) -> usize {
     let (mut sent, mut records) = (0_usize, 0_usize);
     while sent < mib << 20 {
         let mut body = String::new();
-        while body.len() < 3 << 20 {
+        let until = records + BATCH;
+        while records < until {
             let at = now - jiff::SignedDuration::from_millis((records % 3_000_000) as i64);
             let words = ["payment declined", "upstream timeout", "cache miss", "retrying", "slow query"];
             let line = json!({

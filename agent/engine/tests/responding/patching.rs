@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hearback_core::action::{Action, Outcome, Proposal, PushPatch, Receipt, Recovery};
+use hearback_core::action::{Action, Outcome, Proposal, PushPatch, Receipt, Recovery, Support};
 use hearback_core::approval::Decided;
+use hearback_core::evidence::Citation;
+use hearback_core::hypothesis::Verdict;
+use hearback_core::ids::HypothesisId;
 use hearback_core::investigation::{Ending, Investigated};
 use hearback_core::model::Spent;
 use hearback_core::patch::{Edit, PatchFit, PatchPreview, PatchTrial, Suggested};
-use hearback_core::ports::ConnectorError;
-use hearback_core::{ChangeId, Digest, Happening, Origin, ProposalId};
+use hearback_core::ports::{ConnectorError, RecordStore};
+use hearback_core::{ChangeId, Claim, Digest, Evidence, Happening, Origin, ProposalId, SourceName};
 use hearback_engine::channel::speeches::speeches;
 use hearback_engine::next_steps::NextSteps;
 use hearback_engine::patching::Patching;
@@ -46,6 +49,19 @@ fn fits() -> PatchFit {
     })
 }
 
+/// What the model cites.
+fn graph() -> Evidence {
+    let source = SourceName::new("prometheus:shop").unwrap();
+    Evidence::new(source, Origin::System, None, None, "errors 0.2 → 14".into()).unwrap()
+}
+
+/// A record with this story, and with what the model cites.
+async fn kept(story: &Story) -> Memory {
+    let memory = Memory::of(&story.entries);
+    memory.keep(&graph()).await.unwrap();
+    memory
+}
+
 fn suggested() -> Investigated {
     let edit =
         Edit { path: "cart/totals.rs".into(), find: "\tround(total)\n".into(), put: "\ttotal\n".into() };
@@ -53,7 +69,7 @@ fn suggested() -> Investigated {
         claims: Vec::new(),
         hypotheses: Vec::new(),
         patch: Some(Suggested {
-            because: claim("errors rose after it", "graph"),
+            because: Claim::new("errors rose after it", vec![Citation::of(graph().id)]).unwrap(),
             change: rounding().id,
             edits: vec![edit],
         }),
@@ -89,14 +105,14 @@ fn proposed(memory: &Memory, number: u32) -> Option<Proposal> {
 
 #[tokio::test]
 async fn it_is_proposed_once_with_the_difference_for_people_to_read() {
-    let memory = Memory::of(&story().entries);
+    let memory = kept(&story()).await;
     assert!(propose(&memory, fits(), 5).await);
     let proposal = proposed(&memory, 1).unwrap();
     let Action::PushPatch(PushPatch { suspect, push_to, .. }) = &proposal.action else {
         panic!("{proposal:?}")
     };
     assert_eq!((Some(suspect.as_str()), push_to.as_str()), (rounding().id.sha(), "hearback/INC-17.P1"));
-    assert!(proposal.because.iter().any(|support| support.origin != Origin::Outsider));
+    assert_eq!(proposal.because, [Support { evidence: graph().id, origin: Origin::System }]);
     let incident = memory.incident(&id());
     let view = ProposalView::of(&incident.proposals[&proposal.id], at(6)).unwrap();
     let messages = speeches(&incident, at(6));
@@ -107,8 +123,57 @@ async fn it_is_proposed_once_with_the_difference_for_people_to_read() {
 }
 
 #[tokio::test]
-async fn what_can_not_be_made_is_said_once() {
+async fn what_is_not_in_the_record_any_more_supports_nothing() {
     let memory = Memory::of(&story().entries);
+    assert!(propose(&memory, fits(), 5).await);
+    let because = proposed(&memory, 1).unwrap().because;
+    assert_eq!(
+        because,
+        [Support { evidence: graph().id, origin: Origin::Outsider }],
+        "approving it is refused"
+    );
+}
+
+#[tokio::test]
+async fn a_suspect_has_one_patch_in_whatever_spelling_and_none_if_it_was_dismissed() {
+    let memory = kept(&story()).await;
+    assert!(propose(&memory, fits(), 5).await);
+    let mut again = suggested();
+    let patch = again.patch.as_mut().unwrap();
+    patch.edits[0].find = "\tround(total)".into();
+    let answer = memory.incident(&id()).questions[0].answer.as_ref().unwrap().0;
+    let story = Story { entries: memory.entries(&id()) };
+    let spelt = |story: Story| {
+        story.hearback(6, Happening::Investigated { answer, found: again.clone(), taken_up: 4 })
+    };
+    assert!(!propose(&kept(&spelt(story.clone())).await, fits(), 7).await, "while the first waits");
+    assert!(
+        propose(&kept(&spelt(story)).await, fits(), 90).await,
+        "the first expired, and this is another one"
+    );
+
+    let raised = Happening::HypothesisRaised { says: "the rounding".into(), change: Some(rounding().id) };
+    let with = story_of_raised(raised);
+    let hypothesis = with.incident().hypotheses[0].id.clone();
+    let settled =
+        |verdict| Happening::HypothesisSettled { hypothesis: hypothesis.clone(), verdict, why: "".into() };
+    assert!(
+        !propose(&kept(&with.clone().then(6, person("Ana"), settled(Verdict::Dismissed))).await, fits(), 7)
+            .await
+    );
+    assert!(propose(&kept(&with.then(6, person("Ana"), settled(Verdict::Confirmed))).await, fits(), 7).await);
+}
+
+/// The story, and somebody who supposes something.
+fn story_of_raised(raised: Happening) -> Story {
+    let story = story().then(5, person("Ana"), raised);
+    assert_eq!(story.incident().hypotheses[0].id, HypothesisId::raised(story.entries.last().unwrap().seq));
+    story
+}
+
+#[tokio::test]
+async fn what_can_not_be_made_is_said_once() {
+    let memory = kept(&story()).await;
     let not = PatchFit::Not("cart/totals.rs was not touched by the suspect".into());
     assert!(propose(&memory, not.clone(), 5).await);
     let (_, why) = memory.incident(&id()).not_proposed.unwrap();
@@ -119,7 +184,7 @@ async fn what_can_not_be_made_is_said_once() {
     assert!(!propose(&memory, not, 6).await);
     let PatchFit::Fits(trial) = fits() else { panic!() };
     let long = PatchFit::Fits(PatchTrial { diff: "+x\n".repeat(3_000), ..trial });
-    let memory = Memory::of(&story().entries);
+    let memory = kept(&story()).await;
     assert!(propose(&memory, long, 5).await);
     assert!(memory.incident(&id()).not_proposed.unwrap().1.ends_with("too long to be read in one message"));
 }
@@ -153,7 +218,7 @@ async fn what_undoes_the_suspect_comes_first() {
 
 #[tokio::test]
 async fn what_was_pushed_wants_a_draft_pull_request() {
-    let memory = Memory::of(&story().entries);
+    let memory = kept(&story()).await;
     propose(&memory, fits(), 5).await;
     let patch = proposed(&memory, 1).unwrap();
     let made = Receipt { made: Some("88bb21dd50".repeat(4)), ..receipt("patched") };

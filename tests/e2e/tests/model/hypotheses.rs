@@ -23,7 +23,8 @@ fn blames(asked: &Asked) -> Play {
     };
     let claims = match said.contains("the disk is full") {
         true => {
-            json!([{ "says": "Somebody says that the disk is full.", "cites": [named(asked, "the disk is full")] }])
+            let (_, name) = said.rsplit_once("cite it as ").unwrap();
+            json!([{ "says": "Somebody says that the disk is full.", "cites": [name.split(':').next().unwrap()] }])
         }
         false => json!([]),
     };

@@ -12,7 +12,7 @@
     reason = "a bench may stop anywhere"
 )]
 
-use std::io::{BufRead as _, Write as _};
+use std::io::BufRead as _;
 use std::time::Instant;
 
 use hearback_e2e::Home;
@@ -220,6 +220,6 @@ fn serve_tools() {
             _ => json!({}),
         };
         let answer = json!({ "jsonrpc": "2.0", "id": id, "result": result });
-        writeln!(std::io::stdout(), "{answer}").unwrap();
+        println!("{answer}");
     }
 }

@@ -185,7 +185,11 @@ impl Purse {
         let usage = &self.spent.usage;
         let micros = self.spent.costs.iter().map(Cost::micros).sum();
         let left = |most: Option<u64>, spent: u64| most.map(|most| most.saturating_sub(spent));
-        let tokens = left(self.most_tokens, usage.input_tokens.saturating_add(usage.output_tokens));
+        // A reply that its server did not count is charged with a turn's share of what a look may take.
+        let uncounted =
+            u64::from(self.spent.unmetered) * (self.each.tokens / u64::from(self.each.turns.max(1)));
+        let counted = usage.input_tokens.saturating_add(usage.output_tokens);
+        let tokens = left(self.most_tokens, counted.saturating_add(uncounted));
         let micros = left(self.most_micros, micros);
         if tokens == Some(0) || micros == Some(0) {
             return None;

@@ -5,6 +5,7 @@
 
 mod badly;
 mod hypotheses;
+mod patch;
 mod tools;
 
 use std::sync::Arc;

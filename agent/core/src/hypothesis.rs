@@ -116,3 +116,98 @@ pub(crate) fn found(all: &mut Vec<SeenHypothesis>, entry: &Entry, found: &Invest
         ..SeenHypothesis::raised(entry, ExternalText::new(one.statement.claim.says()), one.change.clone())
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::answer::Claim;
+    use crate::entry::Draft;
+    use crate::evidence::Citation;
+    use crate::happening::Happening;
+    use crate::hash::Digest;
+    use crate::ids::IncidentId;
+    use crate::investigation::{Ending, Statement};
+    use crate::model::Spent;
+
+    fn sealed(what: Happening) -> Entry {
+        let at = Timestamp::UNIX_EPOCH;
+        let by = Actor::Person("Ana".into());
+        let draft = Draft { happened_at: at, known_at: at, recorded_at: at, by, what };
+        Entry::seal(&draft, &IncidentId::numbered(1), None, [7; 16]).unwrap()
+    }
+
+    fn hypothesis(says: &str, change: Option<&str>) -> Hypothesis {
+        let claim = Claim::new(says, vec![Citation::of(EvidenceId(Digest::of(b"graph")))]).unwrap();
+        Hypothesis {
+            statement: Statement { claim, only_outsiders: says.contains("log") },
+            change: change.map(|id| ChangeId::new(id).unwrap()),
+            strength: Strength::Weak,
+            disproved_by: "".into(),
+        }
+    }
+
+    fn investigated(hypotheses: Vec<Hypothesis>) -> Investigated {
+        Investigated {
+            claims: Vec::new(),
+            hypotheses,
+            patch: None,
+            dropped: Default::default(),
+            ending: Ending::Finished,
+            why: None,
+            turns: 1,
+            fetches: 0,
+            spent: Spent::default(),
+            took: SignedDuration::ZERO,
+            by: None,
+        }
+    }
+
+    fn settle(seen: &mut SeenHypothesis, verdict: Verdict) {
+        let (by, at) = (Actor::Person("Ben".into()), Timestamp::UNIX_EPOCH);
+        seen.settled = Some(Settled { seq: 9, evidence: seen.evidence, verdict, why: "".into(), by, at });
+    }
+
+    #[test]
+    fn what_a_model_finds_anew_makes_room_but_not_for_what_people_said_something_about() {
+        let entry = sealed(Happening::note("cli", "x"));
+        let mut all = vec![SeenHypothesis::raised(&entry, "the disk".into(), None)];
+        assert!(all[0].is_by_person());
+        let first = investigated(vec![
+            hypothesis("the pool", Some("git:shop:aa")),
+            hypothesis("a log says the cache", None),
+            hypothesis("the network", None),
+        ]);
+        found(&mut all, &entry, &first, None);
+        let names =
+            |all: &[SeenHypothesis]| -> Vec<String> { all.iter().map(|one| one.id.to_string()).collect() };
+        let of = |place: usize| HypothesisId::found(entry.seq, place).to_string();
+        assert_eq!(names(&all)[1..], [of(1), of(2), of(3)]);
+        assert_eq!(all.iter().map(|one| one.only_outsiders).collect::<Vec<_>>(), [false, false, true, false]);
+        assert!(all[1..].iter().all(|one| !one.is_by_person() && one.strength == Some(Strength::Weak)));
+
+        settle(&mut all[1], Verdict::Confirmed);
+        settle(&mut all[2], Verdict::Dismissed);
+        let again = investigated(vec![
+            hypothesis("it was the pool after all", Some("git:shop:aa")),
+            hypothesis("a log says the cache", None),
+            hypothesis("the queue", Some("git:shop:bb")),
+            hypothesis("the load", None),
+        ]);
+        found(&mut all, &entry, &again, Some(entry.seq));
+        let says: Vec<&str> = all.iter().map(|one| one.says.as_untrusted()).collect();
+        assert_eq!(says, ["the disk", "the pool", "a log says the cache", "the queue", "the load"]);
+        assert_eq!(names(&all)[3..], [of(3), of(4)], "named by their place in what was found");
+        assert_eq!((Verdict::Confirmed.as_str(), Verdict::Dismissed.as_str()), ("confirmed", "dismissed"));
+    }
+
+    #[test]
+    fn what_was_found_about_another_answer_stays() {
+        let entry = sealed(Happening::note("cli", "x"));
+        let mut all = Vec::new();
+        found(&mut all, &entry, &investigated(vec![hypothesis("the pool", None)]), None);
+        found(&mut all, &entry, &investigated(vec![hypothesis("the disk", None)]), Some(entry.seq + 40));
+        assert_eq!(all.len(), 2);
+    }
+}

@@ -60,6 +60,11 @@ pub async fn open(url: &str) -> Result<Arc<dyn Record>> {
     Ok(hearback_record::open(&url).await?)
 }
 
+/// What the copilot's own record is called as a source.
+pub const OWN_RECORD: &str = "hearback:record";
+/// What its investigations are called as a source.
+pub const OWN_INVESTIGATION: &str = "hearback:investigation";
+
 /// Where the record is, without a password.
 pub fn shown_record(config: &Config) -> String {
     place(config).parse::<RecordUrl>().map_or_else(|error| error.to_string(), |url| url.to_string())

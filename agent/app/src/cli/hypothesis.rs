@@ -16,6 +16,22 @@ pub struct Said {
     pub server: Server,
 }
 
+/// Which hypothesis, and why it is right or wrong.
+#[derive(Debug, Args)]
+pub struct Settle {
+    /// The incident
+    #[arg(value_name = "INC")]
+    pub incident: String,
+    /// The hypothesis, as it is listed
+    #[arg(value_name = "H")]
+    pub hypothesis: String,
+    /// Why; everybody will read it
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub why: String,
+    #[command(flatten)]
+    pub said: Said,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Hypothesis {
     /// What may have caused an incident, by people and by a model
@@ -50,34 +66,10 @@ pub enum Hypothesis {
     #[command(
         after_help = "Example:\n  hearback hypothesis confirm INC-3 H12 --why \"the pool is full since 14:02\""
     )]
-    Confirm {
-        /// The incident
-        #[arg(value_name = "INC")]
-        incident: String,
-        /// The hypothesis, as it is listed
-        #[arg(value_name = "H")]
-        hypothesis: String,
-        /// Why; everybody will read it
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-        why: String,
-        #[command(flatten)]
-        said: Said,
-    },
+    Confirm(Settle),
     /// Say that one is wrong: a model that looks further leaves it
     #[command(
         after_help = "Example:\n  hearback hypothesis dismiss INC-3 H14.1 --why \"it was rolled back before\""
     )]
-    Dismiss {
-        /// The incident
-        #[arg(value_name = "INC")]
-        incident: String,
-        /// The hypothesis, as it is listed
-        #[arg(value_name = "H")]
-        hypothesis: String,
-        /// Why; everybody will read it
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-        why: String,
-        #[command(flatten)]
-        said: Said,
-    },
+    Dismiss(Settle),
 }

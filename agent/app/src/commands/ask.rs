@@ -104,7 +104,7 @@ async fn deepen(
         return output::line("No model is configured: set [model] to let one look further.");
     };
     let limits = config.model.as_ref().map(|model| model.limits.clone());
-    let own = SourceName::new("hearback:investigation")?;
+    let own = SourceName::new(wiring::OWN_INVESTIGATION)?;
     let subject = Subject {
         question,
         answer: &answered.answer,

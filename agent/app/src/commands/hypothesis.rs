@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use anyhow::Result;
 use hearback_core::hypothesis::Verdict;
 use hearback_core::ids::HypothesisId;
-use hearback_core::{Entry, Incident, IncidentId};
+use hearback_core::{Entry, IncidentId};
 use hearback_engine::hypotheses::{HypothesisView, NotSaid, Saying, say, views};
-use hearback_engine::incidents::load;
+use hearback_engine::incidents::known_at;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::times;
 use crate::cli::Who;
-use crate::cli::hypothesis::{Hypothesis, Said};
+use crate::cli::hypothesis::{Hypothesis, Said, Settle};
 use crate::config::Config;
 use crate::output::{self, Usage};
 use crate::wiring;
@@ -27,8 +27,7 @@ pub async fn run(command: Hypothesis, config: &Config) -> Result<ExitCode> {
                 Some(server) => server.hypotheses(&id).await?,
                 None => {
                     let record = wiring::record(config).await?;
-                    let (entries, _) = load(record.as_ref(), &id).await?;
-                    views(&Incident::as_of(id.clone(), &entries, Timestamp::now()))
+                    views(&known_at(record.as_ref(), &id, Timestamp::now()).await?)
                 }
             };
             list(&id, &all, json)?;
@@ -40,12 +39,8 @@ pub async fn run(command: Hypothesis, config: &Config) -> Result<ExitCode> {
             let entry = write(config, &id, &saying, &said, "", fields(body)).await?;
             told(&id, &entry, &said, "raised")?;
         }
-        Hypothesis::Confirm { incident, hypothesis, why, said } => {
-            settle(config, (&incident, &hypothesis), Verdict::Confirmed, why, &said).await?;
-        }
-        Hypothesis::Dismiss { incident, hypothesis, why, said } => {
-            settle(config, (&incident, &hypothesis), Verdict::Dismissed, why, &said).await?;
-        }
+        Hypothesis::Confirm(which) => settle(config, Verdict::Confirmed, which).await?,
+        Hypothesis::Dismiss(which) => settle(config, Verdict::Dismissed, which).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,21 +57,15 @@ fn list(id: &IncidentId, all: &[HypothesisView], json: bool) -> Result<()> {
     all.iter().try_for_each(|view| output::line(view.line()))
 }
 
-async fn settle(
-    config: &Config,
-    (incident, hypothesis): (&str, &str),
-    verdict: Verdict,
-    why: String,
-    said: &Said,
-) -> Result<()> {
-    let id = times::incident(incident)?;
+async fn settle(config: &Config, verdict: Verdict, which: Settle) -> Result<()> {
+    let Settle { incident, hypothesis, why, said } = which;
+    let id = times::incident(&incident)?;
     let hypothesis = HypothesisId::new(hypothesis.to_ascii_uppercase());
     let hypothesis = hypothesis.map_err(|error| Usage(error.to_string()))?;
     let body = fields([("verdict", json!(verdict)), ("why", json!(why))]);
     let path = format!("/{hypothesis}");
-    let word = verdict.as_str();
-    let entry = write(config, &id, &Saying::Settle { hypothesis, verdict, why }, said, &path, body).await?;
-    told(&id, &entry, said, word)
+    let entry = write(config, &id, &Saying::Settle { hypothesis, verdict, why }, &said, &path, body).await?;
+    told(&id, &entry, &said, verdict.as_str())
 }
 
 async fn write(

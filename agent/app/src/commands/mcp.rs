@@ -25,9 +25,6 @@ use crate::wiring::mcp::{ForAgents, serve_agent};
 use crate::wiring::server::ServerClient;
 use crate::wiring::{self, Asked, Named};
 
-/// What the copilot's own record is called as a source.
-const OWN: &str = "hearback:record";
-
 pub async fn run(arguments: Mcp, config: Config) -> Result<ExitCode> {
     let reads: Box<dyn ForAgents> = match ServerClient::named(&arguments.server)? {
         Some(server) => {
@@ -68,7 +65,7 @@ impl Here {
         sources.changes.push(Arc::new(LoggedChanges::new(record.clone())?));
         // An agent has the tools of others by itself.
         sources.others.clear();
-        let reads = Reads::new(SourceName::new(OWN)?);
+        let reads = Reads::new(SourceName::new(wiring::OWN_RECORD)?);
         Ok(Here { config, record, sources, calibration, reads })
     }
 

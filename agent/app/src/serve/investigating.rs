@@ -34,8 +34,6 @@ const TOO_OLD: SignedDuration = SignedDuration::from_hours(2);
 const AT_ONCE: usize = 3;
 /// How long one look-up may take.
 const LOOK_WITHIN: SignedDuration = SignedDuration::from_secs(10);
-/// What the investigations of the copilot are called as a source.
-const OWN: &str = "hearback:investigation";
 
 /// Something to look further into.
 struct Open {
@@ -142,7 +140,7 @@ async fn look_further(service: &Service, model: &Arc<dyn ModelClient>, open: Ope
     let Some(limits) = service.parts.config.model.as_ref().map(|model| model.limits.clone()) else {
         return Ok(());
     };
-    let own = SourceName::new(OWN)?;
+    let own = SourceName::new(wiring::OWN_INVESTIGATION)?;
     let snapshots = asking::snapshots(record, &incident.id, (seq, &answer)).await?;
     let subject = Subject {
         question: &question,

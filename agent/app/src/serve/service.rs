@@ -33,7 +33,7 @@ use super::problem::Problem;
 use crate::config::Config;
 use crate::wiring::intake::Intake;
 use crate::wiring::memory::Living;
-use crate::wiring::{Actions, ChatIntake, Notifier};
+use crate::wiring::{Actions, ChatIntake, Notifier, OWN_RECORD};
 
 /// How many questions of people are worked on at once, and how many of each kind that the copilot asks by itself.
 /// Each kind has its own places: a storm of alerts must not keep a person waiting, nor an incident.
@@ -63,8 +63,6 @@ const FOLLOWERS: usize = 256;
 
 /// For how many agents it is remembered what they asked last.
 const READERS: usize = 32;
-/// What the copilot's own record is called as a source.
-const OWN: &str = "hearback:record";
 
 /// Where telemetry goes and is read.
 #[derive(Clone)]
@@ -267,7 +265,7 @@ impl Service {
                 let oldest = all.iter().min_by_key(|(_, (used, _))| *used).map(|(name, _)| name.clone());
                 oldest.and_then(|name| all.remove(&name));
             }
-            let own = SourceName::new(OWN).map_err(|error| Problem::bad(error.to_string()))?;
+            let own = SourceName::new(OWN_RECORD).map_err(|error| Problem::bad(error.to_string()))?;
             let fresh = || (Instant::now(), Arc::new(Reads::new(own)));
             let (used, reads) = all.entry(reader.to_owned()).or_insert_with(fresh);
             *used = Instant::now();
@@ -287,7 +285,7 @@ impl Service {
     /// # Errors
     /// It can't be read, in a sentence.
     pub async fn read_incident(&self, id: &IncidentId) -> Result<String, String> {
-        let own = SourceName::new(OWN).map_err(|error| error.to_string())?;
+        let own = SourceName::new(OWN_RECORD).map_err(|error| error.to_string())?;
         let gaps = self.parts.config.catalog_files.gaps();
         Reads::new(own).incident(id, self.reading(&gaps)).await
     }

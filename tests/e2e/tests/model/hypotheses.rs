@@ -77,6 +77,12 @@ fn what_people_say_of_hypotheses_is_taken_up_by_the_model() -> Result<()> {
     assert!(raised.contains("raised; a model that looks further is told"), "{raised}");
     let third = service.wait_for(&entries, found(3))?;
     assert_eq!(third["found"]["claims"][0]["says"], "Somebody says that the disk is full.", "{third}");
+    // A program has no word in this, whatever its token may do else.
+    let made = home.run(["token", "add", "bot", "--program", "--right", "read,respond", "--json"])?.json()?;
+    let bot = format!("Bearer {}", made["token"].as_str().unwrap());
+    let headers = [("authorization", bot.as_str()), ("content-type", "application/json")];
+    let refused = service.send("POST", &list, &headers, br#"{"says": "the cache"}"#)?;
+    assert!(refused.status == 400 && refused.text().contains("only people say"), "{}", refused.text());
     let token = service.token.clone();
     let server = ["--server", &service.url, "--token-file"];
     std::fs::write(home.path("token"), &token)?;

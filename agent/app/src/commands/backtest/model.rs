@@ -50,7 +50,7 @@ pub async fn run(arguments: cli::BacktestModel, config: &Config) -> Result<ExitC
         model: heeding,
         of: paths.len(),
         weights,
-        own: SourceName::new("hearback:investigation")?,
+        own: SourceName::new(wiring::OWN_INVESTIGATION)?,
         budget: config.budget,
         progress: Progress::of(paths.len() * arguments.repeat as usize),
         interrupt: Interrupt::listen()?,
